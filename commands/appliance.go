@@ -1,0 +1,63 @@
+// Package commands is what an operator can type: one file a command, one table that lists them all. It knows no SSH
+// type and no protocol; it asks through the shell's primitives, edits the session's candidate and calls the engine.
+package commands
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"time"
+
+	"posthouse/certstore"
+	"posthouse/config"
+	"posthouse/internal/dns"
+	"posthouse/internal/eventlog"
+	"posthouse/mta"
+)
+
+// Appliance is everything that commands act on.
+type Appliance struct {
+	Config *config.Store
+	Certs  *certstore.Store
+	Engine Engine
+	Logs   []*eventlog.Log // in the order of their names
+	Files  string          // the folder that operators call /configuration
+	About  About
+}
+
+// About is what version prints of this build and machine.
+type About struct {
+	Version     string    // "1.0.0-001"
+	BuildDate   string    // "2026-11-21"
+	InstallDate time.Time
+	Serial      string
+}
+
+// Engine is the part of the mail engine that commands use; *mta.Engine is one.
+type Engine interface {
+	Listeners() []mta.ListenerStatus // in order of name
+	// SuspendListeners refuses new connections at once, waits up to grace for open ones and then closes them.
+	// The state survives a restart. No names means all.
+	SuspendListeners(ctx context.Context, names []string, grace time.Duration) error
+	ResumeListeners(ctx context.Context, names []string) error
+
+	// SuspendDelivery starts no new delivery to the domains, waits up to grace for those under way and then ends them.
+	// No domains means all. The state survives a restart.
+	SuspendDelivery(ctx context.Context, domains []string, grace time.Duration) error
+	ResumeDelivery(ctx context.Context, domains []string) error
+
+	// DeliverNow makes what is queued for domain ("" for everything) due at once and returns the count of recipients.
+	DeliverNow(domain string) int
+
+	Hosts() []mta.HostSummary
+	Host(name string) (mta.HostStatus, bool) // false: never heard of
+	Recipients(f mta.Filter) []mta.RecipientInfo
+	// Delete takes the chosen recipients out of the queue and returns how many messages lost one.
+	// Recipients whose delivery is under way are left to it.
+	Delete(ctx context.Context, f mta.Filter) (messages int, err error)
+
+	Status() mta.Status
+	Resolver() dns.Resolver // with the nameservers of the running configuration
+	// Dial connects from the delivery interface, or from the named one; for telnet.
+	Dial(ctx context.Context, from string, to netip.AddrPort) (io.ReadWriteCloser, error)
+}

@@ -1,0 +1,75 @@
+package queue
+
+import "time"
+
+// HostState says what the queue knows of a destination's reachability.
+type HostState string
+
+const (
+	Up        HostState = "up"
+	Down      HostState = "down"      // the last attempt to connect failed
+	Unknown   HostState = "unknown"   // never tried since the start
+	Suspended HostState = "suspended" // by suspenddel
+)
+
+// HostSummary is one destination as tophosts and showhosts list it.
+type HostSummary struct {
+	Host        string
+	State       HostState
+	Active      int       // recipients queued
+	Connections int       // open now
+	Delivered   int       // recipients, since the start, as the next two
+	SoftBounced int       // events
+	HardBounced int       // recipients
+	Oldest      time.Time // when the oldest queued message was accepted; zero when none
+	NextAttempt time.Time // zero: now or never
+	LastCause   string    // id of the latest failure's cause, empty when there was none
+	LastError   string    // the latest failure in words
+}
+
+// HostStatus is one destination as hoststatus shows it.
+type HostStatus struct {
+	HostSummary
+	DNSHard, FiveXXHard, FilterHard, ExpiredHard, OtherHard int // hard bounced recipients by reason
+	Deleted                                                 int // recipients
+	Unattempted, Attempted                                  int // of the active recipients
+	Pending                                                 int // connections wanted but not open
+	LastActivity                                            time.Time
+	LastTLS                                                 string           // what hoststatus prints behind "Last TLS"
+	Addresses                                               []PreferenceList // addresses by preference
+	AddressesExpire                                         time.Time
+	MX                                                      []MXRecord
+	Last5XX                                                 string
+	Last5XXAt                                               time.Time
+}
+
+// PreferenceList is the addresses of one MX preference.
+type PreferenceList struct {
+	Preference int
+	Addresses  []string
+}
+
+// MXRecord is one mail exchanger as last looked up.
+type MXRecord struct {
+	Preference int
+	TTL        time.Duration
+	Host       string
+}
+
+// Filter chooses recipients in the queue; what is empty chooses all.
+type Filter struct {
+	Host   string // the recipient's destination, in lower case
+	Sender string // the envelope sender, compared without regard to case
+}
+
+// RecipientInfo is one queued recipient as showrecipients prints it.
+type RecipientInfo struct {
+	MID       uint64
+	RID       int
+	Size      int64 // bytes of the message
+	Attempts  int
+	Sender    string
+	Recipient string
+	Subject   string
+	Host      string
+}

@@ -1,0 +1,44 @@
+package mta
+
+import (
+	"time"
+
+	"posthouse/mta/queue"
+)
+
+// The queue's reports, under the engine's name: whoever operates the engine needs no part of it.
+type (
+	HostState     = queue.HostState
+	HostSummary   = queue.HostSummary
+	HostStatus    = queue.HostStatus
+	RecipientInfo = queue.RecipientInfo
+	Filter        = queue.Filter
+)
+
+// Counter is a count of events in three reaches.
+type Counter struct {
+	Reset, Uptime, Lifetime uint64
+}
+
+// Status is what the status command shows.
+type Status struct {
+	At, UpSince, LastReset, OldestMessage               time.Time // the last two are zero for never and none
+	System                                              string    // Online, Offline, Receiving suspended, Delivery suspended, Resource conservation
+	MessagesReceived, RecipientsReceived                Counter
+	RejectedRecipients, DroppedMessages                 Counter
+	SoftBouncedEvents, CompletedRecipients              Counter
+	HardBounced, Delivered, Deleted                     Counter // recipients
+	TLSVerified, TLSEncrypted, InClear                  Counter // delivered recipients by protection
+	MID, ICID, DCID                                     uint64  // the latest given out
+	InboundConnections, OutboundConnections             int
+	ActiveRecipients, Unattempted, Attempted, WorkQueue int
+	Destinations                                        int
+	KilobytesUsed, KilobytesFree                        int64
+}
+
+// ListenerStatus is one listener as the shell's operational commands see it.
+type ListenerStatus struct {
+	Name      string
+	Addresses []string // as bound, "127.0.0.1:2525"
+	Suspended bool
+}
