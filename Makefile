@@ -1,0 +1,55 @@
+# make run    build, and start the appliance on ./var
+# make test   install what the tests use, and run everything
+GO       ?= go
+DATA     ?= var
+VERSION  ?= 1.0.0-001
+BUILT    := $(shell date -u +%Y-%m-%d)
+LDFLAGS  := -X main.version=$(VERSION) -X main.buildDate=$(BUILT)
+PACKAGES := openssh-client openssl postfix swaks tmux iproute2
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@2026.1
+
+.PHONY: build run test race lint fuzz docs packages clean
+
+build:
+	$(GO) build -ldflags '$(LDFLAGS)' -o posthouse ./cmd/posthouse
+
+run: build
+	./posthouse serve --data $(DATA)
+
+# Everything but the race detector, which takes several times as long: see race.
+test: packages
+	$(GO) test -shuffle=on ./...
+
+race: packages
+	$(GO) test -race -shuffle=on ./...
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+# Each parser's fuzz target for FUZZTIME; what they find is kept in the package's testdata/fuzz.
+FUZZTIME ?= 2m
+fuzz:
+	@set -e; for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
+
+# The command reference and the table of causes are made from the program's own tables.
+docs:
+	$(GO) test ./docs -run TestGenerated -update
+
+# The Debian packages that the tests use. Whatever is there already costs nothing.
+packages:
+	@missing=; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  if ! command -v apt-get >/dev/null 2>&1; then echo "no apt-get here; tests that need$$missing skip"; exit 0; fi; \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  echo "installing$$missing"; \
+	  $$sudo apt-get update -qq; \
+	  echo "postfix postfix/main_mailer_type select No configuration" | $$sudo debconf-set-selections; \
+	  DEBIAN_FRONTEND=noninteractive $$sudo -E apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+clean:
+	rm -rf posthouse
