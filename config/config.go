@@ -63,7 +63,7 @@ type Listener struct {
 	Type            ListenerType    `toml:"type"`
 	Interface       string          `toml:"interface"`
 	Port            int             `toml:"port"`                     // 0 lets the system choose
-	Certificates    []string        `toml:"certificates"`             // one profile, or two with keys of different kinds
+	Certificates    []string        `toml:"certificate"`              // one profile, or two with keys of different kinds
 	MaxConnections  int             `toml:"max_connections"`          // at once, all peers together; 1 to 100000
 	ListenQueue     int             `toml:"listen_queue"`             // the TCP backlog; 1 to 65535
 	DefaultDomain   string          `toml:"default_domain,omitempty"` // completes recipients without a domain
