@@ -1,0 +1,170 @@
+package dns
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	mdns "github.com/miekg/dns"
+)
+
+// resolver asks nameservers over UDP, and over TCP where an answer is cut, and keeps answers as long as they live.
+type resolver struct {
+	servers func() serverSet
+	hosts   *hostsFile // nil: only nameservers are asked
+	cache   *cache
+	timeout time.Duration // for one question to one server
+	rounds  int           // how often the list of servers is gone through
+}
+
+// New returns a resolver that asks the given servers. With none it does as the host system does: the addresses of
+// /etc/hosts first, then the servers of /etc/resolv.conf.
+func New(servers []Server) Resolver {
+	r := &resolver{cache: newCache(time.Now), timeout: 3 * time.Second, rounds: 2}
+	if len(servers) == 0 {
+		system := newSystemServers("/etc/resolv.conf")
+		r.servers, r.hosts = system.set, newHostsFile("/etc/hosts")
+		return r
+	}
+	set := newServerSet(servers)
+	r.servers = func() serverSet { return set }
+	return r
+}
+
+// MX implements Resolver.
+func (r *resolver) MX(ctx context.Context, domain string) ([]MX, error) {
+	ans, err := r.ask(ctx, domain, mdns.TypeMX)
+	if err != nil {
+		return nil, err
+	}
+	var list []MX
+	for _, rr := range ans.records {
+		if mx, ok := rr.(*mdns.MX); ok {
+			list = append(list, MX{Preference: int(mx.Preference), Host: Canonical(mx.Mx), TTL: ans.left(r.cache.now())})
+		}
+	}
+	if len(list) == 0 {
+		return nil, &Error{Name: Canonical(domain), Type: "MX", Kind: NoData}
+	}
+	slices.SortStableFunc(list, func(a, b MX) int { return cmp.Compare(a.Preference, b.Preference) })
+	return list, nil
+}
+
+// Addresses implements Resolver. One family's certain absence does not hide a temporary failure of the other, but
+// what one family gives is used even if the other fails.
+func (r *resolver) Addresses(ctx context.Context, host string) ([]Addr, error) {
+	if r.hosts != nil {
+		if list := r.hosts.lookup(Canonical(host)); len(list) > 0 {
+			return list, nil
+		}
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []Addr{{Addr: addr.Unmap()}}, nil
+	}
+	type family struct {
+		list []Addr
+		err  error
+	}
+	v6 := make(chan family, 1)
+	go func() {
+		list, err := r.family(ctx, host, mdns.TypeAAAA)
+		v6 <- family{list, err}
+	}()
+	list, err := r.family(ctx, host, mdns.TypeA)
+	six := <-v6
+	list = append(list, six.list...)
+	if len(list) > 0 {
+		return list, nil
+	}
+	if Absent(err) {
+		err = six.err
+	}
+	if err == nil {
+		err = &Error{Kind: NoData}
+	}
+	return nil, &Error{Name: Canonical(host), Type: "A", Kind: KindOf(err), Err: beneath(err)}
+}
+
+// beneath is what caused a resolver's error, without the question that the caller names anyway.
+func beneath(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// family returns a host's addresses of one family.
+func (r *resolver) family(ctx context.Context, host string, qtype uint16) ([]Addr, error) {
+	ans, err := r.ask(ctx, host, qtype)
+	if err != nil {
+		return nil, err
+	}
+	var list []Addr
+	for _, rr := range ans.records {
+		var addr netip.Addr
+		switch rr := rr.(type) {
+		case *mdns.A:
+			addr, _ = netip.AddrFromSlice(rr.A)
+		case *mdns.AAAA:
+			addr, _ = netip.AddrFromSlice(rr.AAAA)
+		}
+		if addr.IsValid() {
+			list = append(list, Addr{Addr: addr.Unmap(), TTL: ans.left(r.cache.now())})
+		}
+	}
+	return list, nil
+}
+
+// Reverse implements Resolver.
+func (r *resolver) Reverse(ctx context.Context, addr netip.Addr) ([]string, error) {
+	if r.hosts != nil {
+		if names := r.hosts.reverse(addr.Unmap()); len(names) > 0 {
+			return names, nil
+		}
+	}
+	arpa, err := mdns.ReverseAddr(addr.Unmap().WithZone("").String())
+	if err != nil {
+		return nil, &Error{Name: addr.String(), Type: "PTR", Kind: NotFound, Err: err}
+	}
+	ans, err := r.ask(ctx, arpa, mdns.TypePTR)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, rr := range ans.records {
+		if ptr, ok := rr.(*mdns.PTR); ok {
+			names = append(names, Canonical(ptr.Ptr))
+		}
+	}
+	if len(names) == 0 {
+		return nil, &Error{Name: arpa, Type: "PTR", Kind: NoData}
+	}
+	return names, nil
+}
+
+// Query implements Resolver.
+func (r *resolver) Query(ctx context.Context, name, qtype string) ([]Record, error) {
+	t, ok := queryType(qtype)
+	if !ok {
+		return nil, &Error{Name: name, Type: qtype, Kind: NoData, Err: errors.New("unknown record type")}
+	}
+	if t == mdns.TypePTR {
+		if addr, err := netip.ParseAddr(name); err == nil {
+			name, _ = mdns.ReverseAddr(addr.Unmap().WithZone("").String())
+		}
+	}
+	ans, err := r.ask(ctx, name, t)
+	if err != nil {
+		return nil, err
+	}
+	left := ans.left(r.cache.now())
+	var list []Record
+	for _, rr := range ans.records {
+		list = append(list, textRecord(rr, left))
+	}
+	return list, nil
+}
