@@ -1,0 +1,55 @@
+package eventlog
+
+import (
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// escapeLimit is the most bytes of one outside value that a line holds.
+const escapeLimit = 500
+
+// Escape makes a value from outside safe for a line: at most 500 bytes; control characters, line and paragraph
+// separators, marks that reorder text, and invalid UTF-8 become \xHH or \uHHHH. A backslash stays as it is: what is
+// promised is that no value can forge or hide a line, not that the original can be had back.
+func Escape(s string) string { return escape(s, escapeLimit) }
+
+// clean escapes a whole line's text and leaves its length alone.
+func clean(text string) string { return escape(text, len(text)*6) }
+
+func escape(s string, limit int) string {
+	if len(s) <= limit && plain(s) {
+		return s
+	}
+	out := make([]byte, 0, min(len(s)+16, limit))
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		next := s[i : i+size]
+		switch {
+		case r == utf8.RuneError && size <= 1, r < 0x80 && unprintable(r):
+			next = fmt.Sprintf(`\x%02x`, s[i])
+		case unprintable(r):
+			next = fmt.Sprintf(`\u%04x`, r)
+		}
+		if len(out)+len(next) > limit {
+			return string(out)
+		}
+		out = append(out, next...)
+		i += size
+	}
+	return string(out)
+}
+
+// plain is the fast way for what most values are: printable ASCII.
+func plain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < 0x20 || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func unprintable(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+}

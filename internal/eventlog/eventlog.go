@@ -1,0 +1,217 @@
+// Package eventlog owns the log subscriptions on disk: lines with time and level, rotating files with a link to the
+// current one, and reading them back in order (grep and tail). It knows nothing of what the lines say; mta/maillog does
+// for mail_logs. It is a leaf: it imports nothing of ours and every package may import it.
+//
+// Line appends to memory and returns; one goroutine of the Log writes within a few milliseconds, so that no slow disk
+// holds up mail. A line that is older than that is in the file, and survives the death of the process (not of the
+// machine: files are synced only when they are finished).
+package eventlog
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Level says how grave a line is. The zero value means Info where a threshold is asked for.
+type Level int
+
+const (
+	Critical Level = iota + 1
+	Warning
+	Info
+	Debug
+	Trace
+)
+
+// String is the level's name as it stands in a line.
+func (l Level) String() string {
+	switch l {
+	case Critical:
+		return "Critical"
+	case Warning:
+		return "Warning"
+	case Debug:
+		return "Debug"
+	case Trace:
+		return "Trace"
+	default:
+		return "Info"
+	}
+}
+
+// timeLayout is ctime with the year, the day padded with a blank.
+const timeLayout = "Mon Jan _2 15:04:05 2006"
+
+const (
+	defaultMaxSize  = 10 << 20
+	defaultMaxFiles = 10
+	// maxPending bounds what waits in memory for a disk that takes nothing; lines beyond it are counted and dropped.
+	maxPending = 16 << 20
+	// pace is the least time between two writes, so that a busy log makes few large writes and not many small ones.
+	pace = 5 * time.Millisecond
+	// retry is the time between two tries to write to a disk that fails.
+	retry = time.Second
+)
+
+// Options describe one subscription.
+type Options struct {
+	Dir      string           // the folder of all logs; the subscription's own is Dir/Name
+	Name     string           // "mail_logs"
+	File     string           // what file names begin with: "mail" for mail.current
+	Type     string           // "Text Mail Logs"
+	Version  string           // of the appliance, for the head of each file
+	Serial   string           // of the appliance, for the head of each file
+	Level    Level            // less grave lines are not written; zero: Info
+	MaxSize  int64            // bytes at which a file is finished; zero: 10 MiB
+	MaxFiles int              // files kept, the current one included; zero: 10
+	Now      func() time.Time // nil: time.Now
+
+	disk *disk // nil: the operating system; tests make its steps fail
+}
+
+// Log is one subscription. All methods may be called from many goroutines at once.
+type Log struct {
+	opts   Options
+	folder string
+	disk   *disk
+	wake   chan struct{} // holds at most one token: there is something to write
+	stop   chan struct{} // closed by Close
+	done   chan struct{} // closed when the writing goroutine has ended
+
+	mu       sync.Mutex    // guards what Line and the readers need; never held while the disk works
+	pending  []byte        // lines that nobody has taken yet
+	backlog  int           // bytes taken but not yet in the file
+	dropped  int           // lines lost to a full pending buffer and not yet told of
+	closed   bool          // no further lines are taken
+	second   int64         // the time that prefix stands for
+	prefix   string        // the formatted time of the latest line
+	stamps   []string      // of all files, oldest first, the current one last
+	grown    chan struct{} // closed and replaced whenever a file has grown, and at the end
+	maxSize  int64
+	maxFiles int
+	level    Level
+
+	fileMu  sync.Mutex // guards the file itself; taken before mu
+	file    file
+	size    int64
+	out     []byte    // taken from pending; stays here when the disk refuses it
+	rollAt  time.Time // no roll over by size before this time, after one has failed
+	ended   bool      // the last file is closed
+	unclean []string  // stamps at which runs began that did not end in order
+	run     string    // the stamp at which this run began
+}
+
+// Open opens the subscription, creating its folder where needed, closes what a dead process left open and begins a new
+// file. The caller closes the Log.
+func Open(opts Options) (*Log, error) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	l := &Log{
+		opts:   opts,
+		folder: filepath.Join(opts.Dir, opts.Name),
+		disk:   opts.disk,
+		wake:   make(chan struct{}, 1),
+		stop:   make(chan struct{}),
+		done:   make(chan struct{}),
+		grown:  make(chan struct{}),
+		level:  opts.Level,
+	}
+	if l.disk == nil {
+		l.disk = osDisk()
+	}
+	if l.level == 0 {
+		l.level = Info
+	}
+	l.SetLimits(opts.MaxSize, opts.MaxFiles)
+	if err := l.start(); err != nil {
+		return nil, fmt.Errorf("open log %s: %w", opts.Name, err)
+	}
+	go l.write()
+	return l, nil
+}
+
+// start brings the folder in order and begins the first file of this run.
+func (l *Log) start() error {
+	if err := os.MkdirAll(l.folder, 0o750); err != nil {
+		return err
+	}
+	if err := l.takeStock(); err != nil {
+		return err
+	}
+	return l.begin()
+}
+
+// Name is the subscription's name, "mail_logs".
+func (l *Log) Name() string { return l.opts.Name }
+
+// Type is what the subscription's kind is called, "Text Mail Logs".
+func (l *Log) Type() string { return l.opts.Type }
+
+// SetLimits sets the size in bytes at which a file is finished and the number of files kept, the current one included;
+// zero means the default. It holds from the next line on.
+func (l *Log) SetLimits(size int64, files int) {
+	if size <= 0 {
+		size = defaultMaxSize
+	}
+	if files <= 0 {
+		files = defaultMaxFiles
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.maxSize, l.maxFiles = size, files
+}
+
+// SetLevel sets the threshold: less grave lines are not written.
+func (l *Log) SetLevel(level Level) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.level = level
+}
+
+// Line adds a line with the present time. It does not wait for the disk. Parts of text that come from outside went
+// through Escape; a control byte that is left in it all the same is escaped here, so one call is always one line.
+func (l *Log) Line(level Level, text string) {
+	text = clean(text)
+	l.mu.Lock()
+	if l.closed || level > l.level {
+		l.mu.Unlock()
+		return
+	}
+	l.add(level, text)
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// add appends a line to what is pending; mu is held, so the lines are in the order of their times.
+func (l *Log) add(level Level, text string) {
+	if len(l.pending)+l.backlog+len(text) > maxPending {
+		l.dropped++
+		return
+	}
+	now := l.opts.Now()
+	if s := now.Unix(); s != l.second || l.prefix == "" {
+		l.second, l.prefix = s, now.Format(timeLayout)
+	}
+	if l.dropped > 0 {
+		n := l.dropped
+		l.dropped = 0
+		l.pending = appendLine(l.pending, l.prefix, Warning, fmt.Sprintf("%d lines were lost because the log could not be written", n))
+	}
+	l.pending = appendLine(l.pending, l.prefix, level, text)
+}
+
+func appendLine(b []byte, prefix string, level Level, text string) []byte {
+	b = append(b, prefix...)
+	b = append(b, ' ')
+	b = append(b, level.String()...)
+	b = append(b, ": "...)
+	b = append(b, text...)
+	return append(b, '\n')
+}

@@ -1,0 +1,338 @@
+package eventlog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// stampLayout is the time in a file's name; names sort as their files began.
+const stampLayout = "20060102T150405"
+
+const (
+	openSuffix     = ".c" // the file that is being written
+	finishedSuffix = ".s"
+)
+
+// file is the part of *os.File that the writer needs.
+type file interface {
+	io.Writer
+	Sync() error
+	Close() error
+}
+
+// disk is every step that can fail, for the tests.
+type disk struct {
+	create  func(path string) (file, error) // refuses a path that exists
+	rename  func(from, to string) error
+	remove  func(path string) error
+	symlink func(target, path string) error
+}
+
+func osDisk() *disk {
+	return &disk{
+		create: func(path string) (file, error) {
+			return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o640)
+		},
+		rename:  os.Rename,
+		remove:  os.Remove,
+		symlink: os.Symlink,
+	}
+}
+
+func (l *Log) path(stamp, suffix string) string {
+	return filepath.Join(l.folder, l.opts.File+".@"+stamp+suffix)
+}
+
+// runPath names the empty file that stands while a run has not ended in order.
+func (l *Log) runPath(stamp string) string {
+	return filepath.Join(l.folder, "."+l.opts.File+".run.@"+stamp)
+}
+
+// takeStock lists the files that are there, ends those that a dead process left open and remembers which runs did not end.
+func (l *Log) takeStock() error {
+	entries, err := os.ReadDir(l.folder)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		if s, ok := l.stampOf(e.Name(), "."+l.opts.File+".run.@", ""); ok {
+			l.unclean = append(l.unclean, s)
+		}
+		if s, ok := l.stampOf(e.Name(), l.opts.File+".@", finishedSuffix); ok {
+			l.stamps = append(l.stamps, s)
+		}
+		if s, ok := l.stampOf(e.Name(), l.opts.File+".@", openSuffix); ok {
+			l.stamps = append(l.stamps, s)
+			errs = append(errs, l.adopt(s))
+		}
+	}
+	slices.Sort(l.stamps)
+	l.stamps = slices.Compact(l.stamps)
+	return errors.Join(errs...)
+}
+
+func (l *Log) stampOf(name, prefix, suffix string) (string, bool) {
+	s, ok := strings.CutPrefix(name, prefix)
+	if !ok {
+		return "", false
+	}
+	if s, ok = strings.CutSuffix(s, suffix); !ok {
+		return "", false
+	}
+	_, err := time.Parse(stampLayout, s)
+	return s, err == nil
+}
+
+// adopt ends a file that its process could not: a torn last line gets its line end, so that it stays alone.
+func (l *Log) adopt(stamp string) error {
+	path := l.path(stamp, openSuffix)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var end []byte
+	if torn(f) {
+		end = append(end, '\n')
+	}
+	end = l.line(end, "End Logfile")
+	if _, err := f.Write(end); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return l.disk.rename(path, l.path(stamp, finishedSuffix))
+}
+
+// torn reports whether the file's last byte is something other than a line end.
+func torn(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return false
+	}
+	var last [1]byte
+	_, err = f.ReadAt(last[:], info.Size()-1)
+	return err == nil && last[0] != '\n'
+}
+
+// line appends a line of the log's own making with the present time.
+func (l *Log) line(b []byte, text string) []byte {
+	return appendLine(b, l.opts.Now().Format(timeLayout), Info, text)
+}
+
+// begin starts this run's first file.
+func (l *Log) begin() error {
+	f, stamp, size, err := l.newFile()
+	if err != nil {
+		return err
+	}
+	mark, err := l.disk.create(l.runPath(stamp))
+	if err == nil {
+		err = mark.Close()
+	}
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	l.file, l.size, l.run = f, size, stamp
+	l.stamps = append(l.stamps, stamp)
+	l.link(stamp)
+	l.prune()
+	return nil
+}
+
+// newFile creates the next file with its head. Its stamp is later than every other, also when the clock is not.
+func (l *Log) newFile() (file, string, int64, error) {
+	now := l.opts.Now()
+	stamp := now.Format(stampLayout)
+	if last := l.current(); stamp <= last {
+		t, err := time.Parse(stampLayout, last)
+		if err != nil {
+			return nil, "", 0, err
+		}
+		stamp = t.Add(time.Second).Format(stampLayout)
+	}
+	path := l.path(stamp, openSuffix)
+	f, err := l.disk.create(path)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	_, offset := now.Zone()
+	var head []byte
+	head = l.line(head, "Begin Logfile")
+	head = l.line(head, fmt.Sprintf("Version: %s SN: %s", clean(l.opts.Version), clean(l.opts.Serial)))
+	head = l.line(head, fmt.Sprintf("Time offset from UTC: %d seconds", offset))
+	if _, err := f.Write(head); err != nil {
+		return nil, "", 0, errors.Join(err, f.Close(), l.disk.remove(path))
+	}
+	return f, stamp, int64(len(head)), nil
+}
+
+// current is the stamp of the newest file, "" when there is none.
+func (l *Log) current() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.stamps) == 0 {
+		return ""
+	}
+	return l.stamps[len(l.stamps)-1]
+}
+
+// Rollover finishes the current file and begins a new one.
+func (l *Log) Rollover() error {
+	l.fileMu.Lock()
+	defer l.fileMu.Unlock()
+	if l.ended {
+		return fmt.Errorf("roll over log %s: it is closed", l.opts.Name)
+	}
+	if err := l.flush(); err != nil {
+		return fmt.Errorf("roll over log %s: %w", l.opts.Name, err)
+	}
+	if err := l.roll(); err != nil {
+		return fmt.Errorf("roll over log %s: %w", l.opts.Name, err)
+	}
+	return nil
+}
+
+// roll makes the new file before it ends the old one, so that a failure leaves a file to write to; fileMu is held.
+func (l *Log) roll() error {
+	f, stamp, size, err := l.newFile()
+	if err != nil {
+		return err
+	}
+	old := l.current()
+	// An old file whose end fails is still readable as .c, and the next start ends it.
+	_ = l.end(old)
+	l.file, l.size = f, size
+	l.mu.Lock()
+	l.stamps = append(l.stamps, stamp)
+	l.announce()
+	l.mu.Unlock()
+	l.link(stamp)
+	l.prune()
+	return nil
+}
+
+// end finishes the file that is being written; fileMu is held.
+func (l *Log) end(stamp string) error {
+	_, err := l.file.Write(l.line(nil, "End Logfile"))
+	err = errors.Join(err, l.file.Sync(), l.file.Close())
+	if err != nil {
+		return err
+	}
+	if err := l.disk.rename(l.path(stamp, openSuffix), l.path(stamp, finishedSuffix)); err != nil {
+		return err
+	}
+	l.link(stamp)
+	return nil
+}
+
+// link points FILE.current at the file of stamp. The link is a convenience for people; nothing here reads it, so a
+// failure is not worth refusing lines for.
+func (l *Log) link(stamp string) {
+	target := filepath.Base(l.path(stamp, openSuffix))
+	if _, err := os.Lstat(l.path(stamp, openSuffix)); err != nil {
+		target = filepath.Base(l.path(stamp, finishedSuffix))
+	}
+	link := filepath.Join(l.folder, l.opts.File+".current")
+	temp := filepath.Join(l.folder, "."+l.opts.File+".current")
+	_ = l.disk.remove(temp)
+	if l.disk.symlink(target, temp) == nil {
+		_ = l.disk.rename(temp, link)
+	}
+}
+
+// prune removes the oldest files beyond the number kept. One that cannot be removed stays listed and is tried again.
+func (l *Log) prune() {
+	l.mu.Lock()
+	surplus := slices.Clone(l.stamps[:max(0, len(l.stamps)-l.maxFiles)])
+	l.mu.Unlock()
+	for _, stamp := range surplus {
+		for _, suffix := range []string{finishedSuffix, openSuffix} {
+			if err := l.disk.remove(l.path(stamp, suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return
+			}
+		}
+		l.mu.Lock()
+		l.stamps = slices.DeleteFunc(l.stamps, func(s string) bool { return s == stamp })
+		l.mu.Unlock()
+	}
+}
+
+// Unclean returns the paths, oldest first, of the files of every run that did not end in order and has not been settled,
+// the present run's excepted. It is empty after a proper stop.
+func (l *Log) Unclean() []string {
+	l.fileMu.Lock()
+	defer l.fileMu.Unlock()
+	if len(l.unclean) == 0 {
+		return nil
+	}
+	first := slices.Min(l.unclean)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var paths []string
+	for _, s := range l.stamps {
+		if s >= first && s < l.run {
+			paths = append(paths, l.find(s))
+		}
+	}
+	return paths
+}
+
+// Settled says that what the unclean runs left open has been closed by lines of this run: they are forgotten, once those
+// lines are in the file.
+func (l *Log) Settled() error {
+	if err := l.Flush(); err != nil {
+		return err
+	}
+	l.fileMu.Lock()
+	defer l.fileMu.Unlock()
+	if err := l.forgetRuns(l.unclean...); err != nil {
+		return fmt.Errorf("settle log %s: %w", l.opts.Name, err)
+	}
+	l.unclean = nil
+	return nil
+}
+
+func (l *Log) forgetRuns(stamps ...string) error {
+	for _, s := range stamps {
+		if err := l.disk.remove(l.runPath(s)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// find returns the path of a stamp's file under the suffix that it has now.
+func (l *Log) find(stamp string) string {
+	if path := l.path(stamp, finishedSuffix); exists(path) {
+		return path
+	}
+	return l.path(stamp, openSuffix)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// Files returns the paths of the subscription's files, oldest first, the current one last.
+func (l *Log) Files() []string {
+	l.mu.Lock()
+	stamps := slices.Clone(l.stamps)
+	l.mu.Unlock()
+	paths := make([]string, len(stamps))
+	for i, s := range stamps {
+		paths[i] = l.find(s)
+	}
+	return paths
+}
+
