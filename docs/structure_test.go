@@ -1,0 +1,72 @@
+package docs
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// leaves may be imported by everybody and import nothing of ours.
+const leaves = "internal/"
+
+// mayImport is the table of docs/overview.md: which package may import which of ours, leaves apart. What is not here may import
+// leaves only; cmd/posthouse may import everything.
+var mayImport = map[string][]string{
+	"shell":         {"config"},
+	"commands":      {"shell", "config", "certstore", "mta"},
+	"mta":           {"mta/smtp", "mta/spool", "mta/inbound", "mta/queue", "mta/outbound", "mta/tlspolicy", "mta/maillog", "config", "certstore"},
+	"mta/inbound":   {"mta/smtp", "mta/spool", "mta/maillog", "mta/tlspolicy", "config"},
+	"mta/queue":     {"mta/spool", "mta/maillog", "config"},
+	"mta/outbound":  {"mta/smtp", "mta/queue", "mta/spool", "mta/maillog", "mta/tlspolicy", "config"},
+	"mta/tlspolicy": {"certstore", "config"},
+	"mta/maillog":   {},
+	"mta/smtp":      {},
+	"mta/spool":     {},
+	"config":        {},
+	"certstore":     {},
+	"docs":          {"commands", "shell"},
+	"testscripts":   {},
+}
+
+// TestStructure holds the import arrows to the table.
+func TestStructure(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "posthouse/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		checkImports(t, strings.TrimPrefix(p.ImportPath, "posthouse/"), p.Imports)
+	}
+}
+
+func checkImports(t *testing.T, from string, imports []string) {
+	if from == "cmd/posthouse" {
+		return
+	}
+	allowed, known := mayImport[from]
+	if !known && !strings.HasPrefix(from, leaves) {
+		t.Errorf("%s has no row in the table", from)
+	}
+	for _, path := range imports {
+		to, ours := strings.CutPrefix(path, "posthouse/")
+		switch {
+		case !ours, slices.Contains(allowed, to):
+		case strings.HasPrefix(to, leaves) && !strings.HasPrefix(from, leaves):
+		default:
+			t.Errorf("%s imports %s, which the table does not allow", from, to)
+		}
+	}
+}
