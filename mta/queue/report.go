@@ -73,3 +73,22 @@ type RecipientInfo struct {
 	Subject   string
 	Host      string
 }
+
+// Routing is where a destination's mail goes, as last looked up.
+type Routing struct {
+	MX        []MXRecord       // empty where a route or the domain's own address is used
+	Addresses []PreferenceList // in the order of preference
+	Expires   time.Time        // when it has to be looked up again; zero: with every connection
+}
+
+// Totals are the queue's counts: events since the start, and what is there now.
+type Totals struct {
+	SoftBounced, HardBounced, Delivered, Deleted uint64    // since the start
+	Protected                                    [3]uint64 // delivered recipients, by Protection
+
+	Active, Unattempted, Attempted int // recipients queued
+	Messages                       int
+	Destinations                   int // with recipients queued
+	Connections                    int // open now
+	Oldest                         time.Time
+}

@@ -1,0 +1,137 @@
+package queue
+
+import (
+	"posthouse/internal/cause"
+)
+
+// settled is what becomes of one recipient after an attempt, already durable.
+type settled struct {
+	Recipient         // with the new count of attempts
+	outcome   Outcome // Hard where a soft failure was the last allowed
+	next      instant // where Soft: when it is tried again
+	prot      Protection
+	response  string
+	failure   *Failure
+}
+
+// done says that the recipient is never sent to again.
+func (r *settled) done() bool { return r.outcome != Soft && r.outcome != Again }
+
+// finish takes note of what became of a task's recipients. It returns true when the message has none left.
+func (s *state) finish(task *Task, results []settled, now instant) bool {
+	g := task.group
+	h := g.host
+	h.lastActivity = now
+	h.active -= len(g.rcpts)
+	h.attempted -= attempted(g.rcpts)
+	rest := map[instant][]Recipient{}
+	var order []instant
+	for i := range results {
+		r := &results[i]
+		s.count(h, r, now)
+		if r.done() {
+			g.msg.left--
+			continue
+		}
+		next := r.next
+		if r.outcome == Again {
+			next = 0
+			h.rateCount = max(h.rateCount-1, 0)
+		}
+		if _, seen := rest[next]; !seen {
+			order = append(order, next)
+		}
+		rest[next] = append(rest[next], r.Recipient)
+		if r.failure != nil {
+			g.last = s.lastWords(h, r.failure)
+		}
+	}
+	for _, next := range order {
+		p := &group{msg: g.msg, host: h, rcpts: rest[next], due: next, last: g.last, delayedAt: -1, deadlineSlot: -1}
+		h.groups.before(g, p)
+		h.active += len(p.rcpts)
+		h.attempted += attempted(p.rcpts)
+		s.place(p, now)
+	}
+	h.groups.remove(g)
+	s.rearm(h)
+	if g.msg.left > 0 {
+		return false
+	}
+	delete(s.messages, g.msg.env.MID)
+	return true
+}
+
+// lastWords is a failure's text. The many messages that a dead host keeps waiting share one string.
+func (s *state) lastWords(h *host, f *Failure) string {
+	if text := f.Text(); text != h.lastError {
+		return text
+	}
+	return h.lastError
+}
+
+// count adds one result to the counters.
+func (s *state) count(h *host, r *settled, now instant) {
+	switch r.outcome {
+	case Delivered, Possible:
+		h.counts.delivered++
+		s.totals.Delivered++
+		s.totals.Protected[r.prot]++
+	case Soft:
+		h.counts.soft++
+		s.totals.SoftBounced++
+	case Hard:
+		s.totals.HardBounced++
+		*h.counts.hardOf(r.failure.Kind)++
+	}
+	if f := r.failure; f != nil {
+		s.fault(h, f.Cause, f.Text())
+		if f.Code >= 500 {
+			h.last5xx, h.last5xxAt = f.reply(), now
+		}
+	}
+}
+
+// hardOf is the counter for a kind of hard bounce.
+func (c *counts) hardOf(k Kind) *int {
+	switch k {
+	case DNS:
+		return &c.dns
+	case FiveXX:
+		return &c.fiveXX
+	case Filtered:
+		return &c.filter
+	case Expired:
+		return &c.expired
+	default:
+		return &c.other
+	}
+}
+
+// fault remembers the host's latest failure. An expiry says nothing new about the host.
+func (s *state) fault(h *host, id cause.ID, text string) {
+	if text != h.lastError {
+		h.lastError = text
+	}
+	h.lastCause = string(id)
+}
+
+// up takes note that the host was reached and is ready to take mail.
+func (s *state) up(h *host, now instant) {
+	h.tried, h.failures, h.blocked = true, 0, 0
+	h.lastActivity = now
+	h.window++
+	s.mark(h)
+	s.rearm(h)
+}
+
+// down takes note that no way to the host led anywhere. Until it has been reached again, one connection at a time
+// probes it, ever less often.
+func (s *state) down(h *host, id cause.ID, text string, now instant) {
+	h.tried = true
+	h.failures++
+	h.window = max(h.window/2, 1)
+	h.lastActivity = now
+	s.fault(h, id, text)
+	s.block(h, now.add(backoff(s.hostProfile(h.name), h.failures, s.random())))
+}

@@ -1,0 +1,65 @@
+package queue
+
+// links are a group's neighbours in one list.
+type links struct {
+	prev, next *group
+	in         bool
+}
+
+// list is a chain of groups, each of which has its links in the place that at returns. Taking one out of the middle
+// costs nothing, which is why it is not a slice.
+type list struct {
+	at          func(*group) *links
+	first, last *group
+	n           int
+}
+
+// push puts g at the end.
+func (l *list) push(g *group) {
+	k := l.at(g)
+	*k = links{prev: l.last, in: true}
+	if l.last != nil {
+		l.at(l.last).next = g
+	} else {
+		l.first = g
+	}
+	l.last = g
+	l.n++
+}
+
+// before puts g in front of mark, or at the end if mark is nil.
+func (l *list) before(mark, g *group) {
+	if mark == nil {
+		l.push(g)
+		return
+	}
+	m, k := l.at(mark), l.at(g)
+	*k = links{prev: m.prev, next: mark, in: true}
+	if m.prev != nil {
+		l.at(m.prev).next = g
+	} else {
+		l.first = g
+	}
+	m.prev = g
+	l.n++
+}
+
+// remove takes g out, if it is inside.
+func (l *list) remove(g *group) {
+	k := l.at(g)
+	if !k.in {
+		return
+	}
+	if k.prev != nil {
+		l.at(k.prev).next = k.next
+	} else {
+		l.first = k.next
+	}
+	if k.next != nil {
+		l.at(k.next).prev = k.prev
+	} else {
+		l.last = k.prev
+	}
+	*k = links{}
+	l.n--
+}

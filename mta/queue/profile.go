@@ -1,0 +1,131 @@
+package queue
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"posthouse/config"
+	"posthouse/mta/spool"
+)
+
+// Destination is the destination that an address belongs to: its domain in lower case, or its address literal. An
+// address without a domain has the empty destination, which the deliverer refuses.
+func Destination(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return ""
+	}
+	return strings.TrimSuffix(strings.ToLower(address[at+1:]), ".")
+}
+
+// profile is the bounce profile in force for a message at a destination: the destination's own, else that of the
+// listener which took the message, else the default.
+func (s *state) profile(dest string, env *spool.Envelope) *config.BounceProfile {
+	_, p := Profile(s.config(), dest, env)
+	return p
+}
+
+// hostProfile is the profile for what concerns a destination and no message.
+func (s *state) hostProfile(dest string) *config.BounceProfile {
+	return s.profile(dest, &spool.Envelope{})
+}
+
+// Profile returns the bounce profile in force for a message at a destination, and its name.
+func Profile(conf *config.Config, dest string, env *spool.Envelope) (string, *config.BounceProfile) {
+	d, entry := conf.Destination(dest)
+	names := []string{env.BounceProfile, d.BounceProfile, config.DefaultBounceProfile}
+	if entry != config.DefaultDestination && d.BounceProfile != "" {
+		names = []string{d.BounceProfile}
+	}
+	for _, name := range names {
+		if p := conf.Bounces[name]; p != nil {
+			return name, p
+		}
+	}
+	return config.DefaultBounceProfile, &config.BounceProfile{
+		MaxRetries: 100, MaxQueueTime: 259200, InitialRetry: 60, MaxRetry: 3600, HardBounce: true, DSN: true,
+	}
+}
+
+// backoff is how long to wait after the nth failure in a row, n from 1: the initial interval, doubled each time up to
+// the maximum. chance, 0 to 1, spreads it by a tenth, so that what failed together is not tried together for ever.
+func backoff(p *config.BounceProfile, n int, chance float64) time.Duration {
+	initial, most := seconds(p.InitialRetry), seconds(p.MaxRetry)
+	d := initial
+	for i := 1; i < n && d < most; i++ {
+		d *= 2
+	}
+	spread := time.Duration(chance * float64(d) / 10)
+	if d+spread <= most {
+		return d + spread
+	}
+	return max(min(d, most)-spread, initial)
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// spent says whether a recipient has had all the tries or the time that the profile allows.
+func spent(p *config.BounceProfile, received time.Time, attempts int, now time.Time) bool {
+	return attempts > p.MaxRetries || now.Sub(received) >= seconds(p.MaxQueueTime)
+}
+
+// expiry is when a group is given up even if nothing tries it.
+func (s *state) expiry(g *group, p *config.BounceProfile) instant {
+	life := seconds(p.MaxQueueTime)
+	if g.rcpts[0].Attempts == 0 {
+		life = max(life, minLife)
+	}
+	return at(g.msg.env.Received).add(life)
+}
+
+// warnAt is when a message's next delay warning is due; 0 for never.
+func (s *state) warnAt(m *message, p *config.BounceProfile) instant {
+	if !p.DelayWarning || m.warned >= p.DelayWarnings || m.env.Sender == "" {
+		return 0
+	}
+	return at(m.env.Received).add(seconds(p.DelayWarningAfter) * time.Duration(m.warned+1))
+}
+
+// deadlineOf is when something happens to a group that is not an attempt.
+func (s *state) deadlineOf(g *group) instant {
+	p := s.profile(g.host.name, g.msg.env)
+	return earlier(s.expiry(g, p), s.warnAt(g.msg, p))
+}
+
+// meetDeadlines expires groups and starts delay warnings, a few at a time.
+func (s *state) meetDeadlines(now instant) {
+	for s.chores < maxChores {
+		g, ok := s.deadlines.first()
+		if !ok || g.deadline > now {
+			return
+		}
+		p := s.profile(g.host.name, g.msg.env)
+		expiry := s.expiry(g, p)
+		if expiry <= now {
+			s.chores++
+			s.jobs = append(s.jobs, job{expire: s.grab(g)})
+			continue
+		}
+		if at := s.warnAt(g.msg, p); at != 0 && at <= now {
+			g.msg.warned++
+			s.chores++
+			task := &Task{Envelope: g.msg.env, Recipients: append([]Recipient(nil), g.rcpts...), group: g}
+			s.jobs = append(s.jobs, job{warn: task, until: expiry.time(), last: g.last})
+		}
+		g.deadline = s.deadlineOf(g)
+		s.deadlines.fix(g)
+	}
+}
+
+// expiredFailure is why a recipient is given up. last is what the latest attempt said.
+func expiredFailure(last string) *Failure {
+	f := &Failure{
+		Class: "5.4.7", Title: "Delivery expired (message too old)", Status: "5.4.7", Kind: Expired,
+		Lines: []string{"timeout"},
+	}
+	if last != "" {
+		f.Lines = []string{fmt.Sprintf("timeout; last error: %s", last)}
+	}
+	return f
+}

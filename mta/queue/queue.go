@@ -1,0 +1,236 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"posthouse/config"
+	"posthouse/mta/maillog"
+	"posthouse/mta/spool"
+)
+
+// ErrStopped says that the queue does not run any more.
+var ErrStopped = errors.New("the queue has stopped")
+
+// Spool is where the queue's messages lie; *spool.Spool is one.
+type Spool interface {
+	Messages(do func(spool.Message) error) error
+	Update(mid uint64, updates ...spool.Update) error
+	Remove(mid uint64) error
+}
+
+// Options of New. Config, Spool, Log, Deliverer and Bouncer must be given.
+type Options struct {
+	Config    func() *config.Config // the running configuration; asked anew for every decision
+	Spool     Spool
+	Log       *maillog.Log
+	Deliverer Deliverer
+	Bouncer   Bouncer
+
+	Suspended Suspension                   // as the last process left it
+	Grace     time.Duration                // what deliveries under way get at the end; 0: none
+	Linger    time.Duration                // how long an open connection waits for the next message; 0: the default, -1: not
+	Random    func() float64               // 0 to 1; nil: math/rand
+	Fault     func(what string, err error) // told of what fails on our own side; nil: nobody
+}
+
+// Queue is the mail that waits for its delivery. Its methods may be called from many goroutines at once; they wait
+// until Run has taken up what the spool holds, and do nothing once it has returned.
+type Queue struct {
+	opt     Options
+	ops     chan func(*state)
+	loaded  chan struct{}
+	stopped chan struct{}
+	workers sync.WaitGroup
+}
+
+// New returns a queue that Run brings to life.
+func New(opt Options) *Queue {
+	if opt.Random == nil {
+		opt.Random = rand.Float64
+	}
+	if opt.Fault == nil {
+		opt.Fault = func(string, error) {}
+	}
+	if opt.Linger == 0 {
+		opt.Linger = lingerDefault
+	}
+	return &Queue{opt: opt, ops: make(chan func(*state)), loaded: make(chan struct{}), stopped: make(chan struct{})}
+}
+
+// Loaded is closed when Run has taken up what the spool holds. Listeners are opened after that.
+func (q *Queue) Loaded() <-chan struct{} { return q.loaded }
+
+// Run takes up the messages of the spool and delivers until ctx ends. Then it starts nothing more, waits up to the
+// grace for deliveries under way, cuts the rest, and returns when none is left.
+func (q *Queue) Run(ctx context.Context) error {
+	defer close(q.stopped)
+	s := newState(q.opt.Config, q.opt.Random)
+	s.suspension = q.opt.Suspended
+	err := q.opt.Spool.Messages(func(m spool.Message) error {
+		s.add(m, at(time.Now()))
+		return ctx.Err()
+	})
+	if err != nil {
+		return fmt.Errorf("loading the queue: %w", err)
+	}
+	close(q.loaded)
+	work, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	q.own(ctx, s, work, cut)
+	q.workers.Wait()
+	return nil
+}
+
+// own is the owner's loop.
+func (q *Queue) own(ctx context.Context, s *state, work context.Context, cut func()) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	done := ctx.Done()
+	var grace <-chan time.Time
+	for {
+		s.step(at(time.Now()))
+		q.start(work, s)
+		if s.stopping && s.trips == 0 && s.chores == 0 {
+			return
+		}
+		if next := s.nextWake(); next != 0 && !s.stopping {
+			timer.Reset(max(time.Until(next.time()), 0))
+		} else {
+			timer.Stop()
+		}
+		select {
+		case f := <-q.ops:
+			f(s)
+		case <-timer.C:
+		case <-done:
+			s.stopping = true
+			done = nil
+			grace = time.After(q.opt.Grace)
+		case <-grace:
+			cut()
+		}
+	}
+}
+
+// start gives every job that the state wants done a goroutine.
+func (q *Queue) start(work context.Context, s *state) {
+	for _, j := range s.jobs {
+		if j.trip != nil {
+			j.trip.queue = q
+			ctx, cancel := context.WithCancel(work)
+			j.trip.cancel = cancel
+			q.workers.Go(func() { q.travel(ctx, j.trip) })
+			continue
+		}
+		q.workers.Go(func() { q.chore(j) })
+	}
+	clear(s.jobs)
+	s.jobs = s.jobs[:0]
+}
+
+// travel runs one trip. A panic costs the messages it held one attempt and nothing else.
+func (q *Queue) travel(ctx context.Context, t *Trip) {
+	defer func() {
+		t.cancel()
+		q.call(func(s *state) { s.ended(t, at(time.Now())) })
+	}()
+	q.guarded("delivery to "+t.host, func() { q.opt.Deliverer.Deliver(ctx, t) })
+	for len(t.open) > 0 {
+		task := t.open[0]
+		var results []Result
+		if ctx.Err() == nil {
+			results = everyone(task, Soft, internalFailure())
+		}
+		t.Settle(task, results)
+	}
+}
+
+// guarded runs f and tells the operator of a panic in it.
+func (q *Queue) guarded(what string, f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			q.opt.Fault(what, fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+		}
+	}()
+	f()
+}
+
+func internalFailure() *Failure {
+	return &Failure{
+		Class: "4.3.0", Title: "Other mail system problem", Status: "4.3.0", Lines: []string{"internal error"},
+	}
+}
+
+// everyone gives all of a task's recipients the same outcome.
+func everyone(task *Task, o Outcome, f *Failure) []Result {
+	var list []Result
+	for _, r := range task.Recipients {
+		list = append(list, Result{RID: r.RID, Outcome: o, Failure: f})
+	}
+	return list
+}
+
+// chore expires a task or sends a delay warning.
+func (q *Queue) chore(j job) {
+	defer q.call(func(s *state) { s.chores-- })
+	switch {
+	case j.expire != nil:
+		q.expire(j.expire)
+	case j.warn != nil:
+		q.guarded("delay warning", func() { q.warn(j) })
+	}
+}
+
+func (q *Queue) expire(task *Task) {
+	settled := false
+	q.guarded("expiry", func() {
+		q.settle(nil, 0, task, everyone(task, Hard, expiredFailure(task.group.last)))
+		settled = true
+	})
+	if !settled {
+		q.conclude(nil, task, judge(task, nil, nil, time.Now(), q.opt.Random))
+	}
+}
+
+func (q *Queue) warn(j job) {
+	env := j.warn.Envelope
+	_, profile := Profile(q.opt.Config(), j.warn.group.host.name, env)
+	var late []Failed
+	for _, r := range j.warn.Recipients {
+		f := Failure{Class: "4.4.7", Title: "Delivery delayed", Status: "4.4.7", Lines: []string{j.last}}
+		late = append(late, Failed{r, f})
+	}
+	m, err := q.opt.Bouncer.Delay(env, late, j.until, notice(env, profile))
+	if err != nil {
+		q.opt.Fault(fmt.Sprintf("delay warning of MID %d", env.MID), err)
+		return
+	}
+	q.adopt(m, env.MID)
+}
+
+// call has the owner run f and waits for it. It returns false, with f not run, when the queue has stopped.
+func (q *Queue) call(f func(*state)) bool {
+	done := make(chan struct{})
+	op := func(s *state) {
+		defer close(done)
+		f(s)
+	}
+	select {
+	case q.ops <- op:
+		<-done
+		return true
+	case <-q.stopped:
+		return false
+	}
+}
+
+// Add takes in a message that the spool holds. One that is known already is left alone.
+func (q *Queue) Add(m spool.Message) {
+	q.call(func(s *state) { s.add(m, at(time.Now())) })
+}

@@ -1,0 +1,228 @@
+package queue
+
+import (
+	"slices"
+	"time"
+
+	"posthouse/config"
+)
+
+// step does everything that is possible at the moment: it makes due what is due, expires what is too old, and hands
+// tasks to waiting and to new trips. What is to be started is left in jobs.
+func (s *state) step(now instant) {
+	for {
+		h, ok := s.wakes.first()
+		if !ok || h.wake > now {
+			break
+		}
+		s.awake(h, now)
+	}
+	if s.stopping {
+		s.dismissIdle(func(*host) bool { return true })
+		return
+	}
+	s.meetDeadlines(now)
+	for n := len(s.run); n > 0; n-- {
+		h := s.run[0]
+		s.run = slices.Delete(s.run, 0, 1)
+		h.queued = false
+		if s.serve(h, now) {
+			s.mark(h)
+		}
+	}
+}
+
+// awake makes ready what has become due, and lets the host run again if it was blocked.
+func (s *state) awake(h *host, now instant) {
+	for {
+		g, ok := h.delayed.first()
+		if !ok || g.due > now {
+			break
+		}
+		h.delayed.remove(g)
+		h.ready.push(g)
+	}
+	if h.blocked != 0 && h.blocked <= now {
+		h.blocked = 0
+	}
+	s.mark(h)
+	s.rearm(h)
+}
+
+// serve hands out as many of the host's ready groups as its limits allow. It returns true if only the limit of all
+// connections together stands in the way of more.
+func (s *state) serve(h *host, now instant) bool {
+	conf := s.config()
+	for h.ready.n > 0 && s.mayRun(h, now) {
+		if n := len(h.idle); n > 0 {
+			t := h.idle[n-1]
+			task := s.take(h, conf, now)
+			if task == nil {
+				return false
+			}
+			h.idle = h.idle[:n-1]
+			t.offered <- task
+			continue
+		}
+		if !s.mayConnect(h, conf) {
+			return false
+		}
+		if s.trips >= conf.Delivery.Concurrency {
+			return true
+		}
+		task := s.take(h, conf, now)
+		if task == nil {
+			return false
+		}
+		t := newTrip(h.name, task)
+		h.trips[t] = true
+		s.trips++
+		s.jobs = append(s.jobs, job{trip: t})
+	}
+	return false
+}
+
+// mayRun says whether the host may be given anything now.
+func (s *state) mayRun(h *host, now instant) bool {
+	return !s.stopping && !s.suspension.Covers(h.name) && h.blocked <= now
+}
+
+// mayConnect says whether the host may have one more connection. One that is down is probed by a single one.
+func (s *state) mayConnect(h *host, conf *config.Config) bool {
+	if h.failures > 0 {
+		return len(h.trips) == 0
+	}
+	dest, _ := conf.Destination(h.name)
+	limit := value(dest.Concurrency, 500) * s.exchangers(h, dest)
+	return len(h.trips) < min(limit, h.window)
+}
+
+// exchangers is by how much the destination's limits are multiplied: 1, or the count of its known addresses where
+// they hold for each mail exchanger's address.
+func (s *state) exchangers(h *host, dest config.Destination) int {
+	if dest.LimitPer != "mx" {
+		return 1
+	}
+	n := 0
+	for _, p := range h.route.Addresses {
+		n += len(p.Addresses)
+	}
+	return max(n, 1)
+}
+
+func value(p *int, def int) int {
+	if p == nil {
+		return def
+	}
+	return *p
+}
+
+// take makes a task of the host's first ready group, or of as much of it as one transaction and the limit of
+// recipients in a period allow. It returns nil, and blocks the host until the period ends, when that limit is reached.
+func (s *state) take(h *host, conf *config.Config, now instant) *Task {
+	g := h.ready.first
+	n := min(len(g.rcpts), maxRecipients)
+	dest, _ := conf.Destination(h.name)
+	if limit := value(dest.Recipients, 0) * s.exchangers(h, dest); limit > 0 {
+		period := time.Duration(value(dest.RecipientMinutes, 60)) * time.Minute
+		if now >= h.rateStart.add(period) {
+			h.rateStart, h.rateCount = now, 0
+		}
+		if h.rateCount >= limit {
+			s.block(h, h.rateStart.add(period))
+			return nil
+		}
+		n = min(n, limit-h.rateCount)
+	}
+	h.rateCount += n
+	return s.grab(s.part(g, n))
+}
+
+// part returns a group of the first n recipients of g, which is g itself if it has no more.
+func (s *state) part(g *group, n int) *group {
+	if n >= len(g.rcpts) {
+		return g
+	}
+	p := &group{msg: g.msg, host: g.host, due: g.due, last: g.last, delayedAt: -1, deadlineSlot: -1}
+	p.rcpts = append(p.rcpts, g.rcpts[:n]...)
+	g.rcpts = append([]Recipient(nil), g.rcpts[n:]...)
+	g.host.groups.before(g, p)
+	return p
+}
+
+// grab makes a group busy and a task of it.
+func (s *state) grab(g *group) *Task {
+	g.busy = true
+	g.deadline = 0
+	g.host.ready.remove(g)
+	g.host.delayed.remove(g)
+	s.deadlines.remove(g)
+	s.rearm(g.host)
+	return &Task{Envelope: g.msg.env, Recipients: append([]Recipient(nil), g.rcpts...), group: g}
+}
+
+// block keeps the host from running until then.
+func (s *state) block(h *host, until instant) {
+	h.blocked = max(h.blocked, until)
+	s.rearm(h)
+}
+
+// dismissIdle ends the waiting of trips at the chosen hosts.
+func (s *state) dismissIdle(chosen func(*host) bool) {
+	for _, h := range s.hosts {
+		if len(h.idle) > 0 && chosen(h) {
+			for _, t := range h.idle {
+				t.offered <- nil
+			}
+			h.idle = nil
+		}
+	}
+}
+
+// next serves a trip that has nothing to do: at once, or by keeping it among the idle. It returns true if t.offered
+// will get the answer.
+func (s *state) next(t *Trip, now instant) {
+	h := s.hosts[t.host]
+	if h == nil || !s.mayRun(h, now) {
+		t.offered <- nil
+		return
+	}
+	if h.ready.n > 0 {
+		if task := s.take(h, s.config(), now); task != nil {
+			t.offered <- task
+			return
+		}
+		t.offered <- nil
+		return
+	}
+	h.idle = append(h.idle, t)
+}
+
+// giveUp ends a trip's waiting, unless it has been given an answer meanwhile.
+func (s *state) giveUp(t *Trip) {
+	h := s.hosts[t.host]
+	if h == nil {
+		return
+	}
+	if i := slices.Index(h.idle, t); i >= 0 {
+		h.idle = slices.Delete(h.idle, i, i+1)
+		t.offered <- nil
+	}
+}
+
+// ended takes note that a trip is over. One that achieved nothing makes its destination rest a moment: whatever sent
+// it home would send the next one home as well.
+func (s *state) ended(t *Trip, now instant) {
+	h := s.hosts[t.host]
+	delete(h.trips, t)
+	s.trips--
+	if t.isOpen {
+		h.open--
+		t.isOpen = false
+	}
+	if !t.achieved {
+		s.block(h, now.add(pauseIdle))
+	}
+	s.mark(h)
+	s.tellWaiters()
+}

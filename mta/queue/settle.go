@@ -1,0 +1,234 @@
+package queue
+
+import (
+	"fmt"
+	"time"
+
+	"posthouse/config"
+	"posthouse/mta/maillog"
+	"posthouse/mta/spool"
+)
+
+// Settle says what came of a task's recipients; one without a result counts as not tried. What is final is durable
+// before this returns, and then logged. Deliver calls it exactly once for every task.
+func (t *Trip) Settle(task *Task, results []Result) {
+	if t.forget(task) {
+		t.queue.settle(t, t.dcid, task, results)
+	}
+}
+
+// settle carries the results into the notices, the spool, the log and the owner's state, in this order: a notice of
+// failure must exist before the failure is final, and nobody may believe what is not durable.
+func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) {
+	now := time.Now()
+	name, profile := Profile(q.opt.Config(), task.group.host.name, task.Envelope)
+	list := judge(task, results, profile, now, q.opt.Random)
+	bounce := q.bounce(task, list, profile, now)
+	q.persist(task, list)
+	q.report(dcid, task, list, name)
+	if bounce != nil {
+		q.adopt(*bounce, task.Envelope.MID)
+	}
+	q.conclude(t, task, list)
+}
+
+// judge turns results into what becomes of the recipients under the bounce profile.
+func judge(task *Task, results []Result, p *config.BounceProfile, now time.Time, random func() float64) []settled {
+	byRID := make(map[int]*Result, len(results))
+	for i := range results {
+		byRID[results[i].RID] = &results[i]
+	}
+	chance := random()
+	list := make([]settled, 0, len(task.Recipients))
+	for _, rcpt := range task.Recipients {
+		r := settled{Recipient: rcpt, outcome: Again}
+		if res := byRID[rcpt.RID]; res != nil {
+			r.outcome, r.prot, r.failure, r.response = res.Outcome, res.Protection, res.Failure, res.Response
+		}
+		if r.outcome == Soft || r.outcome == Hard {
+			r.Attempts++
+		}
+		if r.outcome == Soft {
+			r.next = at(now.Add(backoff(p, r.Attempts, chance)))
+			if spent(p, task.Envelope.Received, r.Attempts, now) {
+				r.outcome, r.failure = Hard, expiredBy(r.failure)
+			}
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// expiredBy is the expiry of a recipient whose last attempt failed so.
+func expiredBy(last *Failure) *Failure {
+	f := expiredFailure(last.Text())
+	f.Cause, f.Remote = last.Cause, last.Remote
+	return f
+}
+
+// bounce writes the notice for what failed for good, where there is somebody to tell. If it cannot be written, the
+// failures are not final yet: they are tried again.
+func (q *Queue) bounce(task *Task, list []settled, p *config.BounceProfile, now time.Time) *spool.Message {
+	var failed []Failed
+	for i := range list {
+		if r := &list[i]; r.outcome == Hard && r.failure != nil {
+			failed = append(failed, Failed{r.Recipient, *r.failure})
+		}
+	}
+	if len(failed) == 0 || task.Envelope.Sender == "" || !p.HardBounce {
+		return nil
+	}
+	m, err := q.opt.Bouncer.Bounce(task.Envelope, failed, notice(task.Envelope, p))
+	if err == nil {
+		return &m
+	}
+	q.opt.Fault(fmt.Sprintf("bounce of MID %d", task.Envelope.MID), err)
+	for i := range list {
+		if r := &list[i]; r.outcome == Hard {
+			r.outcome = Soft
+			r.next = at(now.Add(backoff(p, 1, 1)))
+		}
+	}
+	return nil
+}
+
+// notice is how the profile wants its notices for a message.
+func notice(env *spool.Envelope, p *config.BounceProfile) Notice {
+	to := p.NoticeTo
+	if to == "" {
+		to = env.Sender
+	}
+	return Notice{To: to, DSN: p.DSN}
+}
+
+// persist makes the recipients' new states durable. A failure is told to the operator and the memory goes on with
+// what is true: after a restart the recipient may be sent to again.
+func (q *Queue) persist(task *Task, list []settled) {
+	var updates []spool.Update
+	for i := range list {
+		r := &list[i]
+		if r.outcome == Again {
+			continue
+		}
+		st := spool.State{Done: r.done(), Attempts: r.Attempts, Next: r.next.time()}
+		if !st.Done && r.failure != nil {
+			st.LastError = r.failure.Text()
+		}
+		updates = append(updates, spool.Update{RID: r.RID, State: st})
+	}
+	if len(updates) == 0 {
+		return
+	}
+	if err := q.opt.Spool.Update(task.Envelope.MID, updates...); err != nil {
+		q.opt.Fault(fmt.Sprintf("recording MID %d", task.Envelope.MID), err)
+	}
+}
+
+// report writes the log lines of what became of the recipients.
+func (q *Queue) report(dcid uint64, task *Task, list []settled, profile string) {
+	mid := task.Envelope.MID
+	q.reportDelivered(dcid, mid, list)
+	for i := range list {
+		r := &list[i]
+		switch {
+		case r.outcome == Soft:
+			q.opt.Log.Delayed(dcid, mid, r.RID, r.failure.entry())
+		case r.outcome == Hard && task.Envelope.Sender == "":
+			q.opt.Log.DoubleBounced(dcid, mid, r.RID, r.failure.entry())
+		case r.outcome == Hard:
+			q.opt.Log.Bounced(dcid, mid, r.RID, r.failure.entry())
+		}
+	}
+	for _, pending := range groupBy(list, func(r *settled) (instant, bool) { return r.next, r.outcome == Soft }) {
+		q.opt.Log.PendingTill(mid, pending.rids, pending.key.time(), profile)
+	}
+}
+
+func (q *Queue) reportDelivered(dcid, mid uint64, list []settled) {
+	type key struct {
+		outcome  Outcome
+		response string
+	}
+	for _, done := range groupBy(list, func(r *settled) (key, bool) {
+		return key{r.outcome, r.response}, r.outcome == Delivered || r.outcome == Possible
+	}) {
+		if done.key.outcome == Possible {
+			q.opt.Log.PossibleDelivery(dcid, mid, done.rids)
+			continue
+		}
+		q.opt.Log.MessageDone(dcid, mid, done.rids)
+		q.opt.Log.Response(mid, done.rids, done.key.response)
+	}
+}
+
+// bunch is the recipients that share a key.
+type bunch[K comparable] struct {
+	key  K
+	rids []int
+}
+
+// groupBy bunches the recipients that by chooses, in the order in which their keys first appear.
+func groupBy[K comparable](list []settled, by func(*settled) (K, bool)) []bunch[K] {
+	var bunches []bunch[K]
+	index := make(map[K]int)
+	for i := range list {
+		key, ok := by(&list[i])
+		if !ok {
+			continue
+		}
+		n, seen := index[key]
+		if !seen {
+			n = len(bunches)
+			index[key] = n
+			bunches = append(bunches, bunch[K]{key: key})
+		}
+		bunches[n].rids = append(bunches[n].rids, list[i].RID)
+	}
+	return bunches
+}
+
+// adopt logs the birth of a notice and queues it.
+func (q *Queue) adopt(m spool.Message, of uint64) {
+	log := q.opt.Log
+	log.MessageStarted(m.MID, 0)
+	log.BounceGenerated(m.MID, of)
+	log.From(m.MID, 0, m.Sender)
+	for _, r := range m.Recipients {
+		log.To(m.MID, 0, r.RID, r.Address)
+	}
+	log.Queued(m.MID)
+	q.Add(m)
+}
+
+// conclude tells the owner, and removes the message when that was its last recipient.
+func (q *Queue) conclude(t *Trip, task *Task, list []settled) {
+	finished := false
+	q.call(func(s *state) {
+		for i := range list {
+			if t != nil && list[i].outcome != Again {
+				t.achieved = true
+			}
+		}
+		finished = s.finish(task, list, at(time.Now()))
+	})
+	if finished {
+		q.remove(task.Envelope.MID)
+	}
+}
+
+// remove takes a finished message out of the spool. The log line comes last: a message in the spool without it is one
+// whose end has not been written down yet.
+func (q *Queue) remove(mid uint64) {
+	if err := q.opt.Spool.Remove(mid); err != nil {
+		q.opt.Fault(fmt.Sprintf("removing MID %d", mid), err)
+	}
+	q.opt.Log.MessageFinished(mid)
+}
+
+// entry is a failure as mail_logs states it.
+func (f *Failure) entry() maillog.Failure {
+	return maillog.Failure{Status: f.Class, Words: f.Title, Code: f.Code, Lines: f.Lines}
+}
+
+// reply is a failure's reply as the peer sent it, on one line.
+func (f *Failure) reply() string { return fmt.Sprintf("%d %s", f.Code, f.Text()) }

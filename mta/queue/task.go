@@ -1,0 +1,116 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"posthouse/internal/cause"
+	"posthouse/mta/spool"
+)
+
+// Deliverer carries mail to one destination.
+type Deliverer interface {
+	// Deliver sends the trip's first task and what Next gives, over one connection where it can, and settles every
+	// task that it was given. It returns soon after ctx ends; what it has not settled by then is tried again.
+	Deliver(ctx context.Context, t *Trip)
+}
+
+// Bouncer writes notices to senders as new messages in the spool.
+type Bouncer interface {
+	// Bounce tells the sender that the failures are final. The notice is durable when it returns.
+	Bounce(env *spool.Envelope, failed []Failed, how Notice) (spool.Message, error)
+	// Delay tells the sender that the recipients have not been reached yet, and until when they are tried.
+	Delay(env *spool.Envelope, late []Failed, until time.Time, how Notice) (spool.Message, error)
+}
+
+// Notice is how a bounce profile wants its notices.
+type Notice struct {
+	To  string // who is told
+	DSN bool   // as RFC 3464, else as plain text
+}
+
+// Failed is one recipient with what came of the last attempt.
+type Failed struct {
+	Recipient
+	Failure Failure
+}
+
+// Recipient is one recipient of a message that is still to be delivered.
+type Recipient struct {
+	RID      int
+	Address  string
+	Attempts int // that ended without delivery
+}
+
+// Task is a message with the recipients that one transaction is for; all have the same destination.
+type Task struct {
+	Envelope   *spool.Envelope // without its recipients; shared, never modified
+	Recipients []Recipient
+
+	group *group
+}
+
+// Outcome says what came of one recipient in an attempt.
+type Outcome int
+
+const (
+	Delivered Outcome = iota + 1
+	Possible          // delivered as far as the operator wants to know: the connection was lost behind the final dot
+	Soft              // may succeed later
+	Hard              // will not succeed
+	Again             // was not tried after all: stays due, and no attempt is counted
+)
+
+// Protection says how a delivered recipient's message travelled.
+type Protection int
+
+const (
+	Clear     Protection = iota
+	Encrypted            // not verified
+	Verified
+)
+
+// Result is what came of one recipient.
+type Result struct {
+	RID        int
+	Outcome    Outcome
+	Response   string // the peer's words, where delivered
+	Protection Protection
+	Failure    *Failure // where Soft or Hard; may be shared
+}
+
+// Kind is what hoststatus counts a hard bounce as.
+type Kind int
+
+const (
+	Other Kind = iota
+	DNS
+	FiveXX
+	Filtered
+	Expired
+)
+
+// Failure is why an attempt failed. Its class is the sort in which mail_logs states failures, such as 5.1.0 for a
+// refused recipient; Status is what the peer or we mean exactly, for the notice.
+type Failure struct {
+	Class  string   // "5.1.0"
+	Title  string   // "Unknown address error"
+	Code   int      // of the SMTP reply; 0 where there was none
+	Lines  []string // the peer's words, or ours
+	Status string   // "5.1.1"
+	Cause  cause.ID // empty where the catalogue has none
+	Remote string   // the host that answered; empty where none did
+	Kind   Kind
+}
+
+// Text is the failure's words on one line.
+func (f *Failure) Text() string {
+	text := ""
+	for i, line := range f.Lines {
+		if i > 0 {
+			text += " "
+		}
+		text += line
+	}
+	return text
+}

@@ -1,0 +1,125 @@
+package queue
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"posthouse/internal/cause"
+)
+
+// Trip is one delivery run to one destination: the tasks that one connection carries. It belongs to the goroutine
+// that Deliver runs in.
+type Trip struct {
+	// First is the task that the trip was started for.
+	First *Task
+
+	host   string
+	queue  *Queue
+	cancel context.CancelFunc
+
+	given    int     // tasks so far
+	open     []*Task // given and not settled
+	dcid     uint64  // of the latest connection
+	achieved bool    // something came of it; touched by the owner only
+	isOpen   bool    // has a connection; touched by the owner only
+
+	offered chan *Task // the owner's answer to Next; nil is none
+}
+
+func newTrip(host string, first *Task) *Trip {
+	return &Trip{First: first, host: host, given: 1, open: []*Task{first}, cancel: func() {}, offered: make(chan *Task, 1)}
+}
+
+// Destination is the domain, or the address literal in brackets, that the trip is for; in lower case.
+func (t *Trip) Destination() string { return t.host }
+
+// Next gives another message for the destination. It waits a moment for one, and returns false when there is none,
+// when the destination's limit of messages a connection is reached, or when deliveries are to end.
+func (t *Trip) Next(ctx context.Context) (*Task, bool) {
+	dest, _ := t.queue.opt.Config().Destination(t.host)
+	if limit := value(dest.Messages, 0); ctx.Err() != nil || (limit > 0 && t.given >= limit) {
+		return nil, false
+	}
+	if !t.queue.call(func(s *state) { s.next(t, at(time.Now())) }) {
+		return nil, false
+	}
+	timer := time.NewTimer(t.queue.opt.Linger)
+	defer timer.Stop()
+	var task *Task
+	select {
+	case task = <-t.offered:
+	case <-timer.C:
+		t.queue.call(func(s *state) { s.giveUp(t) })
+		task = <-t.offered
+	case <-ctx.Done():
+		t.queue.call(func(s *state) { s.giveUp(t) })
+		task = <-t.offered
+	}
+	if task == nil {
+		return nil, false
+	}
+	t.given++
+	t.open = append(t.open, task)
+	return task, true
+}
+
+// Connected says that a connection was opened, under this DCID.
+func (t *Trip) Connected(dcid uint64) {
+	t.dcid = dcid
+	t.do(func(s *state, h *host) {
+		if !t.isOpen {
+			t.isOpen = true
+			h.open++
+		}
+	})
+}
+
+// Attempted says under which DCID a connection is tried; what fails from here on is logged with it.
+func (t *Trip) Attempted(dcid uint64) { t.dcid = dcid }
+
+// Disconnected says that the connection is closed.
+func (t *Trip) Disconnected() {
+	t.do(func(s *state, h *host) {
+		if t.isOpen {
+			t.isOpen = false
+			h.open--
+		}
+	})
+}
+
+// Up says that the destination was reached and takes mail. tls is what hoststatus says of the connection.
+func (t *Trip) Up(tls string) {
+	t.do(func(s *state, h *host) {
+		h.lastTLS = tls
+		s.up(h, at(time.Now()))
+	})
+}
+
+// Down says that no way to the destination led anywhere: it rests for a while.
+func (t *Trip) Down(id cause.ID, text string) {
+	t.do(func(s *state, h *host) { s.down(h, id, text, at(time.Now())) })
+}
+
+// Routed says where the destination's mail goes at present.
+func (t *Trip) Routed(r Routing) {
+	t.do(func(s *state, h *host) { h.route = r })
+}
+
+func (t *Trip) do(f func(s *state, h *host)) {
+	t.queue.call(func(s *state) {
+		if h := s.hosts[t.host]; h != nil {
+			f(s, h)
+		}
+	})
+}
+
+// forget takes a settled task off the trip's list. It returns false if the task is not on it.
+func (t *Trip) forget(task *Task) bool {
+	i := slices.Index(t.open, task)
+	if i < 0 {
+		return false
+	}
+	t.open = slices.Delete(t.open, i, i+1)
+	return true
+}
