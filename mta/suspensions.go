@@ -1,0 +1,86 @@
+package mta
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+
+	"posthouse/internal/safefile"
+)
+
+// suspensions is what operators have stopped. It survives a restart: who suspends a listener does not expect the next
+// power cut to open it.
+type suspensions struct {
+	path string
+
+	mu        sync.Mutex // guards everything below
+	listeners map[string]bool
+	delivery  bool            // to every destination
+	domains   map[string]bool // to these
+}
+
+// suspensionsFile is the form on disk.
+type suspensionsFile struct {
+	Listeners []string `json:"listeners"`
+	Delivery  bool     `json:"delivery"`
+	Domains   []string `json:"domains"`
+}
+
+// openSuspensions reads the file at path; a file that is not there means that nothing is suspended.
+func openSuspensions(path string) (*suspensions, error) {
+	s := &suspensions{path: path, listeners: map[string]bool{}, domains: map[string]bool{}}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read suspensions: %w", err)
+	}
+	var file suspensionsFile
+	if err := json.Unmarshal(data, &file); err != nil {
+		return nil, fmt.Errorf("read suspensions: %s: %w", path, err)
+	}
+	s.delivery = file.Delivery
+	for _, name := range file.Listeners {
+		s.listeners[name] = true
+	}
+	for _, domain := range file.Domains {
+		s.domains[domain] = true
+	}
+	return s, nil
+}
+
+// update changes the state under the lock and makes it durable. When the file cannot be written the change holds all
+// the same, for this run, and the caller learns why it will not outlive it.
+func (s *suspensions) update(change func()) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+	data, err := json.Marshal(suspensionsFile{
+		Listeners: slices.Sorted(maps.Keys(s.listeners)),
+		Delivery:  s.delivery,
+		Domains:   slices.Sorted(maps.Keys(s.domains)),
+	})
+	if err != nil {
+		return err
+	}
+	return safefile.Write(s.path, append(data, '\n'), 0o600)
+}
+
+func (s *suspensions) listener(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listeners[name]
+}
+
+// deliveries returns whether every destination is suspended, and the single ones that are.
+func (s *suspensions) deliveries() (all bool, domains []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.delivery, slices.Sorted(maps.Keys(s.domains))
+}
