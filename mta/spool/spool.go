@@ -8,8 +8,13 @@ package spool
 
 import (
 	"errors"
-	"io"
-	"time"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 var (
@@ -27,124 +32,160 @@ var (
 	ErrInUse = errors.New("spool is in use by another process")
 )
 
-// Envelope is what is known of a message when it is accepted; it never changes afterwards. Its strings are UTF-8.
-type Envelope struct {
-	MID        uint64      `json:"mid"`
-	ICID       uint64      `json:"icid,omitempty"` // 0 for a message of our own
-	Sender     string      `json:"sender"`         // "" is the null sender
-	Recipients []Recipient `json:"recipients"`
-	Received   time.Time   `json:"received"`
-	Size       int64       `json:"size"` // bytes of the body; Commit sets it
-	Subject    string      `json:"subject,omitempty"`
-	MessageID  string      `json:"message_id,omitempty"` // with its angle brackets
-
-	Body8Bit      bool   `json:"body_8bit,omitempty"` // the body has 8-bit content
-	SMTPUTF8      bool   `json:"smtputf8,omitempty"`  // needs SMTPUTF8 at every hop
-	Relay         bool   `json:"relay,omitempty"`     // accepted for relaying
-	Listener      string `json:"listener,omitempty"`
-	BounceProfile string `json:"bounce_profile,omitempty"`
-	Bounce        bool   `json:"bounce,omitempty"` // a delivery status notification of our own
-
-	EnvID string `json:"envid,omitempty"` // RFC 3461 ENVID
-	Ret   string `json:"ret,omitempty"`   // RFC 3461 RET: "", FULL or HDRS
-}
-
-// Recipient is one recipient of a message.
-type Recipient struct {
-	RID     int    `json:"rid"` // counts from 0 within the message
-	Address string `json:"address"`
-	Notify  string `json:"notify,omitempty"` // RFC 3461 NOTIFY
-	ORcpt   string `json:"orcpt,omitempty"`  // RFC 3461 ORCPT
-}
-
-// State is how far a recipient has come.
-type State struct {
-	Done      bool      `json:"done,omitempty"` // delivered, bounced or deleted: never to be sent to again
-	Attempts  int       `json:"attempts,omitempty"`
-	Next      time.Time `json:"next,omitzero"` // when the next attempt is due; zero: at once
-	LastError string    `json:"last_error,omitempty"`
-}
-
-// Update replaces the State of one recipient.
-type Update struct {
-	RID int `json:"rid"`
-	State
-}
-
-// Message is an envelope with the state of its recipients, in the order of Envelope.Recipients.
-type Message struct {
-	Envelope
-	States []State
-}
-
 // Options of Open.
 type Options struct {
-	Files FileSystem       // nil: the operating system's; tests make its steps fail
-	Now   func() time.Time // nil: time.Now
+	Files FileSystem // nil: the operating system's; tests make its steps fail
 }
 
-type FileSystem interface{}
-
 // Spool is an open spool folder. All methods may be called from many goroutines at once.
-type Spool struct{}
+type Spool struct {
+	dir     string
+	files   FileSystem
+	lock    *os.File
+	mids    *Sequence
+	folders folderSyncs
+	used    atomic.Int64 // bytes of all message files
+	closed  atomic.Bool
+
+	mu       sync.Mutex
+	entries  map[uint64]*entry // the messages that are known to be there
+	found    []uint64          // what Open found, until Messages reads it
+	problems []string
+}
+
+// entry is what is remembered of a message. Its mutex orders the writes to the message's file.
+type entry struct {
+	mu      sync.Mutex
+	known   bits  // recipient IDs
+	waiting bits  // recipient IDs that are not done
+	end     int64 // where the next state record goes
+	size    int64 // bytes that count in used
+	gone    bool
+}
 
 // Open opens the spool in dir, which is created where needed, and takes it for this process alone (ErrInUse).
 // ErrNewer when a later version wrote it. What Commit never finished is removed. The caller then calls Messages once
 // before anything else, and Close in the end.
-func Open(dir string, opts Options) (*Spool, error) { return &Spool{}, nil }
+func Open(dir string, opts Options) (*Spool, error) {
+	s := &Spool{dir: dir, files: opts.Files, entries: make(map[uint64]*entry)}
+	if s.files == nil {
+		s.files = osFiles{}
+	}
+	s.folders.sync = s.files.SyncFolder
+	if err := s.open(); err != nil {
+		return nil, fmt.Errorf("open spool %q: %w", dir, errors.Join(full(err), s.release()))
+	}
+	return s, nil
+}
 
-// Messages calls do for every message that is not finished, in the order of MIDs. Finished ones are removed; files
-// that do not hold what was written are set aside in DIR/damaged and named by Problems. An error of do ends it.
-func (s *Spool) Messages(do func(Message) error) error { return nil }
+func (s *Spool) open() (err error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	if s.lock, err = lock(filepath.Join(s.dir, "lock")); err != nil {
+		return err
+	}
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	if s.mids, err = openSequence(filepath.Join(s.dir, "mid"), s.files); err != nil {
+		return err
+	}
+	return s.list()
+}
 
-// Problems names what was found damaged since Open, in the operator's words.
-func (s *Spool) Problems() []string { return nil }
+// prepare checks the format and makes the folders that are not there.
+func (s *Spool) prepare() error {
+	if err := checkFormat(s.dir); err != nil {
+		return err
+	}
+	for _, d := range []string{"damaged", "messages"} {
+		if err := s.files.Mkdir(filepath.Join(s.dir, d)); err != nil {
+			return err
+		}
+	}
+	for i := range shards {
+		if err := s.files.Mkdir(s.shard(i)); err != nil {
+			return err
+		}
+	}
+	if err := s.files.SyncFolder(filepath.Join(s.dir, "messages")); err != nil {
+		return err
+	}
+	if err := s.files.SyncFolder(s.dir); err != nil {
+		return err
+	}
+	return s.files.SyncFolder(filepath.Dir(s.dir))
+}
 
-// NextMID gives out the next message ID; no ID is ever given out twice, whatever happens to the process.
-func (s *Spool) NextMID() uint64 { return 0 }
-
-// LastMID is the latest ID given out.
-func (s *Spool) LastMID() uint64 { return 0 }
-
-// Create begins a message.
-func (s *Spool) Create(mid uint64) (*Writer, error) { return &Writer{}, nil }
-
-// Writer takes the body of one message, as it will be sent, in CRLF lines. It belongs to one goroutine. Either Commit
-// or Abort ends it; Abort after Commit does nothing, so it can be deferred.
-type Writer struct{}
-
-// Write adds to the body. After an error the message can only be aborted; ErrFull when the disk is.
-func (w *Writer) Write(p []byte) (int, error) { return len(p), nil }
-
-// Size is the number of bytes written so far.
-func (w *Writer) Size() int64 { return 0 }
-
-// Commit makes the message durable: when it returns nil, the message survives the death of the machine. It sets
-// env.MID and env.Size. On an error nothing of the message is left.
-func (w *Writer) Commit(env Envelope) error { return nil }
-
-// Abort drops what was written.
-func (w *Writer) Abort() {}
-
-// Open returns a message's body. Each read checks what it returns: an error that is ErrDamaged may come after a part of
-// the body, so the reader must not take what it has for the whole before io.EOF.
-func (s *Spool) Open(mid uint64) (io.ReadCloser, error) { return nil, ErrNotFound }
-
-// Update makes new states of a message's recipients durable, all of them or none.
-func (s *Spool) Update(mid uint64, updates ...Update) error { return nil }
-
-// Remove removes a message whose recipients are all done; ErrUnfinished otherwise. To remove one twice is no error.
-func (s *Spool) Remove(mid uint64) error { return nil }
-
-// SetAside moves a message's file to DIR/damaged and names it in Problems.
-func (s *Spool) SetAside(mid uint64, reason string) error { return nil }
-
-// Usage is the kilobytes that messages take on disk, and those that are free there for us.
-func (s *Spool) Usage() (usedKB, freeKB int64) { return 0, 0 }
+// list finds the messages and removes what was never committed.
+func (s *Spool) list() error {
+	for i := range shards {
+		names, err := s.files.List(s.shard(i))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if strings.HasSuffix(name, tempSuffix) {
+				if err := s.files.Remove(filepath.Join(s.shard(i), name)); err != nil {
+					return err
+				}
+				continue
+			}
+			if mid, ok := midOf(name); ok && s.path(mid) == filepath.Join(s.shard(i), name) {
+				s.found = append(s.found, mid)
+			}
+		}
+	}
+	slices.Sort(s.found)
+	if n := len(s.found); n > 0 {
+		s.mids.raise(s.found[n-1])
+	}
+	return nil
+}
 
 // Close gives the spool back. Writers that are open fail.
-func (s *Spool) Close() error { return nil }
+func (s *Spool) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	if err := errors.Join(s.mids.Close(), s.release()); err != nil {
+		return fmt.Errorf("close spool %q: %w", s.dir, err)
+	}
+	return nil
+}
 
-// Check reads every message in dir as Messages would, and changes nothing. It may run beside an open Spool. The error
-// joins all faults; a folder that does not exist has none.
-func Check(dir string) error { return nil }
+func (s *Spool) release() error {
+	if s.lock == nil {
+		return nil
+	}
+	return s.lock.Close()
+}
+
+// NextMID gives out the next message ID; no ID is ever given out twice, whatever happens to the process.
+func (s *Spool) NextMID() uint64 { return s.mids.Next() }
+
+// LastMID is the latest ID given out.
+func (s *Spool) LastMID() uint64 { return s.mids.Current() }
+
+// Problems names what was found damaged since Open, in the operator's words.
+func (s *Spool) Problems() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.problems)
+}
+
+func (s *Spool) problem(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problems = append(s.problems, fmt.Sprintf(format, args...))
+}
+
+// Usage is the kilobytes that messages take on disk, and those that are free there for us.
+func (s *Spool) Usage() (usedKB, freeKB int64) {
+	free, _, err := s.files.Space(s.dir)
+	if err != nil {
+		free = 0
+	}
+	return (s.used.Load() + 1023) / 1024, free / 1024
+}
