@@ -20,6 +20,9 @@ type Command struct {
 	// which is shown as "Error: ...". Whatever it returns but nil, the session's candidate is what it was before.
 	Run func(ctx context.Context, s *Session, args []string) error
 
+	// Redact returns args with every secret among them replaced by "...", for cli_logs; nil: no argument is ever a secret.
+	Redact func(args []string) []string
+
 	// Complete proposes words for the last of args; nil: none.
 	Complete func(s *Session, args []string) []string
 }

@@ -1,0 +1,323 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// maxWrong is how many wrong answers in a row end a command.
+const maxWrong = 5
+
+// Question is what Ask asks.
+type Question struct {
+	Text     string             // one line or several; empty: only the prompt
+	Default  string             // what an empty line answers; shown in the prompt
+	Bare     bool               // the prompt is "> " and not "[]> "
+	Required bool               // an empty line without a default is a wrong answer
+	Check    func(string) error // nil or what is accepted instead; not asked for an empty answer unless Required
+	Complete func() []string    // proposals; may be nil
+}
+
+// Ask asks q until the answer passes its check, and returns it without blanks around it. At a terminal a wrong answer
+// is named and the question comes again, five times; in exec requests and scripts it ends the command.
+func (s *Session) Ask(q Question) (string, error) {
+	tail := "[" + q.Default + "]> "
+	if q.Bare {
+		tail = "> "
+	}
+	var complete func(string) []string
+	if q.Complete != nil {
+		complete = func(string) []string { return q.Complete() }
+	}
+	return s.retry(q.Text, tail, complete, q.accept)
+}
+
+// accept is the check of one answer.
+func (q Question) accept(answer string) (string, error) {
+	if answer == "" {
+		answer = q.Default
+	}
+	if answer == "" {
+		if q.Required {
+			return "", Fail("Invalid answer: something must be entered here.")
+		}
+		return "", nil
+	}
+	if q.Check != nil {
+		if err := q.Check(answer); err != nil {
+			return "", err
+		}
+	}
+	return answer, nil
+}
+
+// retry asks until accept takes the answer.
+func (s *Session) retry(text, tail string, complete func(string) []string, accept func(string) (string, error)) (string, error) {
+	for wrong := 0; ; {
+		answer, err := s.ask(text, tail, false, complete)
+		if err == nil {
+			answer = strings.TrimSpace(answer)
+			var ok string
+			if ok, err = accept(answer); err == nil {
+				return ok, nil
+			}
+			err = wrongAnswer(answer, err)
+		}
+		var f *failure
+		if !errors.As(err, &f) || f.tried {
+			return "", err
+		}
+		if wrong++; s.way != terminal {
+			return "", &failure{text: f.text, tried: true, usage: f.usage}
+		}
+		s.say(f.text)
+		if wrong == maxWrong {
+			return "", &failure{text: fmt.Sprintf("Error: %d wrong answers in a row; the command ends and nothing is changed.", maxWrong), tried: true}
+		}
+	}
+}
+
+// wrongAnswer makes the line for an answer that err refuses: it names what was typed and what is accepted.
+func wrongAnswer(answer string, err error) error {
+	text := err.Error()
+	var f *failure
+	if errors.As(err, &f) && (answer == "" || strings.Contains(text, answer) || strings.Contains(text, quote(answer))) {
+		return &failure{text: text}
+	}
+	text = strings.TrimPrefix(text, "Error: ")
+	return &failure{text: fmt.Sprintf("Invalid answer %s: %s", quote(answer), text)}
+}
+
+// ask shows text and the prompt behind it and returns the line as it came.
+func (s *Session) ask(text, tail string, secret bool, complete func(string) []string) (string, error) {
+	if s.ctx.Err() != nil {
+		return "", ErrInterrupted
+	}
+	s.scr.fresh()
+	if text != "" && s.way != exec {
+		io.WriteString(s.scr, strings.TrimSuffix(text, "\n")+"\n")
+	}
+	answer, err := s.readLine(s.ctx, prompt{text: tail, secret: secret, complete: complete})
+	return answer, s.unanswered(err, text, tail)
+}
+
+// unanswered turns the reason why no answer came into the command's failure.
+func (s *Session) unanswered(err error, text, tail string) error {
+	name := quote(questionName(text, tail))
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errLeave), errors.Is(err, io.EOF) && s.way == terminal:
+		return ErrInterrupted // Ctrl-D in a dialogue
+	case errors.Is(err, io.EOF):
+		return &failure{text: "Error: the input ended at the question " + name + ".", tried: true}
+	case errors.Is(err, errTimeout):
+		return &failure{text: fmt.Sprintf("Error: no line came within %s for the question %s.", s.opts.answerLimit(), name), tried: true}
+	case errors.Is(err, context.Canceled):
+		return ErrInterrupted
+	}
+	return err
+}
+
+// questionName is the line by which a message names a question.
+func questionName(text, tail string) string {
+	if beside, _, _ := strings.Cut(tail, " ["); !strings.HasSuffix(beside, "> ") {
+		text = beside // a question beside which the prompt stands
+	}
+	parts := strings.Split(strings.TrimSpace(text), "\n")
+	if name := strings.TrimSpace(parts[len(parts)-1]); name != "" {
+		return name
+	}
+	return strings.TrimSpace(tail)
+}
+
+// AskInt asks for a whole number from min to max.
+func (s *Session) AskInt(q Question, min, max int) (int, error) {
+	check := q.Check
+	q.Required = true
+	q.Check = func(answer string) error {
+		n, err := strconv.Atoi(answer)
+		if err != nil || n < min || n > max {
+			return fmt.Errorf("enter a whole number from %d to %d.", min, max)
+		}
+		if check != nil {
+			return check(answer)
+		}
+		return nil
+	}
+	answer, err := s.Ask(q)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(answer)
+}
+
+// YesNo asks a question whose prompt stands on the same line.
+func (s *Session) YesNo(text string, def bool) (bool, error) {
+	tail := " [N]> "
+	if def {
+		tail = " [Y]> "
+	}
+	before, last := cutLastLine(text)
+	answer, err := s.retry(before, last+tail, yesNoWords, func(answer string) (string, error) {
+		switch strings.ToLower(answer) {
+		case "":
+			return map[bool]string{true: "y", false: "n"}[def], nil
+		case "y", "ye", "yes":
+			return "y", nil
+		case "n", "no":
+			return "n", nil
+		}
+		return "", errors.New("enter Y or N.")
+	})
+	return answer == "y", err
+}
+
+func yesNoWords(string) []string { return []string{"yes", "no"} }
+
+// cutLastLine separates the last line of text, beside which a prompt stands.
+func cutLastLine(text string) (before, last string) {
+	i := strings.LastIndexByte(text, '\n')
+	return text[:max(i, 0)], text[i+1:]
+}
+
+// Choice is a numbered choice. Heading stands above the options, Question below them; both may be empty.
+type Choice struct {
+	Heading  string
+	Options  []string
+	Question string
+	Default  int // from 1; 0: none, so that an option must be named
+}
+
+// Choose asks for one of options, by number or by text, under a heading, and returns its number, from 1.
+func (s *Session) Choose(heading string, options []string, def int) (int, error) {
+	return s.Pick(Choice{Heading: heading, Options: options, Default: def})
+}
+
+// Pick asks c and returns the number of the chosen option, from 1.
+func (s *Session) Pick(c Choice) (int, error) {
+	var b strings.Builder
+	if c.Heading != "" {
+		b.WriteString(c.Heading + "\n")
+	}
+	for i, o := range c.Options {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, o)
+	}
+	b.WriteString(c.Question)
+	tail := "[]> "
+	if c.Default > 0 {
+		tail = fmt.Sprintf("[%d]> ", c.Default)
+	}
+	text := b.String()
+	answer, err := s.retry(text, tail, func(string) []string { return c.Options }, func(answer string) (string, error) {
+		n, err := c.pick(answer)
+		return strconv.Itoa(n), err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(answer)
+}
+
+// pick finds the option that answer names.
+func (c Choice) pick(answer string) (int, error) {
+	if answer == "" && c.Default > 0 {
+		return c.Default, nil
+	}
+	if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(c.Options) {
+		return n, nil
+	}
+	if i, _ := matchWord(answer, c.Options); i >= 0 {
+		return i + 1, nil
+	}
+	return 0, fmt.Errorf("enter a number from 1 to %d or the text of one line.", len(c.Options))
+}
+
+// matchWord finds the word that typed names: exactly in any case, or as its only beginning. It returns -1 and the
+// number of words that begin so where there is none.
+func matchWord(typed string, words []string) (index, candidates int) {
+	index = -1
+	if typed == "" {
+		return
+	}
+	for i, w := range words {
+		if strings.EqualFold(w, typed) {
+			return i, 1
+		}
+		if len(w) > len(typed) && strings.EqualFold(w[:len(typed)], typed) {
+			index = i
+			candidates++
+		}
+	}
+	if candidates != 1 {
+		index = -1
+	}
+	return index, candidates
+}
+
+// Secret asks for something that is not shown while it is typed. The answer is returned as it came.
+func (s *Session) Secret(text string) (string, error) {
+	before, last := cutLastLine(text)
+	return s.ask(before, last+" ", true, nil)
+}
+
+const (
+	maxBlock = 4 << 20 // bytes of a block of text
+	blockEnd = "."
+)
+
+// Block reads lines until one that is a single full stop; text, with its "(end with '.'):", stands above them.
+// The lines come back with a line feed behind each.
+func (s *Session) Block(text string) (string, error) {
+	if s.ctx.Err() != nil {
+		return "", ErrInterrupted
+	}
+	s.scr.fresh()
+	if s.way != exec {
+		io.WriteString(s.scr, text+"\n")
+	}
+	return s.readBlock(text, false)
+}
+
+// Input reads what stands on standard input: lines until one that is a single full stop, or until the input ends.
+// Batch forms take certificates so.
+func (s *Session) Input() (string, error) {
+	s.scr.fresh()
+	return s.readBlock("the text on standard input", true)
+}
+
+// ReadLine reads one line under a prompt of the caller's own, which may be empty; io.EOF at the end of the input.
+func (s *Session) ReadLine(ctx context.Context, tail string) (string, error) {
+	s.scr.fresh()
+	return s.readLine(ctx, prompt{text: tail})
+}
+
+func (s *Session) readBlock(name string, untilEnd bool) (string, error) {
+	var b strings.Builder
+	for {
+		line, err := s.readLine(s.ctx, prompt{})
+		if untilEnd && (errors.Is(err, io.EOF) || errors.Is(err, errLeave)) {
+			return b.String(), nil
+		}
+		if err != nil {
+			return "", s.unanswered(err, name, "")
+		}
+		if strings.TrimRight(line, " \t") == blockEnd {
+			return b.String(), nil
+		}
+		if b.Len()+len(line) > maxBlock {
+			return "", &failure{text: fmt.Sprintf("Error: the text is longer than %d bytes.", maxBlock), tried: true}
+		}
+		b.WriteString(line + "\n")
+	}
+}
+
+// say shows one line of the shell's own beside the command's output: past the filters.
+func (s *Session) say(line string) {
+	s.scr.fresh()
+	io.WriteString(s.scr, line+"\n")
+}

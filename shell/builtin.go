@@ -1,0 +1,164 @@
+package shell
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Builtins are the commands that are about the session itself: exit, help and set. They belong into the table.
+func Builtins() []*Command {
+	return []*Command{exitCommand(), helpCommand(), setCommand()}
+}
+
+func exitCommand() *Command {
+	return &Command{
+		Name: "exit", Aliases: []string{"quit", "q"}, Summary: "End the session.",
+		Help: "Ends the session. Changes that were entered and not committed are lost; at a terminal and in scripts exit asks before.",
+		Run: func(_ context.Context, s *Session, args []string) error {
+			if len(args) > 0 {
+				return Usage("Invalid argument %s: exit takes none.", quote(args[0]))
+			}
+			if s.way != exec && len(s.Changes()) > 0 {
+				s.Println("Configuration changes entered but not committed. Exiting will lose changes.")
+				s.Println("Type 'commit' at the command prompt to commit changes.")
+				if yes, err := s.YesNo("Are you sure you wish to exit?", false); err != nil || !yes {
+					return err
+				}
+			}
+			return ErrExit
+		},
+	}
+}
+
+func setCommand() *Command {
+	return &Command{
+		Name: "set", Summary: "Settings of this session: paging and JSON.",
+		Batch: []string{"set", "set paging on|off", "set json on|off"},
+		Help:  "Settings last as long as the session. With json on, every command that knows --json behaves as if it were given.",
+		Run: func(_ context.Context, s *Session, args []string) error {
+			if len(args) == 0 {
+				s.Printf("paging: %s\njson:   %s\n", onOff(!s.unpaged), onOff(s.jsonMode))
+				return nil
+			}
+			return s.set(args)
+		},
+		Complete: func(_ *Session, args []string) []string {
+			if len(args) < 2 {
+				return []string{"paging", "json"}
+			}
+			return []string{"on", "off"}
+		},
+	}
+}
+
+func (s *Session) set(args []string) error {
+	which, _ := matchWord(args[0], []string{"paging", "json"})
+	if which < 0 || len(args) != 2 {
+		return Usage("Invalid setting %s: set takes paging or json, and on or off.", quote(strings.Join(args, " ")))
+	}
+	value, _ := matchWord(args[1], []string{"on", "off"})
+	if value < 0 {
+		return Usage("Invalid value %s: enter on or off.", quote(args[1]))
+	}
+	if which == 0 {
+		s.unpaged = value == 1
+	} else {
+		s.jsonMode = value == 0
+	}
+	return nil
+}
+
+func onOff(b bool) string {
+	if b {
+		return "on"
+	}
+	return "off"
+}
+
+func helpCommand() *Command {
+	return &Command{
+		Name: "help", Aliases: []string{"h", "?"}, Summary: "List the commands, or describe one.",
+		Batch: []string{"help", "help COMMAND"},
+		Help: "Commands may be shortened as long as they are unambiguous, but for those that delete, suspend, reset or stop. " +
+			"Several commands on one line are separated by ; and the output of each can be filtered:\n" +
+			"| grep PATTERN, | except PATTERN, | count, | last N, | head N, | no-more.",
+		Run: func(_ context.Context, s *Session, args []string) error {
+			if len(args) == 0 {
+				s.helpAll()
+				return nil
+			}
+			c, err := s.opts.lookupHelp(args[0])
+			if err != nil {
+				return err
+			}
+			s.Print(c.Describe())
+			return nil
+		},
+		Complete: func(s *Session, _ []string) []string { return names(s.opts.Table) },
+	}
+}
+
+// lookupHelp is lookup, where a beginning is enough for every command.
+func (o *Options) lookupHelp(typed string) (*Command, error) {
+	all := names(o.Table)
+	if i, n := matchWord(typed, all); n == 1 {
+		return o.lookup(all[i])
+	}
+	return o.lookup(typed)
+}
+
+// help is the table's help command.
+func (o *Options) help() *Command {
+	if c, err := o.lookup("help"); err == nil && c.Name == "help" {
+		return c
+	}
+	return helpCommand()
+}
+
+// helpAll lists every command with its summary.
+func (s *Session) helpAll() {
+	list := slices.Clone(s.opts.Table)
+	slices.SortFunc(list, func(a, b *Command) int { return strings.Compare(a.Name, b.Name) })
+	widest := 0
+	for _, c := range list {
+		widest = max(widest, len(c.Name))
+	}
+	for _, c := range list {
+		s.Printf("%-*s  %s\n", widest, c.Name, c.Summary)
+	}
+	s.Print("\nType \"help COMMAND\" for more about one of them.\n")
+}
+
+// Describe is what help prints of a command; the command reference has the same text.
+func (c *Command) Describe() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s - %s\n", c.Name, c.Summary)
+	if len(c.Aliases) > 0 {
+		fmt.Fprintf(&b, "Also: %s\n", strings.Join(c.Aliases, ", "))
+	}
+	if c.Help != "" {
+		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(c.Help))
+	}
+	if len(c.Batch) > 0 {
+		b.WriteString("\nOn one line:\n")
+		for _, form := range c.Batch {
+			b.WriteString("  " + form + "\n")
+		}
+	}
+	var notes []string
+	if c.Commit {
+		notes = append(notes, "What it changes takes effect with commit.")
+	}
+	if c.JSON {
+		notes = append(notes, "With --json it prints one JSON document.")
+	}
+	if c.WholeWord {
+		notes = append(notes, "It must be typed in full.")
+	}
+	if len(notes) > 0 {
+		b.WriteString("\n" + strings.Join(notes, " ") + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,194 @@
+package shell
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+const filterNames = "grep, except, count, last, head and no-more"
+
+func isFilter(word string) bool {
+	switch strings.ToLower(word) {
+	case "grep", "except", "count", "last", "head", "no-more":
+		return true
+	}
+	return false
+}
+
+// maxLast bounds what the filter last keeps, in lines.
+const maxLast = 10000
+
+// check says whether the filter has the argument that it needs.
+func (f filterSpec) check() error {
+	switch f.name {
+	case "grep", "except":
+		if f.arg == "" {
+			return Usage("Invalid filter: %s needs a pattern.", f.name)
+		}
+		if _, err := regexp.Compile(f.arg); err != nil {
+			return Usage("Invalid pattern %s: %v", quote(f.arg), err)
+		}
+	case "last", "head":
+		if n, err := strconv.Atoi(f.arg); err != nil || n < 1 || n > maxLast {
+			return Usage("Invalid filter: %s needs a number of lines from 1 to %d.", f.name, maxLast)
+		}
+	default:
+		if f.arg != "" {
+			return Usage("Invalid filter: %s takes no argument, and %s was given.", f.name, quote(f.arg))
+		}
+	}
+	return nil
+}
+
+// filter is one stage of a pipe: it gets whole lines without their endings.
+type filter interface {
+	line(text []byte) error // ErrEnough: nothing further can matter
+	end() error
+}
+
+// newFilter makes the stage that f describes; its results go to next.
+func (f filterSpec) newFilter(next filter) filter {
+	n, _ := strconv.Atoi(f.arg)
+	switch f.name {
+	case "grep":
+		return &matching{re: regexp.MustCompile(f.arg), want: true, next: next}
+	case "except":
+		return &matching{re: regexp.MustCompile(f.arg), next: next}
+	case "count":
+		return &counting{next: next}
+	case "last":
+		return &lastLines{most: n, next: next}
+	case "head":
+		return &headLines{left: n, next: next}
+	}
+	return next // no-more: the pager is switched off elsewhere
+}
+
+type matching struct {
+	re   *regexp.Regexp
+	want bool
+	next filter
+}
+
+func (m *matching) line(text []byte) error {
+	if m.re.Match(text) != m.want {
+		return nil
+	}
+	return m.next.line(text)
+}
+func (m *matching) end() error { return m.next.end() }
+
+type counting struct {
+	n    int
+	next filter
+}
+
+func (c *counting) line([]byte) error { c.n++; return nil }
+func (c *counting) end() error {
+	if err := c.next.line(fmt.Appendf(nil, "Count: %d lines", c.n)); err != nil {
+		return err
+	}
+	return c.next.end()
+}
+
+type lastLines struct {
+	most  int
+	lines [][]byte
+	next  filter
+}
+
+func (l *lastLines) line(text []byte) error {
+	l.lines = append(l.lines, bytes.Clone(text))
+	if len(l.lines) >= 2*l.most {
+		l.lines = append([][]byte(nil), l.lines[len(l.lines)-l.most:]...)
+	}
+	return nil
+}
+
+func (l *lastLines) end() error {
+	for _, text := range l.lines[max(0, len(l.lines)-l.most):] {
+		if err := l.next.line(text); err != nil {
+			return err
+		}
+	}
+	return l.next.end()
+}
+
+type headLines struct {
+	left int
+	next filter
+}
+
+func (h *headLines) line(text []byte) error {
+	if h.left == 0 {
+		return ErrEnough
+	}
+	h.left--
+	return h.next.line(text)
+}
+func (h *headLines) end() error { return h.next.end() }
+
+// sink is the end of a pipe.
+type sink struct{ w io.Writer }
+
+func (s sink) line(text []byte) error {
+	_, err := s.w.Write(append(text, '\n'))
+	return err
+}
+func (s sink) end() error { return nil }
+
+// pipe is the writer in front of filters: it cuts what is written into lines.
+type pipe struct {
+	first filter
+	part  []byte
+}
+
+// newPipe returns a writer whose lines pass the filters on their way to w.
+func newPipe(specs []filterSpec, w io.Writer) *pipe {
+	var f filter = sink{w}
+	for i := len(specs) - 1; i >= 0; i-- {
+		f = specs[i].newFilter(f)
+	}
+	return &pipe{first: f}
+}
+
+// maxFilterLine bounds a line in a pipe; a longer one is cut into several.
+const maxFilterLine = 1 << 20
+
+func (p *pipe) Write(b []byte) (int, error) {
+	n := len(b)
+	for len(b) > 0 {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			p.part = append(p.part, b...)
+			if len(p.part) < maxFilterLine {
+				return n, nil
+			}
+			i, b = 0, []byte{'\n'}
+		} else {
+			p.part = append(p.part, b[:i]...)
+		}
+		b = b[i+1:]
+		err := p.first.line(p.part)
+		p.part = p.part[:0]
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// Close sends what is left, and lets every filter finish.
+func (p *pipe) Close() error {
+	if len(p.part) > 0 {
+		if err := p.first.line(p.part); err != nil {
+			return err
+		}
+		p.part = nil
+	}
+	return p.first.end()
+}

@@ -1,0 +1,70 @@
+package shell
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"sync"
+)
+
+// tester is who works in the sessions that RunLines, RunExec and RunTyped make.
+var tester = identity{user: "admin", remote: "127.0.0.1", method: methodConsole}
+
+// RunLines works a script in memory as `ssh -T host < script` would be, without the banner: for tests of commands. It
+// returns everything that was printed, the last words of standard error included, and the exit status.
+func RunLines(ctx context.Context, opts Options, script string) (out string, status int) {
+	var b syncBuffer
+	s := newSession(&opts, tester, lines)
+	s.attach(&b, &b, true)
+	return run(s, script, &b, func() int { return s.interact(ctx) })
+}
+
+// RunExec works one exec request in memory, with stdin as its standard input.
+func RunExec(ctx context.Context, opts Options, line, stdin string) (stdout, stderr string, status int) {
+	var b, e syncBuffer
+	s := newSession(&opts, tester, exec)
+	s.attach(&b, &e, false)
+	stdout, status = run(s, stdin, &b, func() int { return s.runExec(ctx, line) })
+	return stdout, e.String(), status
+}
+
+// run feeds a session and waits for everything that it started.
+func run(s *Session, input string, out *syncBuffer, work func() int) (string, int) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		s.typed.pump(strings.NewReader(input), quit)
+	}()
+	status := work()
+	close(quit)
+	<-done
+	return out.String(), status
+}
+
+// attach gives a session without a terminal its input and output.
+func (s *Session) attach(out, err io.Writer, prompts bool) {
+	s.scr = &screen{w: out, guard: prompts}
+	s.err = err
+	s.stdout = s.scr
+	s.typed = newTypeahead(false)
+	s.in = &piped{typed: s.typed, scr: s.scr, prompts: prompts}
+}
+
+// syncBuffer is a buffer that several goroutines may write.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

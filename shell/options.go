@@ -1,0 +1,86 @@
+package shell
+
+import (
+	"time"
+
+	gossh "golang.org/x/crypto/ssh"
+
+	"posthouse/config"
+)
+
+// Store is the part of the configuration store that sessions need; *config.Store is one.
+type Store interface {
+	Running() *config.Snapshot
+	Candidate() *config.Candidate
+}
+
+// Secrets gives back the content that a reference of the configuration names; *safefile.Vault is one.
+type Secrets interface {
+	Get(id string) ([]byte, error)
+}
+
+// Options is what a Server, or a session in a test, is made of.
+type Options struct {
+	Table   []*Command // every command, Builtins included
+	Config  Store
+	Secrets Secrets // the passphrases' hashes; a session in a test needs none
+
+	HostKeys []gossh.Signer // at least one; see LoadHostKeys
+	Version  string         // "1.0.0", for the banner
+	Build    string         // "001"
+	State    string         // the folder for histories and last logins; empty: nothing is kept
+
+	// Where lines of the logs go; nil: nowhere. They must not block for long.
+	Audit  func(line string) // cli_logs: every command line, secrets removed
+	Auth   func(line string) // authentication
+	System func(line string) // system_logs: faults
+
+	Grace       time.Duration    // how long commands in progress may go on at shutdown; 0: 5 s
+	AnswerLimit time.Duration    // how long a question of an exec request waits for its line; 0: 30 s
+	Handshake   time.Duration    // how long a client may take to log in; 0: 30 s
+	Now         func() time.Time // nil: time.Now
+
+	sessions *sessionList // set by the server
+}
+
+func (o *Options) hostname() string {
+	if snap := o.Config.Running(); snap != nil && snap.Config != nil {
+		return snap.Config.Hostname
+	}
+	return "posthouse"
+}
+
+func (o *Options) now() time.Time {
+	if o.Now != nil {
+		return o.Now()
+	}
+	return time.Now()
+}
+
+func (o *Options) answerLimit() time.Duration { return orDefault(o.AnswerLimit, 30*time.Second) }
+func (o *Options) grace() time.Duration       { return orDefault(o.Grace, 5*time.Second) }
+func (o *Options) handshake() time.Duration   { return orDefault(o.Handshake, 30*time.Second) }
+
+// idle is how long a session may wait for input.
+func (o *Options) idle() time.Duration {
+	const usual = 30
+	minutes := usual
+	if snap := o.Config.Running(); snap != nil && snap.Config != nil && snap.Config.Shell.IdleTimeout > 0 {
+		minutes = snap.Config.Shell.IdleTimeout
+	}
+	return time.Duration(minutes) * time.Minute
+}
+
+func orDefault(d, usual time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return usual
+}
+
+// log writes to one of the logs, if there is one.
+func log(to func(string), line string) {
+	if to != nil {
+		to(line)
+	}
+}

@@ -1,0 +1,266 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"posthouse/config"
+)
+
+const (
+	statusOK     = 0
+	statusFailed = 1
+	statusUsage  = 2
+)
+
+// runLine does every statement of a command line. It returns ErrExit, or another reason why the session ends, or nil.
+func (s *Session) runLine(ctx context.Context, line string) error {
+	list, err := parseLine(line)
+	if err != nil {
+		s.audit("a line that is not understood")
+		return s.report(err)
+	}
+	for _, st := range list {
+		if err := s.report(s.runStatement(ctx, st)); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return errGone
+		}
+	}
+	return nil
+}
+
+// report shows why a command failed and notes it. It returns what ends the session, or nil.
+func (s *Session) report(err error) error {
+	s.scr.fresh()
+	if err == nil || errors.Is(err, ErrEnough) {
+		return nil
+	}
+	if errors.Is(err, ErrExit) || errors.Is(err, errGone) || errors.Is(err, errIdle) || errors.Is(err, errClosing) {
+		return err
+	}
+	s.failed = true
+	s.note(statusOf(err))
+	text := message(err)
+	if s.way == terminal && errors.Is(err, ErrInterrupted) {
+		return nil // the ^C on the screen says it
+	}
+	if text != "" {
+		s.sayError(text)
+	}
+	return nil
+}
+
+// sayError shows a failure: on standard error for an exec request, else in the dialogue.
+func (s *Session) sayError(text string) {
+	if s.way == exec {
+		io.WriteString(s.err, text+"\n")
+		return
+	}
+	s.say(text)
+}
+
+// note keeps the worst exit status: a line that was not understood counts more than a failure.
+func (s *Session) note(status int) { s.status = max(s.status, status) }
+
+func statusOf(err error) int {
+	var f *failure
+	if errors.As(err, &f) && f.usage {
+		return statusUsage
+	}
+	return statusFailed
+}
+
+// runStatement does one command with its filters.
+func (s *Session) runStatement(ctx context.Context, st statement) error {
+	cmd, err := s.opts.lookup(st.words[0])
+	if err != nil {
+		s.audit("a command that is not known") // whatever it was may have been a password
+		return err
+	}
+	if err := s.stillWelcome(); err != nil {
+		return err
+	}
+	args := slices.Clone(st.words[1:])
+	s.audit("'" + cmd.auditLine(args) + "'")
+	s.live.active(s.opts.now(), cmd.Name)
+	defer func() { s.live.active(s.opts.now(), "cli") }()
+	if len(args) == 1 && args[0] == "?" {
+		cmd, args = s.opts.help(), []string{cmd.Name}
+	}
+	args, err = s.takeJSON(cmd, args)
+	if err != nil {
+		return err
+	}
+	err = s.piped(st.pipes, func() error { return s.execute(ctx, cmd, args) })
+	s.auditResult(cmd, err)
+	return err
+}
+
+// stillWelcome ends the session of a user whose account is gone from the running configuration.
+func (s *Session) stillWelcome() error {
+	snap := s.opts.Config.Running()
+	if s.id.method == methodConsole || snap == nil || snap.Config == nil || len(snap.Config.Users) == 0 {
+		return nil
+	}
+	if _, ok := snap.Config.Users[s.id.user]; !ok {
+		s.sayError("Error: the account " + quote(s.id.user) + " does not exist any more; the session ends.")
+		s.note(statusFailed)
+		return ErrExit
+	}
+	return nil
+}
+
+// takeJSON removes --json from args.
+func (s *Session) takeJSON(cmd *Command, args []string) ([]string, error) {
+	s.JSON = s.jsonMode && cmd.JSON
+	i := slices.Index(args, "--json")
+	if i < 0 {
+		return args, nil
+	}
+	if !cmd.JSON {
+		return nil, Usage("Invalid option %q: %s has no JSON form.", "--json", cmd.Name)
+	}
+	s.JSON = true
+	return slices.Delete(args, i, i+1), nil
+}
+
+// piped runs f with its output going through the filters.
+func (s *Session) piped(specs []filterSpec, f func() error) error {
+	s.stdout = s.scr
+	s.scr.setPaging(s.pages() && !slices.ContainsFunc(specs, func(p filterSpec) bool { return p.name == "no-more" }))
+	if len(specs) == 0 {
+		return f()
+	}
+	p := newPipe(specs, s.scr)
+	s.stdout = p
+	err := f()
+	s.stdout = s.scr
+	if err == nil || errors.Is(err, ErrEnough) {
+		if cerr := p.Close(); err == nil {
+			err = cerr
+		}
+	}
+	return err
+}
+
+// execute runs the command with a context that an interrupt cancels, on a candidate that is put back if it fails. A
+// panic is a fault of ours that must not take the mail down with it.
+func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	outer := s.ctx
+	s.ctx = ctx
+	s.setInterrupt(func() { cancel(ErrInterrupted) })
+	saved := s.saveCandidate()
+	defer func() {
+		if r := recover(); r != nil {
+			log(s.opts.System, fmt.Sprintf("fault in the command %s: %v\n%s", cmd.Name, r, debug.Stack()))
+			err = Fail("Error: %s failed by a fault of its own; system_logs says more.", cmd.Name)
+		}
+		if err != nil && context.Cause(ctx) == ErrInterrupted {
+			err = ErrInterrupted
+		}
+		if err != nil && !errors.Is(err, ErrEnough) && !errors.Is(err, ErrExit) {
+			s.cand = saved
+		}
+		s.setInterrupt(nil)
+		cancel(nil)
+		s.ctx = outer
+	}()
+	return cmd.Run(ctx, s, args)
+}
+
+// saveCandidate returns a candidate to go back to.
+func (s *Session) saveCandidate() *config.Candidate {
+	if s.cand == nil {
+		return nil
+	}
+	return s.cand.Clone()
+}
+
+// setInterrupt says what Ctrl-C does while no question waits.
+func (s *Session) setInterrupt(f func()) {
+	s.mu.Lock()
+	s.cancel = f
+	s.mu.Unlock()
+	if s.typed != nil {
+		s.typed.busy(f)
+	}
+}
+
+// Interrupt ends the command in progress, as Ctrl-C does.
+func (s *Session) interrupt() {
+	s.mu.Lock()
+	f := s.cancel
+	s.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+// pages says whether output stops at the end of a page.
+func (s *Session) pages() bool { return !s.unpaged }
+
+// readLine reads one line. While it waits, Ctrl-C belongs to the editor, and the limit for answers or idling runs.
+func (s *Session) readLine(ctx context.Context, p prompt) (string, error) {
+	if s.typed != nil {
+		s.typed.busy(nil)
+		defer func() {
+			s.mu.Lock()
+			f := s.cancel
+			s.mu.Unlock()
+			s.typed.busy(f)
+		}()
+	}
+	limit, cause := s.opts.idle(), errIdle
+	if s.way == exec {
+		limit, cause = s.opts.answerLimit(), errTimeout
+	}
+	ctx, stop := context.WithTimeoutCause(ctx, limit, cause)
+	defer stop()
+	line, err := s.in.line(ctx, p)
+	s.live.active(s.opts.now(), "")
+	return line, err
+}
+
+// audit writes what was entered to cli_logs.
+func (s *Session) audit(what string) {
+	log(s.opts.Audit, fmt.Sprintf("Session %d: User %s from %s entered %s", s.live.number(), s.id.user, s.id.remote, what))
+}
+
+func (s *Session) auditResult(cmd *Command, err error) {
+	result := "ok"
+	switch {
+	case errors.Is(err, ErrInterrupted):
+		result = "interrupted"
+	case err != nil && !errors.Is(err, ErrEnough) && !errors.Is(err, ErrExit):
+		result = "failed"
+	}
+	log(s.opts.Audit, fmt.Sprintf("Session %d: '%s' ended: %s", s.live.number(), cmd.Name, result))
+}
+
+// auditLine is the command line without secrets, in a form that could be typed again.
+func (c *Command) auditLine(args []string) string {
+	if c.Redact != nil {
+		args = c.Redact(slices.Clone(args))
+	}
+	words := []string{c.Name}
+	for _, a := range args {
+		words = append(words, quoteWord(a))
+	}
+	return strings.Join(words, " ")
+}
+
+// quoteWord writes a word so that the splitter reads it as the same word.
+func quoteWord(w string) string {
+	if w != "" && !strings.ContainsAny(w, " \t\";|\\") {
+		return w
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w) + `"`
+}

@@ -1,0 +1,84 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// runExec does the command line of an exec request and returns the exit status.
+func (s *Session) runExec(ctx context.Context, line string) int {
+	end := s.runLine(ctx, line)
+	return s.finish(end)
+}
+
+// interact reads commands until the session ends and returns the exit status.
+func (s *Session) interact(ctx context.Context) int {
+	for {
+		line, err := s.readCommand(ctx)
+		if err == nil {
+			err = s.runLine(ctx, line)
+		}
+		if err != nil {
+			return s.finish(err)
+		}
+	}
+}
+
+// readCommand shows the main prompt and reads a line. A line that cannot be taken is a failed command.
+func (s *Session) readCommand(ctx context.Context) (string, error) {
+	s.scr.fresh()
+	s.scr.raw("\n")
+	line, err := s.readLine(ctx, prompt{text: s.Hostname() + "> ", history: true, complete: s.completeMain})
+	var f *failure
+	switch {
+	case errors.As(err, &f):
+		return "", s.report(err)
+	case errors.Is(err, errLeave):
+		return "exit", nil
+	case errors.Is(err, ErrInterrupted):
+		return "", nil
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return "", errGone
+	}
+	return line, err
+}
+
+// finish says what is lost and why, and returns the exit status.
+func (s *Session) finish(end error) int {
+	switch {
+	case errors.Is(end, errIdle):
+		s.sayError(fmt.Sprintf("Error: nothing was entered for %s; the session ends.", s.opts.idle()))
+		s.note(statusFailed)
+	case errors.Is(end, errClosing):
+		s.sayError("Error: the appliance is stopping; the session ends.")
+		s.note(statusFailed)
+	}
+	n := len(s.Changes())
+	if n == 0 {
+		return s.exitStatus()
+	}
+	log(s.opts.Audit, fmt.Sprintf("Session %d: %d changes of user %s were not committed and are discarded", s.live.number(), n, s.id.user))
+	if s.way != terminal {
+		s.scr.fresh()
+		io.WriteString(s.err, fmt.Sprintf("Error: what was changed and not committed is discarded: %s.\n", plural(n, "change")))
+		s.note(statusFailed)
+	}
+	return s.exitStatus()
+}
+
+// exitStatus is 0 for a terminal that was left in peace, whatever its commands did.
+func (s *Session) exitStatus() int {
+	if s.way == terminal {
+		return statusOK
+	}
+	return s.status
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
