@@ -33,9 +33,15 @@ type Mail struct {
 
 // Handshake is how a TLS handshake ended.
 type Handshake struct {
-	State tls.ConnectionState  // where Err is nil
-	Hello *tls.ClientHelloInfo // nil where none could be read
-	Err   error                // ErrEarlyText, or what crypto/tls says
+	State tls.ConnectionState // where Err is nil
+	Err   error               // ErrEarlyText, or what crypto/tls says
+}
+
+// Upgrade is what one TLS handshake needs; *tlspolicy.Incoming is one.
+type Upgrade interface {
+	Config() *tls.Config
+	// Watch wraps the connection that the handshake goes over.
+	Watch(conn net.Conn) net.Conn
 }
 
 // Backend decides what a session allows and takes the mail. A Backend belongs to one session; its methods are called
@@ -45,8 +51,8 @@ type Handshake struct {
 type Backend interface {
 	// Hello tells how the client introduced itself; once more after STARTTLS.
 	Hello(name string, extended bool)
-	// TLS returns the configuration for a handshake that begins now. An error is answered with 454.
-	TLS() (*tls.Config, error)
+	// TLS prepares a handshake that begins now. An error is answered with 454.
+	TLS() (Upgrade, error)
 	// Handshake tells how that ended. The refusal it may return answers every later command but QUIT.
 	Handshake(h Handshake) *Reply
 	// TLSMissing tells that a command was refused because it needs TLS.

@@ -201,14 +201,14 @@ func (s *Session) startTLS(ctx context.Context) {
 		s.reply(replyNoCommand)
 		return
 	}
-	config, err := s.backend.TLS()
+	upgrade, err := s.backend.TLS()
 	if err != nil {
 		s.reply(replyNoTLSNow)
 		return
 	}
 	s.reset(ErrReset)
 	s.hello = ""
-	h := s.wire.startTLS(ctx, config)
+	h := s.wire.startTLS(ctx, upgrade)
 	s.refused = s.backend.Handshake(h)
 	if h.Err != nil {
 		s.finish(EndClosed)

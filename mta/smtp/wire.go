@@ -201,7 +201,7 @@ func (c *wire) consumed(n int) { c.r.Discard(n) }
 
 // startTLS changes to TLS in place. Whatever the client had sent in clear behind STARTTLS would be taken for something
 // that it said under TLS: the connection must then be given up (ErrEarlyText), before anything is answered.
-func (c *wire) startTLS(ctx context.Context, config *tls.Config) (h Handshake) {
+func (c *wire) startTLS(ctx context.Context, up Upgrade) (h Handshake) {
 	if c.r.Buffered() > 0 {
 		return Handshake{Err: ErrEarlyText}
 	}
@@ -209,11 +209,7 @@ func (c *wire) startTLS(ctx context.Context, config *tls.Config) (h Handshake) {
 	if err := c.w.Flush(); err != nil {
 		return Handshake{Err: err}
 	}
-	outer := &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		h.Hello = hello
-		return config, nil
-	}}
-	secured := tls.Server(c.raw, outer)
+	secured := tls.Server(up.Watch(c.raw), up.Config())
 	c.raw.SetDeadline(c.handshakeEnd())
 	if h.Err = secured.HandshakeContext(ctx); h.Err != nil {
 		return h

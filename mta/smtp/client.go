@@ -1,0 +1,250 @@
+package smtp
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Stage is how far a client's connection has come.
+type Stage int
+
+const (
+	StageBanner    Stage = iota // until the greeting is read
+	StageHello                  // EHLO or HELO
+	StageSTARTTLS               // until the answer to STARTTLS is read
+	StageHandshake              // TLS
+	StageMail                   // MAIL
+	StageRcpt                   // RCPT
+	StageData                   // DATA, until its answer is read
+	StageContent                // until the final dot is written
+	StageFinal                  // behind the final dot: the message may have been taken
+	StageIdle                   // RSET, NOOP, QUIT
+)
+
+// String is the stage's name as an error message has it.
+func (s Stage) String() string {
+	return [...]string{"banner", "EHLO", "STARTTLS", "TLS handshake", "MAIL", "RCPT", "DATA", "content", "final dot", "idle"}[s]
+}
+
+// ClientError is a connection that cannot be used any more: lost, too slow, or not SMTP.
+type ClientError struct {
+	Stage Stage
+	Err   error
+}
+
+func (e *ClientError) Error() string { return fmt.Sprintf("%s: %v", e.Stage, e.Err) }
+
+// Unwrap is what the network said.
+func (e *ClientError) Unwrap() error { return e.Err }
+
+var (
+	// ErrInjected says that bytes came behind the 220 to STARTTLS, before the handshake. Nothing of them is used.
+	ErrInjected = errors.New("text behind the answer to STARTTLS")
+	// ErrContent says that the message could not be read whole: it was not completed, and the connection is cut.
+	ErrContent = errors.New("reading the message")
+)
+
+// Timeouts are a client's limits (RFC 5321 §4.5.3.2).
+type Timeouts struct {
+	Banner    time.Duration
+	Command   time.Duration // EHLO, MAIL, RCPT and what else is answered at once
+	Handshake time.Duration
+	Data      time.Duration // the answer to DATA
+	Block     time.Duration // the writing of one block of content
+	Final     time.Duration // the answer to the final dot
+	Quit      time.Duration
+}
+
+// DefaultTimeouts are those of RFC 5321 §4.5.3.2.
+func DefaultTimeouts() Timeouts {
+	return Timeouts{
+		Banner: 5 * time.Minute, Command: 5 * time.Minute, Handshake: 2 * time.Minute, Data: 2 * time.Minute,
+		Block: 3 * time.Minute, Final: 10 * time.Minute, Quit: 10 * time.Second,
+	}
+}
+
+// Client is the sending side of one connection. It belongs to one goroutine. After a ClientError it can only be closed.
+type Client struct {
+	conn     net.Conn
+	r        *bufio.Reader
+	w        *bufio.Writer
+	hello    string
+	timeouts Timeouts
+	release  func() bool // of the context's hold on the connection
+
+	extended   bool // the peer answered EHLO
+	offers     map[string]string
+	keywords   []string
+	encrypted  bool
+	handshaken bool // a reply has been read since the handshake
+}
+
+// NewClient returns a client on an open connection, which it owns from now on: the end of ctx closes it at once.
+// hello is the name that EHLO says.
+func NewClient(ctx context.Context, conn net.Conn, hello string, timeouts Timeouts) *Client {
+	c := &Client{hello: hello, timeouts: timeouts}
+	c.attach(conn)
+	c.release = context.AfterFunc(ctx, func() { conn.Close() })
+	return c
+}
+
+func (c *Client) attach(conn net.Conn) {
+	c.conn = conn
+	c.r = bufio.NewReaderSize(conn, 4096)
+	c.w = bufio.NewWriterSize(conn, 16<<10)
+}
+
+// Close cuts the connection.
+func (c *Client) Close() error {
+	c.release()
+	return c.conn.Close()
+}
+
+// Greeting reads the banner.
+func (c *Client) Greeting() (Reply, error) {
+	return c.read(StageBanner, c.timeouts.Banner)
+}
+
+// Hello says EHLO, and HELO to a peer that does not know EHLO. The reply is the last one; what is not 2xx means that
+// the peer wants no mail now. After a STARTTLS it is said again (RFC 3207 §4.2).
+func (c *Client) Hello() (Reply, error) {
+	c.offers, c.keywords, c.extended = map[string]string{}, nil, false
+	reply, err := c.command(StageHello, "EHLO "+c.hello)
+	if err != nil {
+		return reply, err
+	}
+	if reply.Code/100 == 2 {
+		c.extended = true
+		c.learn(reply)
+		return reply, nil
+	}
+	if !reply.Permanent() {
+		return reply, nil
+	}
+	return c.command(StageHello, "HELO "+c.hello)
+}
+
+// learn keeps the extensions of an EHLO reply, whose first line is a greeting.
+func (c *Client) learn(reply Reply) {
+	for i, line := range reply.Lines {
+		if i == 0 {
+			continue
+		}
+		c.keywords = append(c.keywords, line)
+		word, params, _ := strings.Cut(line, " ")
+		c.offers[strings.ToUpper(word)] = params
+	}
+}
+
+// Extended says whether the peer knows EHLO.
+func (c *Client) Extended() bool { return c.extended }
+
+// Offers returns an extension's parameters, and whether the peer offers it; the keyword in capitals.
+func (c *Client) Offers(keyword string) (params string, ok bool) {
+	params, ok = c.offers[keyword]
+	return params, ok
+}
+
+// Keywords are the lines of the EHLO reply behind its first.
+func (c *Client) Keywords() []string { return c.keywords }
+
+// StartTLS asks for TLS. Only after a 220 without an error may Handshake follow.
+func (c *Client) StartTLS() (Reply, error) {
+	reply, err := c.commandWithin(StageSTARTTLS, "STARTTLS", c.timeouts.Data)
+	if err != nil {
+		return reply, err
+	}
+	if reply.Code == 220 && c.r.Buffered() > 0 {
+		return reply, &ClientError{StageHandshake, ErrInjected}
+	}
+	return reply, nil
+}
+
+// Handshake moves the connection to TLS. watch, if not nil, is put between TLS and the network.
+func (c *Client) Handshake(ctx context.Context, conf *tls.Config, watch func(net.Conn) net.Conn) (tls.ConnectionState, error) {
+	under := c.conn
+	if watch != nil {
+		under = watch(under)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeouts.Handshake)
+	defer cancel()
+	c.conn.SetDeadline(time.Now().Add(c.timeouts.Handshake))
+	conn := tls.Client(under, conf)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return tls.ConnectionState{}, &ClientError{StageHandshake, err}
+	}
+	c.attach(conn)
+	c.encrypted, c.handshaken = true, false
+	return conn.ConnectionState(), nil
+}
+
+// Encrypted says whether the connection is under TLS.
+func (c *Client) Encrypted() bool { return c.encrypted }
+
+// JustEncrypted says that nothing has been read since the handshake: in TLS 1.3 an error of the next read may still be
+// the peer's refusal of our certificate.
+func (c *Client) JustEncrypted() bool { return c.encrypted && !c.handshaken }
+
+// Reset ends a transaction that was begun.
+func (c *Client) Reset() (Reply, error) { return c.command(StageIdle, "RSET") }
+
+// Quit says goodbye, waits a little for the answer, and closes the connection.
+func (c *Client) Quit() {
+	c.commandWithin(StageIdle, "QUIT", c.timeouts.Quit)
+	c.Close()
+}
+
+// command sends one command and reads its reply.
+func (c *Client) command(stage Stage, line string) (Reply, error) {
+	return c.commandWithin(stage, line, c.timeouts.Command)
+}
+
+func (c *Client) commandWithin(stage Stage, line string, limit time.Duration) (Reply, error) {
+	c.put(line)
+	if err := c.flush(stage, limit); err != nil {
+		return Reply{}, err
+	}
+	return c.read(stage, limit)
+}
+
+// put buffers one command line. What could break the line is never in it: addresses are checked before.
+func (c *Client) put(parts ...string) {
+	for _, p := range parts {
+		c.w.WriteString(p)
+	}
+	c.w.WriteString("\r\n")
+}
+
+func (c *Client) flush(stage Stage, limit time.Duration) error {
+	c.conn.SetWriteDeadline(time.Now().Add(limit))
+	if err := c.w.Flush(); err != nil {
+		return &ClientError{stage, err}
+	}
+	return nil
+}
+
+// read reads one reply.
+func (c *Client) read(stage Stage, limit time.Duration) (Reply, error) {
+	c.conn.SetReadDeadline(time.Now().Add(limit))
+	reply, err := readReply(c.r)
+	if err != nil {
+		return Reply{}, &ClientError{stage, err}
+	}
+	c.handshaken = true
+	return reply, nil
+}
+
+// sizeParam is the SIZE parameter of MAIL (RFC 1870), empty where the size is not known.
+func sizeParam(size int64) string {
+	if size <= 0 {
+		return ""
+	}
+	return " SIZE=" + strconv.FormatInt(size, 10)
+}

@@ -1,0 +1,284 @@
+package smtp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Transaction is one message on its way. Addresses are without angle brackets and hold no control byte or blank
+// outside quotes; Send refuses others.
+type Transaction struct {
+	From     string // "" is the null sender
+	To       []string
+	Size     int64 // bytes; 0: unknown
+	Body8Bit bool  // the content is not pure ASCII
+	UTF8     bool  // the message needs SMTPUTF8
+}
+
+// Receipt is what the peer answered. A Reply whose Code is 0 did not come.
+type Receipt struct {
+	Mail  Reply
+	Rcpt  []Reply // in the order of the recipients; those behind a MAIL that was refused stay empty
+	Data  Reply
+	Final Reply
+	Stage Stage // how far the transaction came
+}
+
+// Accepted says whether the peer took the message for the ith recipient.
+func (r *Receipt) Accepted(i int) bool { return r.Final.Code/100 == 2 && r.Rcpt[i].Code/100 == 2 }
+
+// any says whether some recipient was accepted.
+func (r *Receipt) any() bool {
+	for i := range r.Rcpt {
+		if r.Rcpt[i].Code/100 == 2 {
+			return true
+		}
+	}
+	return false
+}
+
+// Send carries one message. content is its octets in CRLF lines; it is read only when the peer wants it. The receipt
+// holds what was answered, whether or not there is an error. After a refusal without an error the connection is ready
+// for the next transaction, but for a peer that said 421.
+func (c *Client) Send(t Transaction, content func() (io.ReadCloser, error)) (*Receipt, error) {
+	receipt := &Receipt{Stage: StageMail, Rcpt: make([]Reply, len(t.To))}
+	if err := checkAddresses(t); err != nil {
+		return receipt, err
+	}
+	var open bool
+	var err error
+	if _, ok := c.offers["PIPELINING"]; ok {
+		open, err = c.pipelined(t, receipt)
+	} else {
+		open, err = c.stepwise(t, receipt)
+	}
+	if err != nil {
+		return receipt, err
+	}
+	if open {
+		return receipt, c.content(content, receipt)
+	}
+	return receipt, c.abandon(receipt)
+}
+
+// ErrAddress says that an address cannot stand in a command.
+var ErrAddress = errors.New("address cannot be sent")
+
+func checkAddresses(t Transaction) error {
+	for _, a := range append([]string{t.From}, t.To...) {
+		for i := 0; i < len(a); i++ {
+			if b := a[i]; b < ' ' || b == 0x7f || b == '<' && a[0] != '"' || b == '>' && a[0] != '"' {
+				return fmt.Errorf("%w: %q", ErrAddress, a)
+			}
+		}
+	}
+	return nil
+}
+
+// abandon ends a transaction that did not come to its content, if the peer thinks that one is open.
+func (c *Client) abandon(receipt *Receipt) error {
+	if receipt.Mail.Code/100 != 2 || receipt.closing() {
+		return nil
+	}
+	_, err := c.Reset()
+	return err
+}
+
+// closing says that the peer announced the end of the connection (RFC 5321 §3.8).
+func (r *Receipt) closing() bool {
+	for _, reply := range r.Rcpt {
+		if reply.Code == 421 {
+			return true
+		}
+	}
+	return r.Mail.Code == 421 || r.Data.Code == 421 || r.Final.Code == 421
+}
+
+// Closing says that the peer answered 421 to something: the connection is over.
+func (r *Receipt) Closing() bool { return r.closing() }
+
+// mail is the MAIL command with the parameters that the peer understands.
+func (c *Client) mail(t Transaction) {
+	params := ""
+	if _, ok := c.offers["SIZE"]; ok {
+		params += sizeParam(t.Size)
+	}
+	if _, ok := c.offers["8BITMIME"]; ok && t.Body8Bit {
+		params += " BODY=8BITMIME"
+	}
+	if _, ok := c.offers["SMTPUTF8"]; ok && t.UTF8 {
+		params += " SMTPUTF8"
+	}
+	c.put("MAIL FROM:<", t.From, ">", params)
+}
+
+// pipelined sends everything up to DATA in one go and then reads the answers (RFC 2920). It returns whether the peer
+// waits for the content.
+func (c *Client) pipelined(t Transaction, receipt *Receipt) (open bool, err error) {
+	c.mail(t)
+	for _, to := range t.To {
+		c.put("RCPT TO:<", to, ">")
+	}
+	c.put("DATA")
+	if err := c.flush(StageMail, c.timeouts.Command); err != nil {
+		if c.farewell(receipt) {
+			return false, nil
+		}
+		return false, err
+	}
+	if receipt.Mail, err = c.read(StageMail, c.timeouts.Command); err != nil || receipt.Mail.Code == 421 {
+		return false, err
+	}
+	receipt.Stage = StageRcpt
+	for i := range t.To {
+		reply, err := c.read(StageRcpt, c.timeouts.Command)
+		if err != nil {
+			return false, err
+		}
+		// Behind a MAIL that was refused the answers to RCPT say nothing about the recipients.
+		if receipt.Mail.Code/100 == 2 || reply.Code == 421 {
+			receipt.Rcpt[i] = reply
+		}
+		if reply.Code == 421 {
+			return false, nil
+		}
+	}
+	receipt.Stage = StageData
+	if receipt.Data, err = c.read(StageData, c.timeouts.Data); err != nil {
+		return false, err
+	}
+	if receipt.Data.Code != 354 {
+		return false, nil
+	}
+	if receipt.Mail.Code/100 == 2 && receipt.any() {
+		return true, nil
+	}
+	// A peer that wants the content of a message without recipients gets none (RFC 2920 §3.1). Its answer is about
+	// nothing.
+	receipt.Data = Reply{}
+	c.put(".")
+	if err := c.flush(StageData, c.timeouts.Command); err != nil {
+		return false, err
+	}
+	if _, err := c.read(StageData, c.timeouts.Final); err != nil {
+		return false, err
+	}
+	return false, nil
+}
+
+// stepwise waits for each answer before the next command.
+func (c *Client) stepwise(t Transaction, receipt *Receipt) (open bool, err error) {
+	c.mail(t)
+	if err := c.flush(StageMail, c.timeouts.Command); err != nil {
+		return false, err
+	}
+	if receipt.Mail, err = c.read(StageMail, c.timeouts.Command); err != nil || receipt.Mail.Code/100 != 2 {
+		return false, err
+	}
+	receipt.Stage = StageRcpt
+	for i, to := range t.To {
+		reply, err := c.command(StageRcpt, "RCPT TO:<"+to+">")
+		if err != nil {
+			return false, err
+		}
+		if receipt.Rcpt[i] = reply; reply.Code == 421 {
+			return false, nil
+		}
+	}
+	if !receipt.any() {
+		return false, nil
+	}
+	receipt.Stage = StageData
+	receipt.Data, err = c.commandWithin(StageData, "DATA", c.timeouts.Data)
+	return receipt.Data.Code == 354, err
+}
+
+// content sends the message and reads the peer's verdict.
+func (c *Client) content(open func() (io.ReadCloser, error), receipt *Receipt) error {
+	receipt.Stage = StageContent
+	body, err := open()
+	if err != nil {
+		return &ClientError{StageContent, fmt.Errorf("%w: %w", ErrContent, err)}
+	}
+	defer body.Close()
+	if err := c.copy(body); err != nil {
+		// A peer that refuses the content half-way says why before it closes.
+		if !errors.Is(err, ErrContent) && c.farewell(receipt) {
+			return nil
+		}
+		return err
+	}
+	receipt.Stage = StageFinal
+	receipt.Final, err = c.read(StageFinal, c.timeouts.Final)
+	return err
+}
+
+// farewell reads what a peer said before it stopped listening. It returns false if there is no refusal to be read.
+func (c *Client) farewell(receipt *Receipt) bool {
+	reply, err := c.read(receipt.Stage, time.Second)
+	if err != nil || reply.Code < 400 {
+		return false
+	}
+	if receipt.Stage == StageMail {
+		receipt.Mail = reply
+	} else {
+		receipt.Final = reply
+	}
+	return true
+}
+
+// copy writes the content with its leading dots doubled, and the final dot (RFC 5321 §4.5.2). Every block has its own
+// time: a message may take as long as it needs while it moves.
+func (c *Client) copy(body io.Reader) error {
+	block := make([]byte, 16<<10)
+	stuff := dotStuffer{lineStart: true}
+	for {
+		n, err := body.Read(block)
+		if n > 0 {
+			c.conn.SetWriteDeadline(time.Now().Add(c.timeouts.Block))
+			if err := stuff.write(c.w, block[:n]); err != nil {
+				return &ClientError{StageContent, err}
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return &ClientError{StageContent, fmt.Errorf("%w: %w", ErrContent, err)}
+		}
+	}
+	if !stuff.lineStart {
+		c.w.WriteString("\r\n")
+	}
+	c.w.WriteString(".\r\n")
+	return c.flush(StageContent, c.timeouts.Block)
+}
+
+// dotStuffer doubles the dot at the beginning of a line. A bare LF counts as a line end too, as some peers see it as
+// one: no content may end the message early there.
+type dotStuffer struct {
+	lineStart bool
+}
+
+func (d *dotStuffer) write(w io.Writer, p []byte) error {
+	from := 0
+	for i, b := range p {
+		if d.lineStart && b == '.' {
+			if _, err := w.Write(p[from:i]); err != nil {
+				return err
+			}
+			if _, err := w.Write(dot); err != nil {
+				return err
+			}
+			from = i
+		}
+		d.lineStart = b == '\n'
+	}
+	_, err := w.Write(p[from:])
+	return err
+}
+
+// dot is never written to.
+var dot = []byte{'.'}
