@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -68,8 +69,9 @@ var ErrAddress = errors.New("address cannot be sent")
 
 func checkAddresses(t Transaction) error {
 	for _, a := range append([]string{t.From}, t.To...) {
+		quoted := strings.HasPrefix(a, `"`)
 		for i := 0; i < len(a); i++ {
-			if b := a[i]; b < ' ' || b == 0x7f || b == '<' && a[0] != '"' || b == '>' && a[0] != '"' {
+			if b := a[i]; b < ' ' || b == 0x7f || (!quoted && strings.IndexByte(" <>", b) >= 0) {
 				return fmt.Errorf("%w: %q", ErrAddress, a)
 			}
 		}
@@ -233,7 +235,7 @@ func (c *Client) farewell(receipt *Receipt) bool {
 // time: a message may take as long as it needs while it moves.
 func (c *Client) copy(body io.Reader) error {
 	block := make([]byte, 16<<10)
-	stuff := dotStuffer{lineStart: true}
+	stuff := dotStuffer{last: crlfEnd}
 	for {
 		n, err := body.Read(block)
 		if n > 0 {
@@ -249,23 +251,33 @@ func (c *Client) copy(body io.Reader) error {
 			return &ClientError{StageContent, fmt.Errorf("%w: %w", ErrContent, err)}
 		}
 	}
-	if !stuff.lineStart {
+	if stuff.last != crlfEnd {
 		c.w.WriteString("\r\n")
 	}
 	c.w.WriteString(".\r\n")
 	return c.flush(StageContent, c.timeouts.Block)
 }
 
-// dotStuffer doubles the dot at the beginning of a line. A bare LF counts as a line end too, as some peers see it as
+// lineEnd is what the content so far ends with.
+type lineEnd uint8
+
+const (
+	noEnd   lineEnd = iota // something within a line
+	crEnd                  // a CR
+	lfEnd                  // a bare LF
+	crlfEnd                // CRLF, or nothing yet
+)
+
+// dotStuffer doubles the dot at the beginning of a line. A bare LF counts as a line end here, as some peers see it as
 // one: no content may end the message early there.
 type dotStuffer struct {
-	lineStart bool
+	last lineEnd
 }
 
 func (d *dotStuffer) write(w io.Writer, p []byte) error {
 	from := 0
 	for i, b := range p {
-		if d.lineStart && b == '.' {
+		if b == '.' && d.last >= lfEnd {
 			if _, err := w.Write(p[from:i]); err != nil {
 				return err
 			}
@@ -274,10 +286,24 @@ func (d *dotStuffer) write(w io.Writer, p []byte) error {
 			}
 			from = i
 		}
-		d.lineStart = b == '\n'
+		d.last = d.last.then(b)
 	}
 	_, err := w.Write(p[from:])
 	return err
+}
+
+// then is what the content ends with when b follows.
+func (e lineEnd) then(b byte) lineEnd {
+	switch {
+	case b == '\r':
+		return crEnd
+	case b == '\n' && e == crEnd:
+		return crlfEnd
+	case b == '\n':
+		return lfEnd
+	default:
+		return noEnd
+	}
 }
 
 // dot is never written to.
