@@ -90,6 +90,7 @@ type Log struct {
 	prefix   string        // the formatted time of the latest line
 	stamps   []string      // of all files, oldest first, the current one last
 	grown    chan struct{} // closed and replaced whenever a file has grown, and at the end
+	complete bool          // nothing will be written any more
 	maxSize  int64
 	maxFiles int
 	level    Level

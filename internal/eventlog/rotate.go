@@ -104,11 +104,9 @@ func (l *Log) adopt(stamp string) error {
 		end = append(end, '\n')
 	}
 	end = l.line(end, "End Logfile")
-	if _, err := f.Write(end); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
+	// On a full disk the file stays without its last line; that is no reason not to start.
+	if _, err := f.Write(end); err == nil {
+		_ = f.Sync()
 	}
 	return l.disk.rename(path, l.path(stamp, finishedSuffix))
 }
@@ -131,7 +129,7 @@ func (l *Log) line(b []byte, text string) []byte {
 
 // begin starts this run's first file.
 func (l *Log) begin() error {
-	f, stamp, size, err := l.newFile()
+	f, stamp, err := l.newFile()
 	if err != nil {
 		return err
 	}
@@ -142,38 +140,41 @@ func (l *Log) begin() error {
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	l.file, l.size, l.run = f, size, stamp
+	l.file, l.run = f, stamp
 	l.stamps = append(l.stamps, stamp)
+	l.out = l.head()
+	if l.flush() != nil {
+		l.kick() // a full disk at the start is no reason not to start
+	}
 	l.link(stamp)
 	l.prune()
 	return nil
 }
 
-// newFile creates the next file with its head. Its stamp is later than every other, also when the clock is not.
-func (l *Log) newFile() (file, string, int64, error) {
+// newFile creates the next file. Its stamp is later than every other, also when the clock is not.
+func (l *Log) newFile() (file, string, error) {
 	now := l.opts.Now()
 	stamp := now.Format(stampLayout)
 	if last := l.current(); stamp <= last {
 		t, err := time.Parse(stampLayout, last)
 		if err != nil {
-			return nil, "", 0, err
+			return nil, "", err
 		}
 		stamp = t.Add(time.Second).Format(stampLayout)
 	}
-	path := l.path(stamp, openSuffix)
-	f, err := l.disk.create(path)
+	f, err := l.disk.create(l.path(stamp, openSuffix))
 	if err != nil {
-		return nil, "", 0, err
+		return nil, "", err
 	}
-	_, offset := now.Zone()
-	var head []byte
-	head = l.line(head, "Begin Logfile")
-	head = l.line(head, fmt.Sprintf("Version: %s SN: %s", clean(l.opts.Version), clean(l.opts.Serial)))
-	head = l.line(head, fmt.Sprintf("Time offset from UTC: %d seconds", offset))
-	if _, err := f.Write(head); err != nil {
-		return nil, "", 0, errors.Join(err, f.Close(), l.disk.remove(path))
-	}
-	return f, stamp, int64(len(head)), nil
+	return f, stamp, nil
+}
+
+// head is the lines that every file begins with.
+func (l *Log) head() []byte {
+	_, offset := l.opts.Now().Zone()
+	b := l.line(nil, "Begin Logfile")
+	b = l.line(b, fmt.Sprintf("Version: %s SN: %s", clean(l.opts.Version), clean(l.opts.Serial)))
+	return l.line(b, fmt.Sprintf("Time offset from UTC: %d seconds", offset))
 }
 
 // current is the stamp of the newest file, "" when there is none.
@@ -204,14 +205,18 @@ func (l *Log) Rollover() error {
 
 // roll makes the new file before it ends the old one, so that a failure leaves a file to write to; fileMu is held.
 func (l *Log) roll() error {
-	f, stamp, size, err := l.newFile()
+	f, stamp, err := l.newFile()
 	if err != nil {
 		return err
+	}
+	head := l.head()
+	if _, err := f.Write(head); err != nil {
+		return errors.Join(err, f.Close(), l.disk.remove(l.path(stamp, openSuffix)))
 	}
 	old := l.current()
 	// An old file whose end fails is still readable as .c, and the next start ends it.
 	_ = l.end(old)
-	l.file, l.size = f, size
+	l.file, l.size = f, int64(len(head))
 	l.mu.Lock()
 	l.stamps = append(l.stamps, stamp)
 	l.announce()
@@ -276,10 +281,9 @@ func (l *Log) Unclean() []string {
 		return nil
 	}
 	first := slices.Min(l.unclean)
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	stamps, _, _ := l.snapshot()
 	var paths []string
-	for _, s := range l.stamps {
+	for _, s := range stamps {
 		if s >= first && s < l.run {
 			paths = append(paths, l.find(s))
 		}
@@ -335,4 +339,3 @@ func (l *Log) Files() []string {
 	}
 	return paths
 }
-

@@ -125,6 +125,7 @@ func (l *Log) Close() error {
 	}
 	l.ended = true
 	l.mu.Lock()
+	l.complete = true
 	l.announce()
 	l.mu.Unlock()
 	if err != nil {

@@ -1,0 +1,128 @@
+package eventlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+)
+
+// Tail calls do with the last n lines and then with every new one, over rotation, until the context ends (its error is
+// returned), do returns an error, or the Log is closed (nil). However slow do is, it holds up no writer.
+func (l *Log) Tail(ctx context.Context, n int, do func(line string) error) error {
+	_ = l.Flush() // on a disk that takes nothing there is still something to read
+	stamps, _, _ := l.snapshot()
+	stamp, offset, err := l.lastLines(stamps, n)
+	if err != nil {
+		return fmt.Errorf("follow log %s: %w", l.opts.Name, err)
+	}
+	for {
+		next, err := l.follow(ctx, stamp, offset, do)
+		if err != nil || next == "" {
+			return err
+		}
+		stamp, offset = next, 0
+	}
+}
+
+// follow gives out one file's lines from offset until the file is finished, and returns the next file's stamp; "" when
+// the Log is closed.
+func (l *Log) follow(ctx context.Context, stamp string, offset int64, do func(string) error) (string, error) {
+	f, err := l.openStamp(stamp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l.after(stamp), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("follow log %s: %w", l.opts.Name, err)
+	}
+	defer f.Close()
+	for {
+		// What is known before the read decides: a later file means that this one does not grow after it.
+		stamps, grown, ended := l.snapshot()
+		n, err := eachLine(io.NewSectionReader(f, offset, 1<<62-offset), func(line string) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return do(line)
+		})
+		offset += n
+		if err != nil {
+			return "", err
+		}
+		if stamps[len(stamps)-1] > stamp {
+			return l.after(stamp), nil
+		}
+		if ended {
+			return "", nil
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+// after is the oldest file that is newer than stamp.
+func (l *Log) after(stamp string) string {
+	stamps, _, _ := l.snapshot()
+	for _, s := range stamps {
+		if s > stamp {
+			return s
+		}
+	}
+	return ""
+}
+
+// lastLines finds where the last n complete lines of all files begin.
+func (l *Log) lastLines(stamps []string, n int) (stamp string, offset int64, err error) {
+	for _, s := range slices.Backward(stamps) {
+		f, err := l.openStamp(s)
+		if errors.Is(err, fs.ErrNotExist) {
+			return stamp, offset, nil // the oldest of them was removed just now
+		}
+		if err != nil {
+			return "", 0, err
+		}
+		var found int
+		offset, found, err = backward(f, n)
+		f.Close()
+		if err != nil {
+			return "", 0, err
+		}
+		stamp = s
+		if n -= found; n <= 0 {
+			break
+		}
+	}
+	return stamp, offset, nil
+}
+
+// backward returns where the last n complete lines of a file begin, and how many there are if fewer.
+func backward(f *os.File, n int) (offset int64, found int, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	const step = 32 << 10
+	buf := make([]byte, step)
+	ends := 0 // line ends seen; the first one ends the last line
+	for end := info.Size(); end > 0; {
+		begin := max(0, end-step)
+		b := buf[:end-begin]
+		if _, err := f.ReadAt(b, begin); err != nil {
+			return 0, 0, err
+		}
+		for i := bytes.LastIndexByte(b, '\n'); i >= 0; i = bytes.LastIndexByte(b[:i], '\n') {
+			if ends++; ends > n {
+				return begin + int64(i) + 1, n, nil
+			}
+		}
+		end = begin
+	}
+	return 0, ends, nil
+}
