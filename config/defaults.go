@@ -12,9 +12,7 @@ func Default(hostname string) *Config {
 			"InboundMail":  defaultListener(Public, 2525),
 			"OutboundMail": defaultListener(Private, 2526),
 		},
-		Destinations: map[string]*Destination{DefaultDestination: {
-			Concurrency: new(500), LimitPer: "domain", LimitApply: "system", TLS: TLSNo, DANE: "none",
-		}},
+		Destinations: map[string]*Destination{DefaultDestination: builtinDestination()},
 		Bounces:      map[string]*BounceProfile{DefaultBounceProfile: NewBounceProfile()},
 		Certificates: map[string]*Certificate{DemoCertificate: {}},
 		Users:        map[string]*User{"admin": {FullName: "Administrator", Role: "admin"}},
@@ -25,6 +23,10 @@ func Default(hostname string) *Config {
 		Logs:         Logs{MaxFileSize: 10 << 20, MaxFiles: 10},
 		Refs:         map[string]string{},
 	}
+}
+
+func builtinDestination() *Destination {
+	return &Destination{Concurrency: new(500), LimitPer: "domain", LimitApply: "system", TLS: TLSNo, DANE: "none"}
 }
 
 func defaultListener(t ListenerType, port int) *Listener {

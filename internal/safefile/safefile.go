@@ -103,7 +103,9 @@ type NotDurableError struct {
 	Err  error
 }
 
-func (e *NotDurableError) Error() string { return fmt.Sprintf("write %s: sync folder: %v", e.Path, e.Err) }
+func (e *NotDurableError) Error() string {
+	return fmt.Sprintf("write %s: sync folder: %v", e.Path, e.Err)
+}
 
 // Unwrap returns the fault of the folder's fsync.
 func (e *NotDurableError) Unwrap() error { return e.Err }

@@ -36,6 +36,9 @@ func OpenVaultFS(fsys FS, dir string) (*Vault, error) {
 	return &Vault{dir: dir, fsys: fsys}, nil
 }
 
+// ViewVault returns the vault at dir for reading only; it makes nothing where there is none.
+func ViewVault(dir string) *Vault { return &Vault{dir: dir, fsys: OS} }
+
 // Put keeps content and returns its name, "KIND-" and 32 hexadecimal digits. The same content again is the same name.
 // Kind is 1 to 32 lower-case letters.
 func (v *Vault) Put(kind string, content []byte) (string, error) {
@@ -47,7 +50,7 @@ func (v *Vault) Put(kind string, content []byte) (string, error) {
 	if _, err := v.Get(id); err == nil {
 		// The new time keeps Sweep away until the configuration that wants it is committed.
 		now := time.Now()
-		if err := os.Chtimes(path, now, now); err == nil {
+		if os.Chtimes(path, now, now) == nil && v.fsys.SyncDir(v.dir) == nil {
 			return id, nil
 		}
 	}

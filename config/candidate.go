@@ -1,0 +1,21 @@
+package config
+
+// Candidate is a configuration that is being edited. It belongs to one session.
+type Candidate struct {
+	Base   *Snapshot // what was running when the candidate was made
+	Config *Config   // a copy of its own
+}
+
+// Candidate returns a new candidate, a copy of the running configuration.
+func (s *Store) Candidate() *Candidate {
+	base := s.Running()
+	return &Candidate{Base: base, Config: base.Config.Clone()}
+}
+
+// Changes returns what the candidate changes.
+func (c *Candidate) Changes() []Change { return Diff(c.Base.Config, c.Config) }
+
+// Clone returns a copy with the same base.
+func (c *Candidate) Clone() *Candidate {
+	return &Candidate{Base: c.Base, Config: c.Config.Clone()}
+}

@@ -1,0 +1,158 @@
+package config
+
+import (
+	"net/netip"
+	"reflect"
+	"strings"
+)
+
+// noGroup stands for the sender group of a peer that matches none or an unnamed entry.
+const noGroup = "None"
+
+// Lookup returns what the table does with a peer: the sender group, the member that matched, the behavior (never
+// Continue) and the limits, all of them set. The name is the peer's forward-confirmed reverse name or empty. The
+// group is "None" for an unnamed entry, and with the pattern ALL for a peer that no entry matches.
+func (h *HostAccess) Lookup(addr netip.Addr, name string) (group, pattern string, b Behavior, p PolicyParams) {
+	for _, g := range h.Groups {
+		policy := h.policy(&g)
+		if policy == nil || policy.Behavior == Continue {
+			continue
+		}
+		if pattern, ok := g.match(addr, name); ok {
+			group = g.Name
+			if group == "" {
+				group = noGroup
+			}
+			return group, pattern, policy.Behavior, h.Effective(policy.Params)
+		}
+	}
+	return noGroup, MemberAll, Accept, h.Effective(PolicyParams{})
+}
+
+func (h *HostAccess) policy(g *SenderGroup) *Policy {
+	if g.Inline != nil {
+		return g.Inline
+	}
+	return h.Policies[g.Policy]
+}
+
+func (g *SenderGroup) match(addr netip.Addr, name string) (pattern string, ok bool) {
+	for _, text := range g.Members {
+		if m, err := ParseMember(text); err == nil && m.Match(addr, name) {
+			return text, true
+		}
+	}
+	return "", false
+}
+
+// NeedsName says whether any member of the table is matched against the peer's name.
+func (h *HostAccess) NeedsName() bool {
+	for _, g := range h.Groups {
+		for _, text := range g.Members {
+			if m, err := ParseMember(text); err == nil && m.NeedsName() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Effective returns p with everything that it leaves unset taken from the table's default.
+func (h *HostAccess) Effective(p PolicyParams) PolicyParams {
+	builtin := publicHostAccess().Default
+	fill(&p, &h.Default)
+	fill(&p, &builtin)
+	return p
+}
+
+// fill sets what is unset in *dst, a struct of pointers, strings and maps, to what it is in *src.
+func fill[T any](dst, src *T) {
+	d, s := reflect.ValueOf(dst).Elem(), reflect.ValueOf(src).Elem()
+	for i := range d.NumField() {
+		if d.Field(i).IsZero() {
+			d.Field(i).Set(s.Field(i))
+		}
+	}
+}
+
+// Destination returns the destination control of a recipient's domain with everything set that is not "no limit", and
+// the key that it stands under: the domain, the longest .domain that matches, or DefaultDestination.
+func (c *Config) Destination(domain string) (d Destination, entry string) {
+	builtin := builtinDestination()
+	entry = DefaultDestination
+	for _, key := range suffixes(domain) {
+		if own := c.Destinations[key]; own != nil && key != DefaultDestination {
+			d, entry = *own, key
+			break
+		}
+	}
+	if def := c.Destinations[DefaultDestination]; def != nil {
+		fill(&d, def)
+	}
+	fill(&d, builtin)
+	if d.Certificate == "" {
+		d.Certificate = c.Delivery.Certificate
+	}
+	if d.Recipients != nil && d.RecipientMinutes == nil {
+		d.RecipientMinutes = new(60)
+	}
+	return d, entry
+}
+
+// Route returns the SMTP route for a recipient's domain, which may be an address literal, and the key that it stands
+// under: the domain, the longest .domain that matches, or RouteAll.
+func (c *Config) Route(domain string) (r *Route, key string, ok bool) {
+	for _, key := range append(suffixes(domain), RouteAll) {
+		if r := c.Routes[key]; r != nil {
+			return r, key, true
+		}
+	}
+	return nil, "", false
+}
+
+// Lookup returns the rule for a recipient, whose local part is given without quotes; false means that no entry matches
+// and the recipient is rejected. The most exact entry wins: user@domain, user@, domain, the longest .domain, ALL.
+//
+// A postmaster without an entry of its own is accepted where any recipient of the domain is (RFC 5321 §4.5.1).
+func (r RecipientAccess) Lookup(local, domain string) (rule *RecipientRule, ok bool) {
+	local, domain = strings.ToLower(local), domainKey(domain)
+	for _, key := range []string{local + "@" + domain, local + "@"} {
+		if rule := r[key]; rule != nil {
+			return rule, true
+		}
+	}
+	for _, key := range append(suffixes(domain), RouteAll) {
+		if found := r[key]; found != nil {
+			rule = found
+			break
+		}
+	}
+	if local == "postmaster" && (rule == nil || !rule.Accept) && r.serves(domain) {
+		return &RecipientRule{Accept: true}, true
+	}
+	return rule, rule != nil
+}
+
+// serves says whether a recipient of the domain may be accepted. An entry such as "abuse@" does not make a domain ours.
+func (r RecipientAccess) serves(domain string) bool {
+	for _, key := range append(suffixes(domain), RouteAll) {
+		if rule := r[key]; rule != nil && rule.Accept {
+			return true
+		}
+	}
+	for key, rule := range r {
+		if _, of, ok := cutAddress(key); ok && of == domain && of != "" && rule != nil && rule.Accept {
+			return true
+		}
+	}
+	return false
+}
+
+// cutAddress splits user@ or user@domain at its last @.
+func cutAddress(key string) (local, domain string, ok bool) {
+	i := strings.LastIndexByte(key, '@')
+	if i < 0 {
+		return "", key, false
+	}
+	return key[:i], key[i+1:], true
+}

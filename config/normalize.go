@@ -1,0 +1,175 @@
+package config
+
+import (
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Normalize gives every setting its one canonical form (names of domains in lower case, addresses as RFC 5952 writes
+// them, no empty tables), so that the same settings entered in two ways become the same file. A setting that has no
+// canonical form because it is wrong stays as it is, for Validate to refuse. Refs that belong to nothing are dropped.
+func (c *Config) Normalize() {
+	for _, i := range c.Interfaces {
+		if i != nil {
+			i.Address, i.Hostname = canonicalAddr(i.Address), domainKey(i.Hostname)
+			if !i.SSH {
+				i.SSHPort = 0
+			}
+		}
+	}
+	for _, l := range c.Listeners {
+		if l != nil {
+			l.normalize()
+		}
+	}
+	c.Hostname = domainKey(c.Hostname)
+	c.Destinations = rekey(c.Destinations, destinationKey)
+	c.Routes = rekey(c.Routes, routeKey)
+	for _, r := range c.Routes {
+		if r != nil {
+			r.normalize()
+		}
+	}
+	for _, u := range c.Users {
+		if u != nil {
+			slices.Sort(u.Keys)
+			u.Keys = slices.Compact(u.Keys)
+		}
+	}
+	c.DNS.normalize()
+	c.normalizeRefs()
+	dropEmpty(reflect.ValueOf(c).Elem())
+}
+
+func (l *Listener) normalize() {
+	if l.BounceProfile == DefaultBounceProfile {
+		l.BounceProfile = ""
+	}
+	l.DefaultDomain = domainKey(l.DefaultDomain)
+	l.HostAccess.normalize()
+	l.RecipientAccess = rekey(l.RecipientAccess, routeKey)
+}
+
+func (h *HostAccess) normalize() {
+	for i := range h.Groups {
+		g := &h.Groups[i]
+		for j, text := range g.Members {
+			if m, err := ParseMember(text); err == nil {
+				g.Members[j] = m.String()
+			}
+		}
+		g.Comment = strings.Join(strings.Fields(g.Comment), " ")
+	}
+	dropEmpty(reflect.ValueOf(h).Elem())
+}
+
+func (r *Route) normalize() {
+	for i, text := range r.Hops {
+		if h, err := ParseHop(text); err == nil {
+			r.Hops[i] = h.String()
+		}
+	}
+}
+
+func (d *DNS) normalize() {
+	for i := range d.Servers {
+		s := &d.Servers[i]
+		if ap, err := s.AddrPort(); err == nil {
+			s.Address = ap.Addr().String()
+			if ap.Port() != portDNS {
+				s.Address = ap.String()
+			}
+		}
+		s.Domain = domainKey(s.Domain)
+	}
+	slices.SortStableFunc(d.Servers, func(a, b DNSServer) int { return a.Priority - b.Priority })
+}
+
+func (c *Config) normalizeRefs() {
+	maps.DeleteFunc(c.Refs, func(key, id string) bool { return id == "" || !c.owns(key) })
+	if c.Refs == nil {
+		c.Refs = make(map[string]string)
+	}
+}
+
+// owns says whether the configuration has the object that a key of Refs belongs to.
+func (c *Config) owns(key string) bool {
+	if name, ok := strings.CutPrefix(key, "certificates."); ok {
+		return c.Certificates[name] != nil
+	}
+	if name, ok := strings.CutPrefix(key, "users."); ok {
+		name, ok = strings.CutSuffix(name, ".passphrase")
+		return ok && c.Users[name] != nil
+	}
+	return key == AuthoritiesRef
+}
+
+func canonicalAddr(s string) string {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Unmap().String()
+	}
+	return s
+}
+
+func destinationKey(s string) string {
+	if strings.EqualFold(s, DefaultDestination) {
+		return DefaultDestination
+	}
+	return domainKey(s)
+}
+
+func routeKey(s string) string {
+	if strings.EqualFold(s, RouteAll) {
+		return RouteAll
+	}
+	return domainKey(s)
+}
+
+// rekey gives every key its canonical form. Of two keys with the same one, that which has it already wins, else the
+// first in order; commands look for the canonical key before they add another.
+func rekey[M ~map[string]V, V any](m M, canonical func(string) string) M {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		to := canonical(key)
+		if to == key {
+			continue
+		}
+		if _, taken := m[to]; !taken {
+			m[to] = m[key]
+		}
+		delete(m, key)
+	}
+	return m
+}
+
+// dropEmpty makes empty lists and tables nil, which is how posthouse.toml gives them back. Refs stays: it is not there.
+func dropEmpty(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			dropEmpty(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if tomlName(v.Type().Field(i)) != "" {
+				dropEmpty(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		if v.Len() == 0 {
+			v.SetZero()
+		}
+		for i := range v.Len() {
+			dropEmpty(v.Index(i))
+		}
+	case reflect.Map:
+		if v.Len() == 0 {
+			v.SetZero()
+		}
+		for it := v.MapRange(); it.Next(); {
+			dropEmpty(it.Value()) // a pointer or a string, so that nothing needs to be put back
+		}
+	}
+}
