@@ -1,0 +1,133 @@
+package commands
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"posthouse/certstore"
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+// profileNames lists the certificate profiles in order of name, Demo last: the order of every numbered choice.
+func profileNames(c *config.Config) []string {
+	names := slices.SortedFunc(maps.Keys(c.Certificates), func(a, b string) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
+	})
+	if i := slices.Index(names, config.DemoCertificate); i >= 0 {
+		names = append(slices.Delete(names, i, i+1), config.DemoCertificate)
+	}
+	return names
+}
+
+// profileNamed finds a profile by its name in any case.
+func profileNamed(c *config.Config, name string) (string, error) {
+	names := profileNames(c)
+	i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+	if i < 0 {
+		return "", shell.Fail("Unknown certificate profile %q: there are %s.", name, strings.Join(names, ", "))
+	}
+	return names[i], nil
+}
+
+// profileOf loads what a profile holds.
+func profileOf(a *Appliance, c *config.Config, name string) (*certstore.Profile, error) {
+	p, err := a.Certs.Get(c.Refs[config.CertificateRef(name)])
+	if err != nil {
+		return nil, shell.Fail("Unable to load certificate profile %q: %v.", name, err)
+	}
+	return p, nil
+}
+
+// chooseCertificate lists the profiles and asks for one by number or name; current is the default.
+func chooseCertificate(s *shell.Session, c *config.Config, current, text string) (string, error) {
+	names := profileNames(c)
+	n, err := s.Pick(shell.Choice{Options: names, Question: text, Default: slices.Index(names, current) + 1})
+	if err != nil {
+		return "", err
+	}
+	return names[n-1], nil
+}
+
+// warnOfCertificate says in one line why peers may not accept the profile. It refuses nothing: a profile may be
+// assigned before the authority has answered.
+func warnOfCertificate(a *Appliance, s *shell.Session, c *config.Config, name string) {
+	if name == config.DemoCertificate {
+		s.Println("You may use \"Demo\", but this will not be secure.")
+		return
+	}
+	p, err := profileOf(a, c, name)
+	if err != nil {
+		s.Println(err)
+		return
+	}
+	switch status := p.Status(time.Now(), c.Certificates[name].Pending); status {
+	case certstore.StatusExpired, certstore.StatusNotYetValid:
+		s.Printf("Warning: the certificate of profile \"%s\" is %s.\n", name, strings.ToLower(status))
+	case certstore.StatusPending:
+		s.Printf("Warning: profile \"%s\" is self-signed until the answer to its signing request is stored.\n", name)
+	}
+}
+
+// use is one place that a profile is assigned to.
+type use struct {
+	Service     string `json:"service"`
+	Certificate string `json:"certificate"` // several with ", " between; empty: none
+}
+
+// certificateUses lists every service with its certificate, in the order that certconfig print shows. HTTPS management
+// and LDAP have no certificate of their own in this version.
+func certificateUses(c *config.Config) []use {
+	var uses []use
+	for _, name := range slices.Sorted(maps.Keys(c.Listeners)) {
+		uses = append(uses, use{"Listener " + name, strings.Join(c.Listeners[name].Certificates, ", ")})
+	}
+	uses = append(uses, use{"Delivery (destination controls)", c.Delivery.Certificate})
+	for _, domain := range slices.Sorted(maps.Keys(c.Destinations)) {
+		if cert := c.Destinations[domain].Certificate; cert != "" {
+			uses = append(uses, use{"Destination " + domain, cert})
+		}
+	}
+	return append(uses, use{"HTTPS Management", ""}, use{"LDAPS", ""}, use{"URL filtering", c.URLFilter.Certificate})
+}
+
+// usersOf names the services that a profile is assigned to.
+func usersOf(c *config.Config, profile string) []string {
+	var services []string
+	for _, u := range certificateUses(c) {
+		if slices.Contains(strings.Split(u.Certificate, ", "), profile) {
+			services = append(services, u.Service)
+		}
+	}
+	return services
+}
+
+// differentKeys refuses two profiles for one listener that hold keys of the same kind: only one could ever be shown.
+func differentKeys(a *Appliance, c *config.Config, names []string) error {
+	owner := map[string]string{}
+	for _, name := range names {
+		p, err := profileOf(a, c, name)
+		if err != nil {
+			return err
+		}
+		for _, kind := range keyKinds(p) {
+			if first := owner[kind]; first != "" && first != name {
+				return shell.Fail("Invalid choice: certificate profiles %q and %q both have an %s key; one RSA and one ECDSA key are accepted.", first, name, kind)
+			}
+			owner[kind] = name
+		}
+	}
+	return nil
+}
+
+// keyKinds names the kinds of the profile's keys: RSA, ECDSA, Ed25519.
+func keyKinds(p *certstore.Profile) []string {
+	var kinds []string
+	for _, pair := range p.Pairs {
+		kinds = append(kinds, pair.Chain[0].PublicKeyAlgorithm.String())
+	}
+	return kinds
+}
