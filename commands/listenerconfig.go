@@ -1,0 +1,240 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+func listenerConfig(a *Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "listenerconfig",
+		Summary: "Configure listeners: who may connect, which recipients are accepted, TLS.",
+		Batch: []string{
+			"listenerconfig list",
+			"listenerconfig details NAME",
+			"listenerconfig new NAME private|public|blackhole INTERFACE PORT",
+			"listenerconfig edit NAME certificate CERT[,CERT]",
+			"listenerconfig edit NAME key value ...",
+			"listenerconfig edit NAME hostaccess print",
+			"listenerconfig edit NAME hostaccess new sendergroup GROUP MEMBER[,MEMBER] policy POLICY [comment \"...\"]",
+			"listenerconfig edit NAME hostaccess edit sendergroup GROUP new MEMBER[,MEMBER] | delete MEMBER[,MEMBER]",
+			"listenerconfig edit NAME hostaccess edit sendergroup GROUP policy POLICY | name GROUP | comment \"...\"",
+			"listenerconfig edit NAME hostaccess new policy POLICY accept|relay|reject|tcprefuse|continue [key value ...]",
+			"listenerconfig edit NAME hostaccess edit policy POLICY [behavior BEHAVIOR] key value ...",
+			"listenerconfig edit NAME hostaccess delete policy|sendergroup NAME",
+			"listenerconfig edit NAME hostaccess move GROUP N",
+			"listenerconfig edit NAME hostaccess default [key value ...]",
+			"listenerconfig edit NAME hostaccess import FILE | export FILE | clear",
+			"listenerconfig edit NAME rcptaccess new ADDRESS[,ADDRESS] accept|reject [CODE \"TEXT\"]",
+			"listenerconfig edit NAME rcptaccess edit ADDRESS accept|reject [CODE \"TEXT\"]",
+			"listenerconfig edit NAME rcptaccess delete ADDRESS[,ADDRESS] | print | import FILE | export FILE | clear",
+			"listenerconfig delete NAME",
+			"listenerconfig setup [key value ...]",
+		},
+		Help:   listenerHelp(),
+		Commit: true, JSON: true,
+		Run: func(_ context.Context, s *shell.Session, args []string) error {
+			if len(args) == 0 && !s.JSON {
+				return listenerMenu(a, s)
+			}
+			return listenerBatch(a, s, args)
+		},
+		Complete: completeListener(a),
+	}
+}
+
+func listenerHelp() string {
+	return `A public listener accepts mail for the recipients of its recipient access table, a private one relays for the
+hosts of its host access table, a blackhole listener takes what its host access table admits and discards it.
+
+The host access table puts a connecting host into the first sender group from the top that it matches; the group's mail
+flow policy decides. A member of a group is an address, a network (192.0.2.0/24), a range (192.0.2.10-20), a leading part
+(192.0.2.), a host name or .domain, matched against the forward-confirmed reverse name; sbrs[a:b] and dnslist[zone] are
+kept but match nothing in this version. What a policy leaves open comes from the table's default.
+
+Keys of edit: name, interface, port, certificate, max_connections, listen_queue, default_domain (or none), bounceprofile
+(or default). A listener may have two certificates, one with an RSA key and one with an ECDSA key.
+Keys of policies and of default: ` + strings.Join(config.PolicyKeyNames(), ", ") + `;
+the value default takes a policy's setting back.
+Keys of setup: max_hops, command_timeout, session_timeout, max_bad_commands.
+
+A recipient address is example.com, .example.com, user@, user@example.com, user@[192.0.2.1] or ALL.`
+}
+
+func listenerMenu(a *Appliance, s *shell.Session) error {
+	none := func() bool { return len(s.Candidate().Listeners) == 0 }
+	return s.Menu(shell.Menu{
+		State: func() { printListeners(s) },
+		Items: []shell.MenuItem{
+			{Keyword: "NEW", What: "Create a new listener.", Do: with(s, newListener)},
+			{Keyword: "EDIT", What: "Modify a listener.", Hidden: none, Do: func(context.Context) error { return editListener(a, s) }},
+			{Keyword: "DELETE", What: "Remove a listener.", Hidden: none, Do: with(s, deleteListener)},
+			{Keyword: "SETUP", What: "Change global settings.", Do: with(s, setupInjection)},
+		},
+	})
+}
+
+func listenerNames(c *config.Config) []string { return slices.Sorted(maps.Keys(c.Listeners)) }
+
+// listenerNamed finds a listener by its name in any case.
+func listenerNamed(c *config.Config, name string) (string, error) {
+	names := listenerNames(c)
+	i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+	if i >= 0 {
+		return names[i], nil
+	}
+	if len(names) == 0 {
+		return "", shell.Fail("Unknown listener %q: there are none.", name)
+	}
+	return "", shell.Fail("Unknown listener %q: there are %s.", name, strings.Join(names, ", "))
+}
+
+// typeName is the listener's type as screens show it.
+func typeName(t config.ListenerType) string {
+	return map[config.ListenerType]string{config.Public: "Public", config.Private: "Private", config.Blackhole: "Blackhole"}[t]
+}
+
+func printListeners(s *shell.Session) {
+	c := s.Candidate()
+	if len(c.Listeners) == 0 {
+		s.Println("\nThere are no listeners configured.")
+		return
+	}
+	s.Println("\nCurrently configured listeners:")
+	for n, name := range listenerNames(c) {
+		l := c.Listeners[name]
+		address := ""
+		if i := c.Interfaces[l.Interface]; i != nil {
+			address = i.Address
+		}
+		s.Printf("%d. %s (on %s, %s) SMTP TCP Port %d %s\n", n+1, name, l.Interface, address, l.Port, typeName(l.Type))
+	}
+}
+
+// listenerReport is what --json prints of a listener.
+type listenerReport struct {
+	Name           string   `json:"name"`
+	Type           string   `json:"type"`
+	Interface      string   `json:"interface"`
+	Address        string   `json:"address"`
+	Port           int      `json:"port"`
+	Protocol       string   `json:"protocol"`
+	TLS            string   `json:"tls"`
+	Certificates   []string `json:"certificates"`
+	MaxConnections int      `json:"max_connections"`
+	ListenQueue    int      `json:"listen_queue"`
+	DefaultDomain  string   `json:"default_domain"`
+	BounceProfile  string   `json:"bounce_profile"`
+	SenderGroups   int      `json:"sender_groups"`
+	Policies       int      `json:"policies"`
+	Recipients     int      `json:"recipients"`
+}
+
+func reportListener(c *config.Config, name string) listenerReport {
+	l := c.Listeners[name]
+	r := listenerReport{
+		Name: name, Type: string(l.Type), Interface: l.Interface, Port: l.Port, Protocol: "smtp",
+		TLS: string(l.HostAccess.Effective(config.PolicyParams{}).TLS), Certificates: slices.Clone(l.Certificates),
+		MaxConnections: l.MaxConnections, ListenQueue: l.ListenQueue, DefaultDomain: l.DefaultDomain,
+		BounceProfile: bounceName(l), SenderGroups: len(l.HostAccess.Groups), Policies: len(l.HostAccess.Policies),
+		Recipients: len(l.RecipientAccess),
+	}
+	if i := c.Interfaces[l.Interface]; i != nil {
+		r.Address = i.Address
+	}
+	return r
+}
+
+func bounceName(l *config.Listener) string {
+	if l.BounceProfile == "" {
+		return config.DefaultBounceProfile
+	}
+	return l.BounceProfile
+}
+
+func listListeners(s *shell.Session) error {
+	if !s.JSON {
+		printListeners(s)
+		return nil
+	}
+	c := s.Candidate()
+	list := []listenerReport{}
+	for _, name := range listenerNames(c) {
+		list = append(list, reportListener(c, name))
+	}
+	return s.PrintJSON(map[string]any{"listeners": list})
+}
+
+// chooseListener asks for one of the listeners that the state above the menu lists.
+func chooseListener(s *shell.Session, text string) (string, error) {
+	return askListed(s, listenerNames(s.Candidate()), text)
+}
+
+func deleteListener(s *shell.Session) error {
+	name, err := chooseListener(s, "Enter the name or number of the listener you wish to remove.")
+	if err != nil {
+		return err
+	}
+	sure, err := s.YesNo(fmt.Sprintf("Are you sure you want to remove listener \"%s\"?", name), false)
+	if err != nil || !sure {
+		return err
+	}
+	return removeListener(s, name)
+}
+
+func removeListener(s *shell.Session, name string) error {
+	err := change(s, func(c *config.Config) error { delete(c.Listeners, name); return nil })
+	if err == nil {
+		s.Printf("Listener %s deleted.\n", name)
+	}
+	return err
+}
+
+// The bounds of the settings that hold for every listener; times are in seconds.
+const (
+	hopsMost           = 1000
+	commandTimeMost    = 86400
+	sessionTimeMost    = 86400
+	badCommandsMost    = 10000
+	maxConnectionsMost = 100000
+	listenQueueMost    = 65535
+)
+
+func setupInjection(s *shell.Session) error {
+	i := s.Candidate().Injection
+	err := askNumbers(s, []numberQuestion{
+		{"Enter the maximum number of Received headers; a message with more is refused as a loop.", &i.MaxHops, 1, hopsMost},
+		{"Enter the time limit, in seconds, for one command or one block of a message.", &i.CommandTimeout, 1, commandTimeMost},
+		{"Enter the time limit, in seconds, for an inbound connection in all.", &i.SessionTimeout, 1, sessionTimeMost},
+		{"Enter the number of bad commands after which a connection is closed.", &i.MaxBadCommands, 1, badCommandsMost},
+	})
+	if err != nil {
+		return err
+	}
+	return change(s, func(c *config.Config) error { c.Injection = i; return nil })
+}
+
+// numberQuestion asks for a number whose present value is the default.
+type numberQuestion struct {
+	text      string
+	value     *int
+	low, high int
+}
+
+func askNumbers(s *shell.Session, questions []numberQuestion) error {
+	for _, q := range questions {
+		n, err := s.AskInt(shell.Question{Text: q.text, Default: strconv.Itoa(*q.value)}, q.low, q.high)
+		if err != nil {
+			return err
+		}
+		*q.value = n
+	}
+	return nil
+}
