@@ -27,8 +27,8 @@ type Appliance struct {
 
 // About is what version prints of this build and machine.
 type About struct {
-	Version     string    // "1.0.0-001"
-	BuildDate   string    // "2026-11-21"
+	Version     string // "1.0.0-001"
+	BuildDate   string // "2026-11-21"
 	InstallDate time.Time
 	Serial      string
 }

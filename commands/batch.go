@@ -1,0 +1,131 @@
+package commands
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"posthouse/shell"
+)
+
+// setting is one key of a batch form with what its value does; set returns an error that says what is accepted.
+type setting struct {
+	key string
+	set func(value string) error
+}
+
+// applySettings reads "key value key value ..." in any order and any case of the keys.
+func applySettings(words []string, settings []setting) error {
+	for len(words) > 0 {
+		i := slices.IndexFunc(settings, func(s setting) bool { return strings.EqualFold(s.key, words[0]) })
+		if i < 0 {
+			return shell.Usage("Invalid key %q: accepted are %s.", words[0], settingKeys(settings))
+		}
+		if len(words) == 1 {
+			return shell.Usage("Invalid command: %s needs a value.", settings[i].key)
+		}
+		if err := settings[i].set(words[1]); err != nil {
+			return err
+		}
+		words = words[2:]
+	}
+	return nil
+}
+
+func settingKeys(settings []setting) string {
+	keys := make([]string, len(settings))
+	for i, s := range settings {
+		keys[i] = s.key
+	}
+	return strings.Join(keys, ", ")
+}
+
+// number reads a whole number between low and high, called what in the refusal.
+func number(what, word string, low, high int) (int, error) {
+	n, err := strconv.Atoi(strings.ReplaceAll(word, ",", ""))
+	if err != nil || n < low || n > high {
+		return 0, shell.Fail("Invalid %s %q: a number from %d to %d is accepted.", what, word, low, high)
+	}
+	return n, nil
+}
+
+// switched reads on or off.
+func switched(what, word string) (bool, error) {
+	switch strings.ToLower(word) {
+	case "on", "yes", "y":
+		return true, nil
+	case "off", "no", "n":
+		return false, nil
+	}
+	return false, shell.Fail("Invalid %s %q: on or off is accepted.", what, word)
+}
+
+// oneOf reads one of the accepted words in any case.
+func oneOf(what, word string, accepted ...string) (string, error) {
+	i := slices.IndexFunc(accepted, func(a string) bool { return strings.EqualFold(a, word) })
+	if i < 0 {
+		return "", shell.Fail("Invalid %s %q: accepted are %s.", what, word, strings.Join(accepted, ", "))
+	}
+	return accepted[i], nil
+}
+
+// subcommand is one first word of a batch form; least and most count the words behind it, most < 0 is any number.
+type subcommand struct {
+	word        string
+	least, most int
+	run         func(args []string) error
+}
+
+// dispatch runs the subcommand that args[0] names: the whole word, or the beginning of exactly one.
+func dispatch(name string, args []string, subcommands []subcommand) error {
+	sub, err := chosen(name, args[0], subcommands)
+	if err != nil {
+		return err
+	}
+	args = args[1:]
+	if len(args) < sub.least || sub.most >= 0 && len(args) > sub.most {
+		return shell.Usage("Invalid command: see 'help %s' for what belongs behind %q.", name, sub.word)
+	}
+	return sub.run(args)
+}
+
+func chosen(name, word string, subcommands []subcommand) (subcommand, error) {
+	var words []string
+	var fits []subcommand
+	for _, s := range subcommands {
+		if strings.EqualFold(s.word, word) {
+			return s, nil
+		}
+		if len(word) > 0 && len(word) < len(s.word) && strings.EqualFold(s.word[:len(word)], word) {
+			fits = append(fits, s)
+		}
+		words = append(words, s.word)
+	}
+	if len(fits) == 1 {
+		return fits[0], nil
+	}
+	return subcommand{}, shell.Usage("Invalid word %q behind %s: accepted are %s.", word, name, strings.Join(words, ", "))
+}
+
+// noWords refuses words behind a command that takes none.
+func noWords(name string, args []string) error {
+	if len(args) > 0 {
+		return shell.Usage("Invalid word %q: %s takes none.", args[0], name)
+	}
+	return nil
+}
+
+// startingWith keeps the words that the last of args begins, in any case: what completion proposes.
+func startingWith(args []string, words []string) []string {
+	if len(args) == 0 {
+		return words
+	}
+	last := strings.ToLower(args[len(args)-1])
+	var fits []string
+	for _, w := range words {
+		if strings.HasPrefix(strings.ToLower(w), last) {
+			fits = append(fits, w)
+		}
+	}
+	return fits
+}

@@ -1,0 +1,45 @@
+package commands
+
+import (
+	"context"
+	"time"
+
+	"posthouse/shell"
+)
+
+func clearChanges(*Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "clearchanges",
+		Aliases: []string{"clear"},
+		Summary: "Discard every change since the last commit.",
+		Batch:   []string{"clearchanges -y"},
+		Help: `Only this session's changes are meant. In exec requests and scripts it also forgets that an earlier command has
+failed, so that a commit is possible again.`,
+		WholeWord: true,
+		Run: func(_ context.Context, s *shell.Session, args []string) error {
+			sure := len(args) == 1 && isYes(args[0])
+			if len(args) > 0 && !sure {
+				return shell.Usage("Invalid word %q: clearchanges takes nothing or -y.", args[0])
+			}
+			if !sure {
+				var err error
+				sure, err = s.YesNo("Are you sure you want to clear all changes since the last commit?", true)
+				if err != nil || !sure {
+					return err
+				}
+			}
+			s.Discard()
+			s.Printf("Changes cleared: %s\n", stamp(time.Now()))
+			return nil
+		},
+	}
+}
+
+// isYes says whether a word of a batch form answers a question with yes.
+func isYes(word string) bool {
+	switch word {
+	case "-y", "-Y", "y", "Y", "yes":
+		return true
+	}
+	return false
+}

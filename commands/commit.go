@@ -1,0 +1,235 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode"
+
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+const commentMost = 1000 // characters
+
+func commit(a *Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "commit",
+		Summary: "Put the changes in force.",
+		Batch: []string{
+			"commit [\"COMMENT\"] [y|n]",
+			"commit -y",
+			"commit force [\"COMMENT\"]",
+			"commit check",
+		},
+		Help: `Every change of this session comes into force, or none does and the reason is shown. The answer about rollback, y
+where it is not said, decides whether the replaced configuration is offered for rollback; it is kept on disk either way.
+
+What somebody else committed meanwhile is kept. Where both changed the same object, nothing is committed.
+
+-y commits without a comment. check says what would happen and changes nothing. force commits although an earlier
+command of the script failed, or although a certificate's use becomes worse than it was; at a terminal that is asked.`,
+		JSON: true,
+		Run: func(ctx context.Context, s *shell.Session, args []string) error {
+			c := &committing{a: a, s: s}
+			if len(args) > 0 {
+				if handled, err := c.special(ctx, args); handled {
+					return err
+				}
+			}
+			return c.run(ctx)
+		},
+		Complete: func(_ *shell.Session, args []string) []string {
+			if len(args) > 1 {
+				return nil
+			}
+			return startingWith(args, []string{"-y", "check", "force"})
+		},
+	}
+}
+
+// committing is one run of commit.
+type committing struct {
+	a        *Appliance
+	s        *shell.Session
+	quiet    bool // the words say everything: nothing is asked
+	force    bool
+	comment  string
+	rollback bool
+}
+
+// special reads the words. It has handled the whole command when it says so.
+func (c *committing) special(ctx context.Context, args []string) (handled bool, err error) {
+	c.quiet, c.rollback = true, true
+	switch strings.ToLower(args[0]) {
+	case "check":
+		if len(args) > 1 {
+			return true, shell.Usage("Invalid word %q: nothing stands behind commit check.", args[1])
+		}
+		return true, c.check(ctx)
+	case "confirmed":
+		return true, shell.Fail("Error: commit confirmed is not available in this version.")
+	case "-y":
+		args = args[1:]
+	case "force":
+		c.force = true
+		args = args[1:]
+		fallthrough
+	default:
+		if len(args) > 0 {
+			c.comment, args = args[0], args[1:]
+		}
+	}
+	if len(args) == 1 && (isYes(args[0]) || isNo(args[0])) {
+		c.rollback = isYes(args[0])
+		args = nil
+	}
+	if len(args) > 0 {
+		return true, shell.Usage("Invalid word %q: a comment of several words stands in double quotes, y or n behind it.", args[0])
+	}
+	return false, nil
+}
+
+func isNo(word string) bool {
+	switch word {
+	case "-n", "n", "N", "no":
+		return true
+	}
+	return false
+}
+
+func (c *committing) run(ctx context.Context) error {
+	if err := c.s.MayCommit(c.force); err != nil {
+		return err
+	}
+	if len(c.s.Changes()) == 0 {
+		return c.nothing()
+	}
+	if err := checkComment(c.comment); err != nil {
+		return err
+	}
+	if !c.quiet {
+		if err := c.ask(); err != nil {
+			return err
+		}
+	}
+	if sure, err := c.certificates(); err != nil || !sure {
+		return err
+	}
+	result, err := c.a.Config.Commit(ctx, c.s.Uncommitted(), c.s.Author(), c.comment, c.rollback)
+	switch {
+	case errors.Is(err, config.ErrNothing):
+		c.s.Committed()
+		return c.nothing()
+	case err != nil:
+		return refusal(err)
+	}
+	c.s.Committed()
+	return c.done(result)
+}
+
+func (c *committing) nothing() error {
+	if c.s.JSON {
+		return c.s.PrintJSON(struct {
+			Committed bool `json:"committed"`
+		}{false})
+	}
+	c.s.Println("There is no data to commit.")
+	return nil
+}
+
+func (c *committing) ask() (err error) {
+	c.comment, err = c.s.Ask(shell.Question{Text: "Please enter some comments describing your changes:", Check: checkComment})
+	if err != nil {
+		return err
+	}
+	c.rollback, err = c.s.YesNo("Do you want to save the current configuration for rollback?", true)
+	return err
+}
+
+func checkComment(text string) error {
+	if len([]rune(text)) > commentMost {
+		return shell.Fail("Invalid comment: at most %d characters are accepted.", commentMost)
+	}
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return shell.Fail("Invalid comment: control characters are not accepted.")
+	}
+	return nil
+}
+
+// refusal says why nothing was committed.
+func refusal(err error) error {
+	var conflict *config.ConflictError
+	if errors.As(err, &conflict) {
+		return shell.Fail("Error: %s was changed by %s at %s too; nothing is committed. Look at it, then clearchanges and enter yours again.",
+			conflict.Object, conflict.By.Author.User, stamp(conflict.By.Time))
+	}
+	var prepare *config.PrepareError
+	if errors.As(err, &prepare) {
+		return shell.Fail("Failed to commit: %w; the configuration is what it was.", prepare.Err)
+	}
+	return shell.Fail("Failed to commit: %s.", strings.TrimSuffix(strings.ReplaceAll(err.Error(), "\n", "; "), "."))
+}
+
+func (c *committing) done(r *config.CommitResult) error {
+	if c.s.JSON {
+		return c.s.PrintJSON(resultJSON(true, r))
+	}
+	c.kept(r.Kept)
+	c.s.Printf("Changes committed: %s\n", stamp(r.Revision.Time))
+	return nil
+}
+
+// kept names the commits of others since the candidate was made.
+func (c *committing) kept(revisions []config.Revision) {
+	for _, r := range revisions {
+		c.s.Printf("Kept: what %s from %s committed at %s; yours is added to it.\n", r.Author.User, r.Author.From, stamp(r.Time))
+	}
+}
+
+func (c *committing) check(ctx context.Context) error {
+	result, err := c.a.Config.Check(ctx, c.s.Uncommitted())
+	switch {
+	case errors.Is(err, config.ErrNothing):
+		return c.nothing()
+	case err != nil:
+		return refusal(err)
+	}
+	if c.s.JSON {
+		return c.s.PrintJSON(resultJSON(false, result))
+	}
+	c.kept(result.Kept)
+	printChanges(c.s, result.Changes)
+	for _, worry := range c.worries() {
+		c.s.Println(worry)
+	}
+	c.s.Println("The changes are valid. Nothing is committed.")
+	return nil
+}
+
+type revisionJSON struct {
+	Number int    `json:"number"`
+	User   string `json:"user"`
+	From   string `json:"from"`
+	Time   string `json:"time"`
+}
+
+func resultJSON(committed bool, r *config.CommitResult) any {
+	revision := func(r config.Revision) revisionJSON {
+		return revisionJSON{r.Number, r.Author.User, r.Author.From, r.Time.Format("2006-01-02T15:04:05Z07:00")}
+	}
+	document := struct {
+		Committed bool           `json:"committed"`
+		Revision  *revisionJSON  `json:"revision,omitempty"`
+		Kept      []revisionJSON `json:"kept"`
+		Changes   []changeJSON   `json:"changes"`
+	}{committed, nil, []revisionJSON{}, changesJSON(r.Changes)}
+	if committed {
+		made := revision(r.Revision)
+		document.Revision = &made
+	}
+	for _, k := range r.Kept {
+		document.Kept = append(document.Kept, revision(k))
+	}
+	return document
+}

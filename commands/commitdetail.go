@@ -1,0 +1,63 @@
+package commands
+
+import (
+	"context"
+	"time"
+
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+func commitDetail(a *Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "commitdetail",
+		Summary: "Show the latest commit: when, by whom, and what it changed.",
+		Batch:   []string{"commitdetail [N]"},
+		Help:    "N counts back: 1 is the latest commit, 2 the one before it.",
+		JSON:    true,
+		Run: func(_ context.Context, s *shell.Session, args []string) error {
+			back := 1
+			if len(args) > 1 {
+				return shell.Usage("Invalid word %q: commitdetail takes one number.", args[1])
+			}
+			revisions := a.Config.Revisions()
+			if len(args) == 1 {
+				var err error
+				if back, err = number("commit", args[0], 1, max(1, len(revisions))); err != nil {
+					return err
+				}
+			}
+			if len(revisions) == 0 {
+				s.Println("There is no commit yet.")
+				return nil
+			}
+			r := revisions[back-1]
+			changes, err := a.Config.ChangesOf(r.Number)
+			if err != nil {
+				return shell.Fail("Unable to read commit %d: %w.", r.Number, err)
+			}
+			return printCommit(s, r, changes)
+		},
+	}
+}
+
+func printCommit(s *shell.Session, r config.Revision, changes []config.Change) error {
+	if s.JSON {
+		return s.PrintJSON(struct {
+			Number  int          `json:"number"`
+			Time    time.Time    `json:"time"`
+			User    string       `json:"user"`
+			From    string       `json:"from"`
+			Comment string       `json:"comment"`
+			Changes []changeJSON `json:"changes"`
+		}{r.Number, r.Time, r.Author.User, r.Author.From, r.Comment, changesJSON(changes)})
+	}
+	if r.Comment == "" {
+		s.Printf("Commit at %s without comments.\n", stamp(r.Time))
+	} else {
+		s.Printf("Commit at %s with comments: \"%s\".\n", stamp(r.Time), r.Comment)
+	}
+	s.Printf("By %s from %s.\n", r.Author.User, r.Author.From)
+	printChanges(s, changes)
+	return nil
+}

@@ -1,0 +1,55 @@
+package commands
+
+import (
+	"context"
+	"strings"
+
+	"posthouse/shell"
+)
+
+func deliverNow(a *Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "delivernow",
+		Summary: "Schedule messages for delivery at once.",
+		Batch:   []string{"delivernow all", "delivernow DOMAIN"},
+		Help:    "What waits for its next attempt is tried now, also where a destination was down.",
+		Run: func(_ context.Context, s *shell.Session, args []string) error {
+			domain, err := deliverNowDomain(s, args)
+			if err != nil {
+				return err
+			}
+			a.Engine.DeliverNow(domain)
+			if domain == "" {
+				s.Println("Scheduling all messages for delivery.")
+			} else {
+				s.Printf("Scheduling all messages to %s for delivery.\n", domain)
+			}
+			return nil
+		},
+		Complete: completeDomains(a, 0),
+	}
+}
+
+// deliverNowDomain is the chosen domain, empty for all.
+func deliverNowDomain(s *shell.Session, args []string) (string, error) {
+	if len(args) > 1 {
+		return "", shell.Usage("Invalid word %q: delivernow takes one domain or all.", args[1])
+	}
+	if len(args) == 1 {
+		if strings.EqualFold(args[0], "all") {
+			return "", nil
+		}
+		domain := hostWord(args[0])
+		return domain, checkDomain(domain)
+	}
+	how, err := s.Choose("Please choose an option for scheduling immediate delivery.",
+		[]string{"By recipient domain", "All messages"}, 1)
+	if err != nil || how == 2 {
+		return "", err
+	}
+	answer, err := s.Ask(shell.Question{
+		Text:  "Please enter the domain to schedule for delivery.",
+		Check: func(answer string) error { return checkDomain(hostWord(answer)) },
+	})
+	return hostWord(answer), err
+}

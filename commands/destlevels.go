@@ -1,0 +1,134 @@
+package commands
+
+import (
+	"slices"
+	"strings"
+
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+// tlsLevel is one answer to the TLS question of a destination control.
+type tlsLevel struct {
+	level        config.TLSLevel
+	title, short string
+}
+
+// tlsLevels are in the order of the question.
+var tlsLevels = [...]tlsLevel{
+	{config.TLSNo, "No", "Off"},
+	{config.TLSPrefer, "Preferred", "Pref"},
+	{config.TLSRequire, "Required", "Req"},
+	{config.TLSPreferVerify, "Preferred (Verify)", "Pref-V"},
+	{config.TLSRequireVerify, "Required (Verify)", "Req-V"},
+	{config.TLSRequireVerifyHosted, "Required (Verify Hosted Domains)", "Req-VH"},
+}
+
+func titlesOfTLS() []string {
+	titles := make([]string, len(tlsLevels))
+	for i, l := range tlsLevels {
+		titles[i] = l.title
+	}
+	return titles
+}
+
+// shortTLS is the level as the tables show it.
+func shortTLS(level config.TLSLevel) string {
+	for _, l := range tlsLevels {
+		if l.level == level {
+			return l.short
+		}
+	}
+	return "Default"
+}
+
+// longTLS is the level as the details show it.
+func longTLS(level config.TLSLevel) string {
+	for _, l := range tlsLevels {
+		if l.level == level {
+			return l.title
+		}
+	}
+	return "Default"
+}
+
+// allowTLS refuses the level that delivery cannot keep.
+func allowTLS(level config.TLSLevel) error {
+	if level == config.TLSRequireVerifyHosted {
+		return shell.Fail("Error: TLS %s is not available in this version.", longTLS(level))
+	}
+	return nil
+}
+
+// readTLS reads a level as batch forms name it; default is the level that is inherited.
+func readTLS(word string) (config.TLSLevel, error) {
+	word = strings.ToLower(word)
+	if word == "default" {
+		return config.TLSDefault, nil
+	}
+	accepted := []string{"default"}
+	for _, l := range tlsLevels {
+		if string(l.level) == word {
+			return l.level, allowTLS(l.level)
+		}
+		accepted = append(accepted, string(l.level))
+	}
+	return "", shell.Fail("Invalid TLS setting %q: accepted are %s.", word, strings.Join(accepted, ", "))
+}
+
+// daneLevels are in the order of the question, with the short form of the tables.
+var daneLevels = [...]struct{ level, title, short string }{
+	{"none", "None", "Off"},
+	{"opportunistic", "Opportunistic", "Opp"},
+	{"mandatory", "Mandatory", "Mand"},
+}
+
+func shortDANE(level string) string {
+	for _, l := range daneLevels {
+		if l.level == level {
+			return l.short
+		}
+	}
+	return "Default"
+}
+
+func longDANE(level string) string {
+	for _, l := range daneLevels {
+		if l.level == level {
+			return l.title
+		}
+	}
+	return "Default"
+}
+
+func allowDANE(level string) error {
+	if level != "none" && level != "" {
+		return shell.Fail("Error: DANE %s is not available in this version.", longDANE(level))
+	}
+	return nil
+}
+
+// readDANE reads a level as batch forms name it; default is the level that is inherited.
+func readDANE(word string) (string, error) {
+	level, err := oneOf("DANE setting", word, "default", "none", "opportunistic", "mandatory")
+	if err != nil || level == "default" {
+		return "", err
+	}
+	return level, allowDANE(level)
+}
+
+// ipSorts are in the order of the question.
+var ipSorts = [...]struct{ word, title string }{
+	{"prefer-v6", "Prefer IPv6"},
+	{"require-v6", "Require IPv6"},
+	{"prefer-v4", "Prefer IPv4"},
+	{"require-v4", "Require IPv4"},
+}
+
+func longIPSort(word string) string {
+	i := slices.IndexFunc(ipSorts[:], func(p struct{ word, title string }) bool { return p.word == word })
+	if i < 0 {
+		return "Default"
+	}
+	return ipSorts[i].title
+}

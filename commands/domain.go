@@ -1,0 +1,31 @@
+package commands
+
+import (
+	"net/netip"
+	"strings"
+
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+// checkDomain refuses what cannot be a destination: it is a host name or an address literal such as [192.0.2.1]. It
+// is for words that act at once; what goes into the configuration is judged by the configuration, see acceptable.
+func checkDomain(name string) error {
+	literal := strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	if len(literal) == len(name)-2 {
+		if _, err := netip.ParseAddr(strings.TrimPrefix(strings.ToLower(literal), "ipv6:")); err == nil {
+			return nil
+		}
+	}
+	if name == "" || len(name) > 253 || strings.Contains(name, "..") || strings.ContainsAny(name, " \t@/\\\"'()[]<>,;:=*?") {
+		return shell.Fail("Invalid domain %q: a domain such as partner.example is accepted.", name)
+	}
+	return nil
+}
+
+// acceptable says whether edit brings the candidate a fault that it does not have; it changes nothing.
+func acceptable(s *shell.Session, edit func(c *config.Config)) error {
+	c := s.Candidate().Clone()
+	edit(c)
+	return newFault(s.Candidate(), c)
+}

@@ -1,0 +1,84 @@
+package commands
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"posthouse/internal/eventlog"
+	"posthouse/shell"
+)
+
+func logNames(a *Appliance) []string {
+	names := make([]string, len(a.Logs))
+	for i, l := range a.Logs {
+		names[i] = l.Name()
+	}
+	return names
+}
+
+// logNamed is the log of that name, or of the only name that begins so.
+func logNamed(a *Appliance, word string) (*eventlog.Log, error) {
+	var fits []*eventlog.Log
+	for _, l := range a.Logs {
+		if strings.EqualFold(l.Name(), word) {
+			return l, nil
+		}
+		if word != "" && strings.HasPrefix(l.Name(), strings.ToLower(word)) {
+			fits = append(fits, l)
+		}
+	}
+	if len(fits) != 1 {
+		return nil, shell.Fail("Unknown log %q: there are %s.", word, strings.Join(logNames(a), ", "))
+	}
+	return fits[0], nil
+}
+
+// askLog lists the logs and asks for one by number or name.
+func askLog(a *Appliance, s *shell.Session, question string) (*eventlog.Log, error) {
+	var list strings.Builder
+	list.WriteString("Currently configured logs:\n")
+	for i, l := range a.Logs {
+		fmt.Fprintf(&list, "%d. \"%s\" Type: \"%s\" Retrieval: Manual Download\n", i+1, l.Name(), l.Type())
+	}
+	pick := func(answer string) (*eventlog.Log, error) {
+		if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(a.Logs) {
+			return a.Logs[n-1], nil
+		}
+		return logNamed(a, answer)
+	}
+	answer, err := s.Ask(shell.Question{
+		Text:     list.String() + question,
+		Required: true,
+		Check:    func(answer string) error { _, err := pick(answer); return err },
+		Complete: func() []string { return logNames(a) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pick(answer)
+}
+
+// momentLayouts are the forms of a time of day and year that moment reads, the log lines' own among them.
+var momentLayouts = [...]string{
+	time.RFC3339, time.DateTime, "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly, time.ANSIC,
+}
+
+// moment reads a time in the local zone, or a span back from now: 90s, 15m, 2h, 3d.
+func moment(word string, now time.Time) (time.Time, error) {
+	for _, layout := range momentLayouts {
+		if t, err := time.ParseInLocation(layout, word, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	if days, ok := strings.CutSuffix(word, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 36500 {
+			return now.AddDate(0, 0, -n), nil
+		}
+	}
+	if span, err := time.ParseDuration(word); err == nil && span >= 0 {
+		return now.Add(-span), nil
+	}
+	return time.Time{}, shell.Fail("Invalid time %q: 2026-05-23, \"2026-05-23 11:42\" or a span such as 15m, 2h or 3d is accepted.", word)
+}

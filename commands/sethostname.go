@@ -1,0 +1,37 @@
+package commands
+
+import (
+	"context"
+
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+func setHostname(*Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "sethostname",
+		Summary: "Set the name of the machine.",
+		Batch:   []string{"sethostname NAME"},
+		Help: `The name stands in the prompt and in the serial data. SMTP and certificates use the host names of the interfaces,
+see interfaceconfig.`,
+		Commit: true,
+		Run: func(_ context.Context, s *shell.Session, args []string) error {
+			if len(args) > 1 {
+				return shell.Usage("Invalid word %q: sethostname takes one name.", args[1])
+			}
+			name := ""
+			if len(args) == 1 {
+				name = args[0]
+			} else {
+				var err error
+				name, err = s.Ask(shell.Question{Default: s.Candidate().Hostname, Check: func(answer string) error {
+					return acceptable(s, func(c *config.Config) { c.Hostname = hostWord(answer) })
+				}})
+				if err != nil {
+					return err
+				}
+			}
+			return change(s, func(c *config.Config) error { c.Hostname = hostWord(name); return nil })
+		},
+	}
+}

@@ -1,0 +1,63 @@
+package commands
+
+import (
+	"context"
+	"strings"
+
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+func showChanges(*Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "showchanges",
+		Summary: "Show what a commit would change.",
+		Batch:   []string{"showchanges"},
+		Help:    "Each line is a setting, its present value and the new one.",
+		JSON:    true,
+		Run: func(_ context.Context, s *shell.Session, args []string) error {
+			if err := noWords("showchanges", args); err != nil {
+				return err
+			}
+			changes := s.Changes()
+			if s.JSON {
+				return s.PrintJSON(struct {
+					Changes []changeJSON `json:"changes"`
+				}{changesJSON(changes)})
+			}
+			switch len(changes) {
+			case 0:
+				s.Println("There are no changes.")
+				return nil
+			case 1:
+				printChanges(s, changes)
+				s.Println("1 change, not committed.")
+			default:
+				printChanges(s, changes)
+				s.Printf("%d changes, not committed.\n", len(changes))
+			}
+			return nil
+		},
+	}
+}
+
+func printChanges(s *shell.Session, changes []config.Change) {
+	if text := strings.TrimRight(config.FormatChanges(changes), "\n"); text != "" {
+		s.Println(text)
+	}
+}
+
+// changeJSON is one changed setting for programs.
+type changeJSON struct {
+	Path string `json:"path"`
+	Old  string `json:"old"`
+	New  string `json:"new"`
+}
+
+func changesJSON(changes []config.Change) []changeJSON {
+	list := make([]changeJSON, len(changes))
+	for i, c := range changes {
+		list[i] = changeJSON(c)
+	}
+	return list
+}

@@ -1,0 +1,179 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"posthouse/mta"
+	"posthouse/shell"
+)
+
+func status(a *Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "status",
+		Summary: "Show the system's state.",
+		Batch:   []string{"status", "status detail"},
+		Help: `Counters are shown since the last reset, since the start, and since the first start ever. "status detail" adds
+the completed recipients by outcome and the delivered ones by how their connection was protected.`,
+		JSON: true,
+		Run: func(_ context.Context, s *shell.Session, args []string) error {
+			detail := len(args) == 1 && len(args[0]) > 0 && strings.HasPrefix("detail", strings.ToLower(args[0]))
+			if len(args) > 0 && !detail {
+				return shell.Usage("Invalid word %q: status takes nothing or detail.", args[0])
+			}
+			st := a.Engine.Status()
+			if s.JSON {
+				return s.PrintJSON(statusJSON(st))
+			}
+			printStatus(s, st, detail)
+			return nil
+		},
+		Complete: func(_ *shell.Session, args []string) []string { return startingWith(args, []string{"detail"}) },
+	}
+}
+
+func printStatus(s *shell.Session, st mta.Status, detail bool) {
+	if !detail {
+		s.Printf("\nEnter \"status detail\" for more information.\n")
+	}
+	s.Printf("\n%-31s%s\n", "Status as of:", stamp(st.At))
+	s.Printf("%-31s%s (%s)\n", "Up since:", stamp(st.UpSince), compact(st.At.Sub(st.UpSince)))
+	reset, oldest := "Never", "No Messages"
+	if !st.LastReset.IsZero() {
+		reset = stamp(st.LastReset)
+	}
+	if !st.OldestMessage.IsZero() {
+		oldest = spelled(st.At.Sub(st.OldestMessage))
+	}
+	s.Printf("%-31s%s\n%-31s%s\n%-31s%s\n", "Last counter reset:", reset, "System status:", st.System, "Oldest Message:", oldest)
+	s.Printf("\n%-28s%14s%16s%16s\n", "Counters:", "Reset", "Uptime", "Lifetime")
+	for _, row := range statusCounters(st) {
+		if row.title != "" && (!row.detail || detail) {
+			printCounter(s, row)
+		}
+	}
+	s.Printf("  Current IDs\n%s%s%s", currentID("Message ID (MID)", st.MID),
+		currentID("Injection Conn. ID (ICID)", st.ICID), currentID("Delivery Conn. ID (DCID)", st.DCID))
+	s.Printf("\n%-28s%13s\n", "Gauges:", "Current")
+	for _, row := range statusGauges(st) {
+		switch {
+		case row.detail && !detail:
+		case row.value < 0:
+			s.Printf("%s\n", row.title)
+		default:
+			s.Printf("%s%*s\n", row.title, 41-len(row.title), thousands(row.value))
+		}
+	}
+}
+
+// counterRow is one line of the counters; without a counter it is a heading. detail: only status detail shows it.
+type counterRow struct {
+	title   string
+	counter *mta.Counter
+	detail  bool
+}
+
+func statusCounters(st mta.Status) []counterRow {
+	return []counterRow{
+		{"  Receiving", nil, false},
+		{"    Messages Received", &st.MessagesReceived, false},
+		{"    Recipients Received", &st.RecipientsReceived, false},
+		{"  Rejection", nil, false},
+		{"    Rejected Recipients", &st.RejectedRecipients, false},
+		{"    Dropped Messages", &st.DroppedMessages, false},
+		{"  Queue", nil, false},
+		{"    Soft Bounced Events", &st.SoftBouncedEvents, false},
+		{"  Completion", nil, false},
+		{"    Completed Recipients", &st.CompletedRecipients, false},
+		{"      Hard Bounced Recipients", &st.HardBounced, true},
+		{"      Delivered Recipients", &st.Delivered, true},
+		{"        TLS, Verified", &st.TLSVerified, true},
+		{"        TLS, Encrypted", &st.TLSEncrypted, true},
+		{"        In Clear", &st.InClear, true},
+		{"      Deleted Recipients", &st.Deleted, true},
+	}
+}
+
+func printCounter(s *shell.Session, row counterRow) {
+	if row.counter == nil {
+		s.Println(row.title)
+		return
+	}
+	s.Printf("%s%*s%16s%16s\n", row.title, 42-len(row.title), thousands(row.counter.Reset), thousands(row.counter.Uptime),
+		thousands(row.counter.Lifetime))
+}
+
+func currentID(title string, id uint64) string {
+	return fmt.Sprintf("    %-30s%40d\n", title, id)
+}
+
+type gaugeRow struct {
+	title  string
+	value  int64 // negative: a heading
+	detail bool
+}
+
+func statusGauges(st mta.Status) []gaugeRow {
+	return []gaugeRow{
+		{"  Connections", -1, false},
+		{"    Current Inbound Conn.", int64(st.InboundConnections), false},
+		{"    Current Outbound Conn.", int64(st.OutboundConnections), false},
+		{"  Queue", -1, false},
+		{"    Active Recipients", int64(st.ActiveRecipients), false},
+		{"      Unattempted Recipients", int64(st.Unattempted), true},
+		{"      Attempted Recipients", int64(st.Attempted), true},
+		{"    Messages In Work Queue", int64(st.WorkQueue), false},
+		{"    Destinations In Memory", int64(st.Destinations), true},
+		{"    Kilobytes Used", st.KilobytesUsed, false},
+		{"    Kilobytes Free", st.KilobytesFree, false},
+		{"  Quarantine", -1, false},
+		{"    Messages In Quarantine", -1, false},
+		{"      Policy, Virus and Outbreak", 0, false},
+		{"    Kilobytes In Quarantine", -1, false},
+		{"      Policy, Virus and Outbreak", 0, false},
+	}
+}
+
+// counterJSON is a counter in its three reaches.
+type counterJSON struct {
+	Reset    uint64 `json:"reset"`
+	Uptime   uint64 `json:"uptime"`
+	Lifetime uint64 `json:"lifetime"`
+}
+
+func statusJSON(st mta.Status) any {
+	counters := make(map[string]counterJSON)
+	for name, c := range map[string]mta.Counter{
+		"messages_received": st.MessagesReceived, "recipients_received": st.RecipientsReceived,
+		"rejected_recipients": st.RejectedRecipients, "dropped_messages": st.DroppedMessages,
+		"soft_bounced_events": st.SoftBouncedEvents, "completed_recipients": st.CompletedRecipients,
+		"hard_bounced_recipients": st.HardBounced, "delivered_recipients": st.Delivered, "deleted_recipients": st.Deleted,
+		"delivered_tls_verified": st.TLSVerified, "delivered_tls_encrypted": st.TLSEncrypted, "delivered_in_clear": st.InClear,
+	} {
+		counters[name] = counterJSON(c)
+	}
+	return struct {
+		At            time.Time              `json:"at"`
+		UpSince       time.Time              `json:"up_since"`
+		LastReset     *time.Time             `json:"last_counter_reset"`
+		System        string                 `json:"system_status"`
+		OldestMessage *time.Time             `json:"oldest_message"`
+		Counters      map[string]counterJSON `json:"counters"`
+		MID           uint64                 `json:"mid"`
+		ICID          uint64                 `json:"icid"`
+		DCID          uint64                 `json:"dcid"`
+		Inbound       int                    `json:"inbound_connections"`
+		Outbound      int                    `json:"outbound_connections"`
+		Active        int                    `json:"active_recipients"`
+		Unattempted   int                    `json:"unattempted_recipients"`
+		Attempted     int                    `json:"attempted_recipients"`
+		WorkQueue     int                    `json:"work_queue_messages"`
+		Destinations  int                    `json:"destinations"`
+		BytesUsed     int64                  `json:"queue_bytes_used"`
+		BytesFree     int64                  `json:"queue_bytes_free"`
+	}{st.At, st.UpSince, orNil(st.LastReset), st.System, orNil(st.OldestMessage), counters, st.MID, st.ICID, st.DCID,
+		st.InboundConnections, st.OutboundConnections, st.ActiveRecipients, st.Unattempted, st.Attempted, st.WorkQueue,
+		st.Destinations, st.KilobytesUsed * 1024, st.KilobytesFree * 1024}
+}

@@ -1,0 +1,51 @@
+package commands
+
+import (
+	"cmp"
+	"slices"
+
+	"posthouse/shell"
+)
+
+// Table is everything that an operator can type, in order of name.
+func Table(a *Appliance) []*shell.Command {
+	table := append(shell.Builtins(),
+		bounceConfig(a),
+		certConfig(a),
+		clearChanges(a),
+		commit(a),
+		commitDetail(a),
+		deleteRecipients(a),
+		deliverNow(a),
+		deliveryConfig(a),
+		destConfig(a),
+		dnsConfig(a),
+		grep(a),
+		hostStatus(a),
+		interfaceConfig(a),
+		listenerConfig(a),
+		nsLookup(a),
+		passphrase(a),
+		resume(a),
+		resumeDel(a),
+		resumeListener(a),
+		setHostname(a),
+		showChanges(a),
+		showHosts(a),
+		showRecipients(a),
+		smtpRoutes(a),
+		status(a),
+		suspend(a),
+		suspendDel(a),
+		suspendListener(a),
+		tail(a),
+		telnet(a),
+		topHosts(a),
+		version(a),
+		webSecurityConfig(a),
+		who(a),
+		whoAmI(a),
+	)
+	slices.SortFunc(table, func(x, y *shell.Command) int { return cmp.Compare(x.Name, y.Name) })
+	return table
+}
