@@ -1,0 +1,173 @@
+package tlspolicy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"syscall"
+
+	"posthouse/internal/cause"
+)
+
+// failed says why an outgoing handshake failed. No decision rests on the text of an error: what crypto/tls does not say
+// by type is read from what the peer sent, and from how far our own callbacks saw the handshake come.
+func (h *Handshake) failed(err error) Outcome {
+	o := Outcome{Begun: true, Closed: true, Findings: h.findings}
+	var flight []byte
+	written := true
+	if h.wire != nil {
+		flight, written = h.wire.end()
+	}
+	var verify *VerifyError
+	alert, isAlert := remoteAlert(err)
+	switch {
+	case errors.As(err, &verify):
+		o.Cause, o.Reason = verify.Findings[0].Cause, verify.Error()
+		return o
+	case isOurs(err):
+		o.Reason = "cancelled"
+		return o
+	case isAlert:
+		o.Cause = h.alertCause(alert)
+	case isTimeout(err), isClosed(err):
+		o.Cause = silence(err, written)
+		o.TrySmaller = written && len(flight) == 0 && h.wire != nil && !h.small
+	case isFirstHeaderError(err):
+		o.Cause = cause.H3
+	default:
+		o.Cause = h.localCause(flight)
+	}
+	o.Reason = h.say(o.Cause, err)
+	return o
+}
+
+// say finds OpenSSL's words: an alert and a network fault have their own, else the cause has.
+func (h *Handshake) say(id cause.ID, err error) string {
+	_, isAlert := remoteAlert(err)
+	if p, ok := phraseOf(id, false); ok && !isAlert {
+		return reason(spell(p))
+	}
+	return reason(OpenSSLError(err))
+}
+
+// silence is the cause where the peer says nothing more.
+func silence(err error, written bool) cause.ID {
+	switch {
+	case isTimeout(err):
+		return cause.H5
+	case !written:
+		return cause.S7
+	}
+	return cause.H4
+}
+
+// alertCause is the cause of the peer's alert.
+func (h *Handshake) alertCause(alert int) cause.ID {
+	aboutCertificate := alert == 40 || alert >= 42 && alert <= 46 || alert == 48 || alert == 116
+	switch {
+	case h.asked && h.sent && aboutCertificate:
+		return cause.H8
+	case h.asked && aboutCertificate:
+		return cause.H9
+	case alert == 40, alert == 71:
+		return cause.H1
+	case alert == 70:
+		return cause.H2
+	}
+	return cause.H13
+}
+
+// localCause is the cause where crypto/tls gave up, by what the peer had sent until then.
+func (h *Handshake) localCause(flight []byte) cause.ID {
+	f := parseFlight(flight)
+	switch {
+	case f.hello && f.version < tls.VersionTLS12:
+		return cause.H2
+	case f.hello && !supportedSuites()[f.suite]:
+		return cause.H1
+	case f.curve != 0 && !knownCurve(f.curve), f.curve != 0 && oldScheme(f.scheme):
+		return cause.H7
+	case h.reached:
+		return h.signatureCause()
+	case f.certificates != nil:
+		return certificatesCause(f.certificates)
+	case f.version == tls.VersionTLS13 && f.encrypted:
+		// Behind TLS 1.3's hello everything is encrypted. What fails before the certificates are looked at is, with a
+		// peer that comes so far at all, almost always their form.
+		return cause.V11
+	}
+	return cause.H13
+}
+
+// signatureCause is for what fails once the certificates were looked at: the signature over the handshake.
+func (h *Handshake) signatureCause() cause.ID {
+	if certs := h.state.PeerCertificates; len(certs) > 0 {
+		if bits := rsaBits(certs[0]); bits > 0 && bits < 1024 {
+			return cause.V10
+		}
+	}
+	return cause.H10
+}
+
+func certificatesCause(certificates [][]byte) cause.ID {
+	if len(certificates) == 0 {
+		return cause.H6
+	}
+	for _, der := range certificates {
+		if _, err := x509.ParseCertificate(der); err != nil {
+			return cause.V11
+		}
+	}
+	return cause.H13
+}
+
+func knownCurve(id uint16) bool {
+	return slices.Contains([]tls.CurveID{
+		tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521,
+		tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024,
+	}, tls.CurveID(id))
+}
+
+// oldScheme reports whether a signature's scheme is with MD5 or SHA-1, or older (RFC 5246 §7.4.1.4.1: the hash is the
+// first byte, 1 and 2 are those).
+func oldScheme(scheme uint16) bool {
+	return scheme>>8 <= 2
+}
+
+// isOurs reports whether we ended it: a cancelled delivery, a shutdown. That is no cause.
+func isOurs(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed)
+}
+
+func isTimeout(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &netErr) && netErr.Timeout()
+}
+
+func isClosed(err error) bool {
+	for _, e := range []error{
+		io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func isHeaderError(err error) bool {
+	var header tls.RecordHeaderError
+	return errors.As(err, &header)
+}
+
+// isFirstHeaderError says that already the peer's first bytes are no TLS: only then crypto/tls gives the connection back.
+func isFirstHeaderError(err error) bool {
+	var header tls.RecordHeaderError
+	return errors.As(err, &header) && (header.Conn != nil || header.RecordHeader[0]&0x80 != 0)
+}
