@@ -35,8 +35,8 @@ func (s *state) hostProfile(dest string) *config.BounceProfile {
 func Profile(conf *config.Config, dest string, env *spool.Envelope) (string, *config.BounceProfile) {
 	d, entry := conf.Destination(dest)
 	names := []string{env.BounceProfile, d.BounceProfile, config.DefaultBounceProfile}
-	if entry != config.DefaultDestination && d.BounceProfile != "" {
-		names = []string{d.BounceProfile}
+	if own := conf.Destinations[entry]; entry != config.DefaultDestination && own != nil && own.BounceProfile != "" {
+		names[0] = own.BounceProfile
 	}
 	for _, name := range names {
 		if p := conf.Bounces[name]; p != nil {

@@ -84,6 +84,7 @@ type Client struct {
 	keywords   []string
 	encrypted  bool
 	handshaken bool // a reply has been read since the handshake
+	broken     bool
 }
 
 // NewClient returns a client on an open connection, which it owns from now on: the end of ctx closes it at once.
@@ -115,7 +116,7 @@ func (c *Client) Greeting() (Reply, error) {
 // Hello says EHLO, and HELO to a peer that does not know EHLO. The reply is the last one; what is not 2xx means that
 // the peer wants no mail now. After a STARTTLS it is said again (RFC 3207 §4.2).
 func (c *Client) Hello() (Reply, error) {
-	c.offers, c.keywords, c.extended = map[string]string{}, nil, false
+	c.forget()
 	reply, err := c.command(StageHello, "EHLO "+c.hello)
 	if err != nil {
 		return reply, err
@@ -128,7 +129,18 @@ func (c *Client) Hello() (Reply, error) {
 	if !reply.Permanent() {
 		return reply, nil
 	}
+	return c.Helo()
+}
+
+// Helo says HELO only, for a peer that hangs up at EHLO.
+func (c *Client) Helo() (Reply, error) {
+	c.forget()
 	return c.command(StageHello, "HELO "+c.hello)
+}
+
+// forget drops what the peer said of itself before.
+func (c *Client) forget() {
+	c.offers, c.keywords, c.extended = map[string]string{}, nil, false
 }
 
 // learn keeps the extensions of an EHLO reply, whose first line is a greeting.
@@ -162,7 +174,7 @@ func (c *Client) StartTLS() (Reply, error) {
 		return reply, err
 	}
 	if reply.Code == 220 && c.r.Buffered() > 0 {
-		return reply, &ClientError{StageHandshake, ErrInjected}
+		return reply, c.fail(StageHandshake, ErrInjected)
 	}
 	return reply, nil
 }
@@ -178,7 +190,7 @@ func (c *Client) Handshake(ctx context.Context, conf *tls.Config, watch func(net
 	c.conn.SetDeadline(time.Now().Add(c.timeouts.Handshake))
 	conn := tls.Client(under, conf)
 	if err := conn.HandshakeContext(ctx); err != nil {
-		return tls.ConnectionState{}, &ClientError{StageHandshake, err}
+		return tls.ConnectionState{}, c.fail(StageHandshake, err)
 	}
 	c.attach(conn)
 	c.encrypted, c.handshaken = true, false
@@ -191,6 +203,15 @@ func (c *Client) Encrypted() bool { return c.encrypted }
 // JustEncrypted says that nothing has been read since the handshake: in TLS 1.3 an error of the next read may still be
 // the peer's refusal of our certificate.
 func (c *Client) JustEncrypted() bool { return c.encrypted && !c.handshaken }
+
+// Broken says that the connection can carry no further command: it is lost, or the peer said 421.
+func (c *Client) Broken() bool { return c.broken }
+
+// fail makes the error of a connection that cannot be used any more.
+func (c *Client) fail(stage Stage, err error) error {
+	c.broken = true
+	return &ClientError{stage, err}
+}
 
 // Reset ends a transaction that was begun.
 func (c *Client) Reset() (Reply, error) { return c.command(StageIdle, "RSET") }
@@ -225,7 +246,7 @@ func (c *Client) put(parts ...string) {
 func (c *Client) flush(stage Stage, limit time.Duration) error {
 	c.conn.SetWriteDeadline(time.Now().Add(limit))
 	if err := c.w.Flush(); err != nil {
-		return &ClientError{stage, err}
+		return c.fail(stage, err)
 	}
 	return nil
 }
@@ -235,7 +256,10 @@ func (c *Client) read(stage Stage, limit time.Duration) (Reply, error) {
 	c.conn.SetReadDeadline(time.Now().Add(limit))
 	reply, err := readReply(c.r)
 	if err != nil {
-		return Reply{}, &ClientError{stage, err}
+		return Reply{}, c.fail(stage, err)
+	}
+	if reply.Code == 421 {
+		c.broken = true
 	}
 	c.handshaken = true
 	return reply, nil

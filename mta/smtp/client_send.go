@@ -45,8 +45,16 @@ func (r *Receipt) any() bool {
 // for the next transaction, but for a peer that said 421.
 func (c *Client) Send(t Transaction, content func() (io.ReadCloser, error)) (*Receipt, error) {
 	receipt := &Receipt{Stage: StageMail, Rcpt: make([]Reply, len(t.To))}
+	err := c.send(t, content, receipt)
+	if receipt.closing() {
+		c.broken = true
+	}
+	return receipt, err
+}
+
+func (c *Client) send(t Transaction, content func() (io.ReadCloser, error), receipt *Receipt) error {
 	if err := checkAddresses(t); err != nil {
-		return receipt, err
+		return err
 	}
 	var open bool
 	var err error
@@ -56,24 +64,33 @@ func (c *Client) Send(t Transaction, content func() (io.ReadCloser, error)) (*Re
 		open, err = c.stepwise(t, receipt)
 	}
 	if err != nil {
-		return receipt, err
+		return err
 	}
 	if open {
-		return receipt, c.content(content, receipt)
+		return c.content(content, receipt)
 	}
-	return receipt, c.abandon(receipt)
+	return c.abandon(receipt)
 }
 
 // ErrAddress says that an address cannot stand in a command.
 var ErrAddress = errors.New("address cannot be sent")
 
+// CheckAddress says whether an address can stand in a command: ErrAddress for one with control bytes, or with a blank
+// or angle bracket outside quotes.
+func CheckAddress(address string) error {
+	quoted := strings.HasPrefix(address, `"`)
+	for i := 0; i < len(address); i++ {
+		if b := address[i]; b < ' ' || b == 0x7f || (!quoted && strings.IndexByte(" <>", b) >= 0) {
+			return fmt.Errorf("%w: %q", ErrAddress, address)
+		}
+	}
+	return nil
+}
+
 func checkAddresses(t Transaction) error {
 	for _, a := range append([]string{t.From}, t.To...) {
-		quoted := strings.HasPrefix(a, `"`)
-		for i := 0; i < len(a); i++ {
-			if b := a[i]; b < ' ' || b == 0x7f || (!quoted && strings.IndexByte(" <>", b) >= 0) {
-				return fmt.Errorf("%w: %q", ErrAddress, a)
-			}
+		if err := CheckAddress(a); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -97,9 +114,6 @@ func (r *Receipt) closing() bool {
 	}
 	return r.Mail.Code == 421 || r.Data.Code == 421 || r.Final.Code == 421
 }
-
-// Closing says that the peer answered 421 to something: the connection is over.
-func (r *Receipt) Closing() bool { return r.closing() }
 
 // mail is the MAIL command with the parameters that the peer understands.
 func (c *Client) mail(t Transaction) {
@@ -202,7 +216,7 @@ func (c *Client) content(open func() (io.ReadCloser, error), receipt *Receipt) e
 	receipt.Stage = StageContent
 	body, err := open()
 	if err != nil {
-		return &ClientError{StageContent, fmt.Errorf("%w: %w", ErrContent, err)}
+		return c.fail(StageContent, fmt.Errorf("%w: %w", ErrContent, err))
 	}
 	defer body.Close()
 	if err := c.copy(body); err != nil {
@@ -241,14 +255,14 @@ func (c *Client) copy(body io.Reader) error {
 		if n > 0 {
 			c.conn.SetWriteDeadline(time.Now().Add(c.timeouts.Block))
 			if err := stuff.write(c.w, block[:n]); err != nil {
-				return &ClientError{StageContent, err}
+				return c.fail(StageContent, err)
 			}
 		}
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return &ClientError{StageContent, fmt.Errorf("%w: %w", ErrContent, err)}
+			return c.fail(StageContent, fmt.Errorf("%w: %w", ErrContent, err))
 		}
 	}
 	if stuff.last != crlfEnd {

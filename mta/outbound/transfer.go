@@ -1,0 +1,177 @@
+package outbound
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"posthouse/internal/cause"
+	"posthouse/mta/queue"
+	"posthouse/mta/smtp"
+	"posthouse/mta/tlspolicy"
+)
+
+// work sends the first task and what else there is over a connection that is ready, and closes it.
+func (t *trip) work(ctx context.Context, c *connection) {
+	defer t.hangUp(c)
+	conf := t.world.Config
+	task, ok := t.First, true
+	for sent := 0; ok; sent++ {
+		results := t.send(ctx, c, task, sent > 0)
+		t.Settle(task, results)
+		if !c.usable() || t.d.opt.World().Config != conf {
+			return // what comes next goes by the new configuration, on a connection made under it
+		}
+		task, ok = t.Next(ctx)
+	}
+}
+
+// usable says whether the connection can carry another command.
+func (c *connection) usable() bool { return !c.Broken() }
+
+// send carries one task's message and says what came of each recipient.
+func (t *trip) send(ctx context.Context, c *connection, task *queue.Task, reused bool) []queue.Result {
+	if f := unfit(c, task); f != nil {
+		return everyone(task, queue.Hard, f)
+	}
+	task, refused := sendable(task)
+	if len(task.Recipients) == 0 {
+		return refused
+	}
+	env := task.Envelope
+	tx := smtp.Transaction{From: env.Sender, Size: env.Size, Body8Bit: env.Body8Bit, UTF8: env.SMTPUTF8}
+	var rids []int
+	for _, r := range task.Recipients {
+		tx.To = append(tx.To, r.Address)
+		rids = append(rids, r.RID)
+	}
+	t.d.opt.Log.DeliveryStarted(c.dcid, env.MID, rids)
+	receipt, err := c.Send(tx, func() (io.ReadCloser, error) { return t.d.opt.Spool.Open(env.MID) })
+	if ctx.Err() != nil && err != nil && receipt.Stage < smtp.StageFinal {
+		return refused // called off by ourselves
+	}
+	if reused && unstarted(receipt, err) {
+		return refused // the peer had enough of this connection: a new one is made
+	}
+	return append(refused, t.judge(c, task, receipt, err)...)
+}
+
+// unstarted says that the peer ended the connection before it answered anything about this message.
+func unstarted(receipt *smtp.Receipt, err error) bool {
+	return receipt.Mail.Code == 421 || (err != nil && receipt.Mail.Code == 0 && !isTimeout(err))
+}
+
+// unfit says why this hop cannot take the message: we do not convert what it cannot carry (RFC 6152 §3, RFC 6531 §3.1).
+func unfit(c *connection, task *queue.Task) *queue.Failure {
+	env := task.Envelope
+	if _, ok := c.Offers("SMTPUTF8"); env.SMTPUTF8 && !ok {
+		return lacking(c.host, "5.6.7", "SMTPUTF8", "the message has internationalized addresses or headers")
+	}
+	if _, ok := c.Offers("8BITMIME"); env.Body8Bit && !ok {
+		return lacking(c.host, "5.6.3", "8BITMIME", "the message has 8-bit content")
+	}
+	return nil
+}
+
+// sendable splits off the recipients whose addresses cannot stand in a command.
+func sendable(task *queue.Task) (*queue.Task, []queue.Result) {
+	rest := *task
+	rest.Recipients = nil
+	var refused []queue.Result
+	for _, r := range task.Recipients {
+		if smtp.CheckAddress(r.Address) != nil {
+			refused = append(refused, queue.Result{RID: r.RID, Outcome: queue.Hard, Failure: notSendable(r.Address)})
+			continue
+		}
+		rest.Recipients = append(rest.Recipients, r)
+	}
+	return &rest, refused
+}
+
+// judge turns a receipt into results. What the peer answered about a recipient stands, even if the connection was lost
+// later.
+func (t *trip) judge(c *connection, task *queue.Task, receipt *smtp.Receipt, err error) []queue.Result {
+	broken := t.brokenOff(c, receipt, err)
+	var list []queue.Result
+	accepted := 0
+	for i, r := range task.Recipients {
+		reply := receipt.Rcpt[i]
+		switch {
+		case receipt.Mail.Code != 0 && receipt.Mail.Code/100 != 2:
+			list = append(list, refusal(c.host, r.RID, smtp.StageMail, receipt.Mail))
+		case reply.Code/100 == 2:
+			list = append(list, t.verdict(c, r.RID, receipt, broken))
+			accepted++
+		case tooMany(reply) && accepted > 0:
+			// As many as the peer takes at once have been sent; the rest follows (RFC 5321 §4.5.3.1.10).
+			list = append(list, queue.Result{RID: r.RID, Outcome: queue.Again})
+		case reply.Code != 0:
+			list = append(list, refusal(c.host, r.RID, smtp.StageRcpt, reply))
+		default:
+			list = append(list, queue.Result{RID: r.RID, Outcome: queue.Soft, Failure: closing(c, receipt, broken)})
+		}
+	}
+	return list
+}
+
+// tooMany says that a peer refuses a recipient only because there are too many in this transaction.
+func tooMany(r smtp.Reply) bool {
+	return (r.Code == 452 || r.Code == 552) && (r.Enhanced == "" || strings.HasSuffix(r.Enhanced, ".5.3"))
+}
+
+// closing is the failure of a recipient about whom the peer said nothing before it ended the connection.
+func closing(c *connection, receipt *smtp.Receipt, broken *queue.Failure) *queue.Failure {
+	if broken != nil {
+		return broken
+	}
+	for _, r := range receipt.Rcpt {
+		if r.Code == 421 {
+			return replyFailure(c.host, smtp.StageData, r)
+		}
+	}
+	return ourFault("no answer about this recipient")
+}
+
+// verdict is what came of a recipient whom the peer accepted.
+func (t *trip) verdict(c *connection, rid int, receipt *smtp.Receipt, broken *queue.Failure) queue.Result {
+	switch {
+	case receipt.Final.Code/100 == 2:
+		return queue.Result{
+			RID: rid, Outcome: queue.Delivered, Response: joined(words(receipt.Final)), Protection: c.protection,
+		}
+	case receipt.Final.Code != 0:
+		return refusal(c.host, rid, smtp.StageFinal, receipt.Final)
+	case receipt.Data.Code != 0 && receipt.Data.Code != 354:
+		return refusal(c.host, rid, smtp.StageData, receipt.Data)
+	case broken == nil:
+		return queue.Result{RID: rid, Outcome: queue.Soft, Failure: closing(c, receipt, nil)}
+	case receipt.Stage == smtp.StageFinal && t.world.Config.Delivery.PossibleDelivery:
+		return queue.Result{RID: rid, Outcome: queue.Possible, Protection: c.protection}
+	}
+	return queue.Result{RID: rid, Outcome: queue.Soft, Failure: broken}
+}
+
+// brokenOff logs how a connection was lost in a transaction and returns the failure that this is; nil if it was not.
+func (t *trip) brokenOff(c *connection, receipt *smtp.Receipt, err error) *queue.Failure {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, smtp.ErrContent):
+		t.d.opt.Fault("reading a message for delivery", err)
+		return ourFault("the message cannot be read at the moment")
+	case errors.Is(err, smtp.ErrAddress):
+		f := notSendable("")
+		f.Lines = []string{err.Error()}
+		return f
+	}
+	_, text := tlspolicy.ClassifyConnect(beneath(err), tlspolicy.PhaseEHLO)
+	if errors.Is(err, smtp.ErrReply) {
+		text = beneath(err).Error()
+	}
+	t.connectionError(c.dcid, c.remote, c.local, text, networkReason(cause.ID(""), err))
+	return networkFailure("", c.host, text)
+}
+
+// joined is a reply's lines on one line.
+func joined(lines []string) string { return strings.Join(lines, " ") }
