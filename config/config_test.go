@@ -84,7 +84,7 @@ func TestDecodeNamesLineAndKey(t *testing.T) {
 		"unknown key":     {"[delivery]\n", "[delivery]\nspeed = 3\n", `delivery.speed: unknown key "speed"`},
 		"other case":      {"[delivery]\n", "[delivery]\nInterface = \"x\"\n", `delivery.Interface: unknown key "Interface": it is written "interface"`},
 		"unknown table":   {"[delivery]\n", "[deliveries]\n", `deliveries: unknown key "deliveries"`},
-		"wrong type":      {"max_hops = 100", "max_hops = \"100\"", "injection.max_hops: incompatible types: TOML value has type string"},
+		"wrong type":      {"max_hops = 100", "max_hops = \"100\"", "injection.max_hops: a whole number is wanted, not a text"},
 		"syntax":          {"max_hops = 100", "max_hops = = 100", "max_hops"},
 		"twice":           {"max_hops = 100", "max_hops = 100\nmax_hops = 100", "max_hops"},
 		"in a later list": {"comment = \"My trusted senders\"", "Comment = \"x\"", `unknown key "Comment"`},

@@ -146,6 +146,7 @@ func readHistory(dir string) (history, error) {
 		h.records = append(h.records, r)
 	}
 	slices.SortFunc(h.records, func(a, b record) int { return b.Number - a.Number })
+	h.records = h.records[:min(len(h.records), keptRevisions)]
 	return h, nil
 }
 
@@ -182,16 +183,19 @@ func (h *history) newest() record {
 	return h.records[0]
 }
 
-// add puts a new revision in front and returns the numbers of those that are no longer kept.
-func (h *history) add(r record) (dropped []int) {
+// add puts a new revision in front and forgets those that are no longer kept.
+func (h *history) add(r record) {
 	h.records = append([]record{r}, h.records...)
+	h.records = h.records[:min(len(h.records), keptRevisions)]
 	h.last = max(h.last, r.Number)
-	for len(h.records) > keptRevisions {
-		end := len(h.records) - 1
-		dropped = append(dropped, h.records[end].Number)
-		h.records = h.records[:end]
+}
+
+// oldestKept returns the number below which files of revisions are no longer wanted; 0 while there are few.
+func (h *history) oldestKept() int {
+	if len(h.records) < keptRevisions {
+		return 0
 	}
-	return dropped
+	return h.records[len(h.records)-1].Number
 }
 
 // named returns every secret that a kept revision names.

@@ -145,7 +145,7 @@ func rangeMember(from, to string) (Member, bool) {
 	if lo.Is6() {
 		sep = ":"
 	}
-	if !strings.Contains(to, sep) {
+	if !strings.ContainsAny(to, ".:") {
 		to = head(from, sep) + to
 	}
 	hi, err := netip.ParseAddr(to)

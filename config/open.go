@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/BurntSushi/toml"
-
 	"posthouse/internal/safefile"
 )
 
@@ -90,7 +88,7 @@ func located(path, text string, err error) error {
 		parts := pathParts(fe.Path)
 		line := 0
 		for len(parts) > 0 && line == 0 {
-			line = lineOf(text, toml.Key(parts))
+			line = lineOfKey(text, parts)
 			parts = parts[:len(parts)-1]
 		}
 		list = append(list, &SyntaxError{File: path, Line: line, Key: fe.Path, Text: fe.Text})

@@ -38,11 +38,8 @@ func (s *Store) write(next *Snapshot, settings []byte) error {
 	}
 	// Otherwise posthouse.toml holds the commit already: what is left of the rename is done by the next commit or start.
 	s.mu.Lock()
-	dropped := s.history.add(r)
+	s.history.add(r)
 	s.mu.Unlock()
-	for _, number := range dropped {
-		s.fsys.Remove(s.revisionPath(number)) // one that stays is dropped again at the next start
-	}
 	return nil
 }
 
@@ -110,12 +107,22 @@ func (s *Store) repair() error {
 	return nil
 }
 
-// tidy sweeps the vault. It stays as it is while a revision is damaged, whose secrets nobody knows. A secret that
-// cannot be removed now is met again at the next commit.
+// tidy removes the revisions that are no longer kept and the secrets that none of the others names. The vault stays as
+// it is while a revision is damaged, whose secrets nobody knows. What cannot be removed now is met again at the next
+// commit.
 func (s *Store) tidy() {
 	s.mu.Lock()
-	keep, damaged := s.history.named(), len(s.history.damaged) > 0
+	keep, damaged, oldest := s.history.named(), len(s.history.damaged) > 0, s.history.oldestKept()
 	s.mu.Unlock()
+	entries, err := os.ReadDir(filepath.Join(s.dir, revisionsName))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if number, ok := numberOf(e.Name(), revisionExt); ok && number < oldest {
+			s.fsys.Remove(s.revisionPath(number))
+		}
+	}
 	if !damaged {
 		s.vault.Sweep(keep, unusedSecrets)
 	}
