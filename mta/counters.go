@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"posthouse/internal/safefile"
@@ -17,50 +17,32 @@ import (
 // countersSaved is how often the counters are written while they change: what a sudden death may cost.
 const countersSaved = time.Second
 
-// counter counts one kind of event. The lifetime goes on from what earlier runs counted.
-type counter struct {
-	uptime atomic.Uint64
-	before uint64 // counted by earlier runs; written only before the run begins
-	reset  atomic.Uint64
-}
+// counts are events by the name under which they are kept on disk.
+type counts map[string]uint64
 
-func (c *counter) add(n int) { c.uptime.Add(uint64(n)) }
-
-func (c *counter) lifetime() uint64 { return c.before + c.uptime.Load() }
-
-func (c *counter) value() Counter {
-	return Counter{Reset: c.lifetime() - c.reset.Load(), Uptime: c.uptime.Load(), Lifetime: c.lifetime()}
-}
-
-// counters are the events that status counts, with the part of them that outlives the process.
+// counters make what the parts of the engine count since the start into counts that outlive it.
 type counters struct {
 	path string
+	live func() counts // since the start; asked whenever somebody wants to know
 
-	messagesReceived, recipientsReceived counter
-	rejectedRecipients, droppedMessages  counter
-	softBounced, completed               counter
-	hardBounced, delivered, deleted      counter
-	tlsVerified, tlsEncrypted, inClear   counter
-
-	mu    sync.Mutex // guards saved: one writer of the file at a time
-	saved map[string]uint64
+	mu     sync.Mutex // guards everything below
+	before counts     // counted by earlier runs
+	reset  counts     // lifetimes at the last reset
+	since  time.Time  // of the last reset, zero for never
+	saved  counts     // lifetimes as last written
 }
 
-// named lists every counter under its name on disk.
-func (c *counters) named() map[string]*counter {
-	return map[string]*counter{
-		"messages_received": &c.messagesReceived, "recipients_received": &c.recipientsReceived,
-		"rejected_recipients": &c.rejectedRecipients, "dropped_messages": &c.droppedMessages,
-		"soft_bounced_events": &c.softBounced, "completed_recipients": &c.completed,
-		"hard_bounced_recipients": &c.hardBounced, "delivered_recipients": &c.delivered, "deleted_recipients": &c.deleted,
-		"tls_verified": &c.tlsVerified, "tls_encrypted": &c.tlsEncrypted, "in_clear": &c.inClear,
-	}
+// countersFile is the form on disk.
+type countersFile struct {
+	Lifetime counts    `json:"lifetime"`
+	Reset    counts    `json:"reset,omitempty"`
+	ResetAt  time.Time `json:"reset_at,omitzero"`
 }
 
 // openCounters reads what earlier runs counted. A damaged file costs the counts, not the start: the error says so and
 // the counters begin at nothing.
-func openCounters(path string) (*counters, error) {
-	c := &counters{path: path, saved: map[string]uint64{}}
+func openCounters(path string, live func() counts) (*counters, error) {
+	c := &counters{path: path, live: live, before: counts{}, reset: counts{}}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
@@ -68,23 +50,40 @@ func openCounters(path string) (*counters, error) {
 	if err != nil {
 		return c, fmt.Errorf("read counters: %w", err)
 	}
-	if err := json.Unmarshal(data, &c.saved); err != nil {
+	var file countersFile
+	if err := json.Unmarshal(data, &file); err != nil {
 		return c, fmt.Errorf("read counters: %s: %w", path, err)
 	}
-	for name, one := range c.named() {
-		one.before = c.saved[name]
+	if file.Lifetime != nil {
+		c.before = file.Lifetime
 	}
+	if file.Reset != nil {
+		c.reset = file.Reset
+	}
+	c.since = file.ResetAt
 	return c, nil
 }
 
-// keep writes the counters down while they change, until ctx ends, and once more then.
+// values returns a function that gives a count by its name in three reaches, all as of now.
+func (c *counters) values() func(name string) Counter {
+	live := c.live()
+	c.mu.Lock()
+	before, reset := c.before, c.reset
+	c.mu.Unlock()
+	return func(name string) Counter {
+		lifetime := before[name] + live[name]
+		return Counter{Reset: lifetime - min(reset[name], lifetime), Uptime: live[name], Lifetime: lifetime}
+	}
+}
+
+// keep writes the counters down while they change, until ctx ends. The caller saves once more when nothing counts any more.
 func (c *counters) keep(ctx context.Context) error {
 	tick := time.NewTicker(countersSaved)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return c.save()
+			return nil
 		case <-tick.C:
 			// A disk that is full now may have room at the next tick; counting goes on meanwhile.
 			_ = c.save()
@@ -94,17 +93,16 @@ func (c *counters) keep(ctx context.Context) error {
 
 // save writes the lifetimes where one has changed since the last time.
 func (c *counters) save() error {
+	now := c.live()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, changed := map[string]uint64{}, false
-	for name, one := range c.named() {
-		now[name] = one.lifetime()
-		changed = changed || now[name] != c.saved[name]
+	for name, n := range c.before {
+		now[name] += n
 	}
-	if !changed {
+	if maps.Equal(now, c.saved) {
 		return nil
 	}
-	data, err := json.Marshal(now)
+	data, err := json.Marshal(countersFile{Lifetime: now, Reset: c.reset, ResetAt: c.since})
 	if err != nil {
 		return err
 	}
@@ -113,4 +111,11 @@ func (c *counters) save() error {
 	}
 	c.saved = now
 	return nil
+}
+
+// lastReset is when the counters were last reset, zero for never.
+func (c *counters) lastReset() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.since
 }

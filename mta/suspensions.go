@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"posthouse/internal/safefile"
+	"posthouse/mta/queue"
 )
 
 // suspensions is what operators have stopped. It survives a restart: who suspends a listener does not expect the next
@@ -20,20 +21,18 @@ type suspensions struct {
 
 	mu        sync.Mutex // guards everything below
 	listeners map[string]bool
-	delivery  bool            // to every destination
-	domains   map[string]bool // to these
+	delivery  queue.Suspension
 }
 
 // suspensionsFile is the form on disk.
 type suspensionsFile struct {
-	Listeners []string `json:"listeners"`
-	Delivery  bool     `json:"delivery"`
-	Domains   []string `json:"domains"`
+	Listeners []string         `json:"listeners"`
+	Delivery  queue.Suspension `json:"delivery"`
 }
 
 // openSuspensions reads the file at path; a file that is not there means that nothing is suspended.
 func openSuspensions(path string) (*suspensions, error) {
-	s := &suspensions{path: path, listeners: map[string]bool{}, domains: map[string]bool{}}
+	s := &suspensions{path: path, listeners: map[string]bool{}}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -49,9 +48,6 @@ func openSuspensions(path string) (*suspensions, error) {
 	for _, name := range file.Listeners {
 		s.listeners[name] = true
 	}
-	for _, domain := range file.Domains {
-		s.domains[domain] = true
-	}
 	return s, nil
 }
 
@@ -61,11 +57,7 @@ func (s *suspensions) update(change func()) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change()
-	data, err := json.Marshal(suspensionsFile{
-		Listeners: slices.Sorted(maps.Keys(s.listeners)),
-		Delivery:  s.delivery,
-		Domains:   slices.Sorted(maps.Keys(s.domains)),
-	})
+	data, err := json.Marshal(suspensionsFile{Listeners: slices.Sorted(maps.Keys(s.listeners)), Delivery: s.delivery})
 	if err != nil {
 		return err
 	}
@@ -78,9 +70,9 @@ func (s *suspensions) listener(name string) bool {
 	return s.listeners[name]
 }
 
-// deliveries returns whether every destination is suspended, and the single ones that are.
-func (s *suspensions) deliveries() (all bool, domains []string) {
+// deliveries is what the queue starts with.
+func (s *suspensions) deliveries() queue.Suspension {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.delivery, slices.Sorted(maps.Keys(s.domains))
+	return s.delivery
 }

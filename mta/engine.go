@@ -1,0 +1,206 @@
+// Package mta is the mail engine: it starts the parts of the receiving and the delivering journey, prepares and applies
+// configurations without dropping a connection that is not concerned, suspends, resumes and reports. It is wiring and
+// nothing else: what happens to mail is decided in its subfolders. cmd/posthouse and commands may import it.
+package mta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"posthouse/certstore"
+	"posthouse/config"
+	"posthouse/mta/inbound"
+	"posthouse/mta/maillog"
+	"posthouse/mta/outbound"
+	"posthouse/mta/queue"
+	"posthouse/mta/spool"
+)
+
+// How long transactions under way may take when the appliance stops; idle peers are told at once.
+const (
+	sessionGrace  = 10 * time.Second
+	deliveryGrace = 10 * time.Second
+)
+
+// Options of New. All but the last must be given.
+type Options struct {
+	Dir    string         // the data folder: spool/ and state/ are the engine's
+	Config *config.Config // the running configuration at the start; later ones come by Prepare
+	Certs  *certstore.Store
+	Log    *maillog.Log
+	System *maillog.System
+	Bound  func() // told when suspending or resuming has closed or opened ports; nil: nobody
+}
+
+// Engine is the running mail system. Its methods may be called from many goroutines at once.
+type Engine struct {
+	opt   Options
+	began time.Time
+	ready chan struct{}
+
+	spool      *spool.Spool
+	icid, dcid *spool.Sequence
+	suspended  *suspensions
+	counters   *counters
+	injected   *inbound.Counters
+	queue      *queue.Queue
+
+	loaded map[uint64]bool // what the spool held at the start; the queue's until it has loaded, then recover's
+
+	live atomic.Pointer[world] // what the configuration in force was made into
+
+	mu        sync.Mutex                   // guards everything below
+	serving   context.Context              // nil before Run serves, and once it stops
+	listeners map[string]*inbound.Listener // by name; outlive their sockets
+	sockets   map[string]*socket           // by the listener's name; none for a suspended one
+	lastPort  map[string]int               // by the listener's name: what the system chose for port 0
+	sessions  sync.WaitGroup               // goroutines that accept, and those that close removed listeners
+}
+
+// New opens what the engine keeps on disk and makes its parts. Close gives it back, also when Run is never called.
+func New(opt Options) (*Engine, error) {
+	if opt.Bound == nil {
+		opt.Bound = func() {}
+	}
+	e := &Engine{
+		opt: opt, began: time.Now(), ready: make(chan struct{}), injected: &inbound.Counters{},
+		listeners: map[string]*inbound.Listener{}, sockets: map[string]*socket{}, lastPort: map[string]int{},
+	}
+	w, err := e.build(nil, opt.Config)
+	if err != nil {
+		return nil, err
+	}
+	e.live.Store(w)
+	if err := e.open(); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	e.queue = queue.New(queue.Options{
+		Config: e.config, Spool: queueSpool{e}, Log: opt.Log, Deliverer: e.deliverer(),
+		Bouncer:   &outbound.Bouncer{Config: e.config, Spool: e.spool},
+		Suspended: e.suspended.deliveries(), Grace: deliveryGrace, Fault: e.fault,
+	})
+	return e, nil
+}
+
+// open opens the spool and the state. Damaged counters are told and cost the counts only.
+func (e *Engine) open() (err error) {
+	state := func(name string) string { return filepath.Join(e.opt.Dir, "state", name) }
+	if e.spool, err = spool.Open(filepath.Join(e.opt.Dir, "spool"), spool.Options{}); err != nil {
+		return err
+	}
+	if e.icid, err = spool.OpenSequence(state("icid")); err != nil {
+		return err
+	}
+	if e.dcid, err = spool.OpenSequence(state("dcid")); err != nil {
+		return err
+	}
+	if e.suspended, err = openSuspensions(state("suspended.json")); err != nil {
+		return err
+	}
+	if e.counters, err = openCounters(state("counters.json"), e.count); err != nil {
+		e.fault("counters", err)
+	}
+	return nil
+}
+
+// config is the configuration in force.
+func (e *Engine) config() *config.Config { return e.live.Load().conf }
+
+// fault tells the operator of something that fails on our own side.
+func (e *Engine) fault(what string, err error) {
+	e.opt.System.Problem(fmt.Sprintf("%s: %v", what, err))
+}
+
+func (e *Engine) deliverer() *outbound.Deliverer {
+	return outbound.New(outbound.Options{
+		World: e.outboundWorld, Spool: e.spool, Log: e.opt.Log, NextDCID: e.dcid.Next, Fault: e.fault,
+	})
+}
+
+// outboundWorld is what a delivery that begins now goes by.
+func (e *Engine) outboundWorld() outbound.World {
+	w := e.live.Load()
+	return outbound.World{Config: w.conf, Resolver: w.resolver, Trust: w.trust, Certificates: w.clientCertificates}
+}
+
+// Ready is closed when every listener that is not suspended accepts connections.
+func (e *Engine) Ready() <-chan struct{} { return e.ready }
+
+// Run receives and delivers until ctx ends, and stops in order: sockets, sessions, deliveries. An error before Ready
+// means that nothing was begun.
+func (e *Engine) Run(ctx context.Context) error {
+	if err := e.bindAll(); err != nil {
+		return err
+	}
+	group, delivering := errgroup.WithContext(context.WithoutCancel(ctx))
+	delivering, stopDelivering := context.WithCancel(delivering)
+	defer stopDelivering()
+	group.Go(func() error { return e.queue.Run(delivering) })
+	group.Go(func() error { return e.counters.keep(delivering) })
+	select {
+	case <-e.queue.Loaded():
+		e.recover()
+		e.serveAll(context.WithoutCancel(ctx))
+		close(e.ready)
+		select {
+		case <-ctx.Done():
+		case <-delivering.Done():
+		}
+	case <-delivering.Done():
+	}
+	e.stopListeners()
+	stopDelivering()
+	return errors.Join(group.Wait(), e.counters.save())
+}
+
+// recover closes in mail_logs what a process that died left open, and names what the spool found damaged.
+func (e *Engine) recover() {
+	if err := e.opt.Log.Recover(func(mid uint64) bool { return e.loaded[mid] }); err != nil {
+		e.fault("recovering mail_logs", err)
+	}
+	e.loaded = nil
+	for _, problem := range e.spool.Problems() {
+		e.opt.System.Problem(problem)
+	}
+}
+
+// queueSpool is the spool as the queue sees it; it remembers for recovery which messages were there at the start.
+type queueSpool struct{ e *Engine }
+
+// Messages is queue.Spool's.
+func (q queueSpool) Messages(do func(spool.Message) error) error {
+	q.e.loaded = map[uint64]bool{}
+	return q.e.spool.Messages(func(m spool.Message) error {
+		q.e.loaded[m.MID] = true
+		return do(m)
+	})
+}
+
+// Update is queue.Spool's.
+func (q queueSpool) Update(mid uint64, updates ...spool.Update) error {
+	return q.e.spool.Update(mid, updates...)
+}
+
+// Remove is queue.Spool's.
+func (q queueSpool) Remove(mid uint64) error { return q.e.spool.Remove(mid) }
+
+// Close gives the spool and the state back, after Run has returned or if it never ran.
+func (e *Engine) Close() error {
+	var faults []error
+	for _, sequence := range []*spool.Sequence{e.icid, e.dcid} {
+		if sequence != nil {
+			faults = append(faults, sequence.Close())
+		}
+	}
+	if e.spool != nil {
+		faults = append(faults, e.spool.Close())
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,73 @@
+package mta
+
+import (
+	"slices"
+	"time"
+
+	"posthouse/mta/queue"
+)
+
+// count is what the parts of the engine have counted since the start.
+func (e *Engine) count() counts {
+	c := counts{
+		"messages_received":   e.injected.Messages.Load(),
+		"recipients_received": e.injected.Recipients.Load(),
+		"rejected_recipients": e.injected.RejectedRecipients.Load(),
+		"dropped_messages":    e.injected.Dropped.Load(),
+	}
+	if e.queue == nil {
+		return c
+	}
+	t := e.queue.Totals()
+	c["soft_bounced_events"] = t.SoftBounced
+	c["hard_bounced_recipients"] = t.HardBounced
+	c["delivered_recipients"] = t.Delivered
+	c["deleted_recipients"] = t.Deleted
+	c["completed_recipients"] = t.HardBounced + t.Delivered + t.Deleted
+	c["tls_verified"] = t.Protected[queue.Verified]
+	c["tls_encrypted"] = t.Protected[queue.Encrypted]
+	c["in_clear"] = t.Protected[queue.Clear]
+	return c
+}
+
+// Status is what the status command shows, as of now.
+func (e *Engine) Status() Status {
+	t := e.queue.Totals()
+	count := e.counters.values()
+	used, free := e.spool.Usage()
+	return Status{
+		At: time.Now(), UpSince: e.began, LastReset: e.counters.lastReset(), OldestMessage: t.Oldest, System: e.system(),
+		MessagesReceived: count("messages_received"), RecipientsReceived: count("recipients_received"),
+		RejectedRecipients: count("rejected_recipients"), DroppedMessages: count("dropped_messages"),
+		SoftBouncedEvents: count("soft_bounced_events"), CompletedRecipients: count("completed_recipients"),
+		HardBounced: count("hard_bounced_recipients"), Delivered: count("delivered_recipients"), Deleted: count("deleted_recipients"),
+		TLSVerified: count("tls_verified"), TLSEncrypted: count("tls_encrypted"), InClear: count("in_clear"),
+		MID: e.spool.LastMID(), ICID: e.icid.Current(), DCID: e.dcid.Current(),
+		InboundConnections: int(e.injected.Connections.Load()), OutboundConnections: t.Connections,
+		ActiveRecipients: t.Active, Unattempted: t.Unattempted, Attempted: t.Attempted,
+		Destinations: t.Destinations, KilobytesUsed: used, KilobytesFree: free,
+	}
+}
+
+// lowSpace is the room, in kilobytes, below which the appliance says that it saves its resources: new mail is about to
+// be refused with 452.
+const lowSpace = 64 << 10
+
+// system is the appliance's state in one word or three.
+func (e *Engine) system() string {
+	all := e.Listeners()
+	receiving := len(all) == 0 || slices.ContainsFunc(all, func(l ListenerStatus) bool { return !l.Suspended })
+	delivery := !e.suspended.deliveries().All
+	_, free := e.spool.Usage()
+	switch {
+	case !receiving && !delivery:
+		return "Offline"
+	case !receiving:
+		return "Receiving suspended"
+	case !delivery:
+		return "Delivery suspended"
+	case free < lowSpace:
+		return "Resource conservation"
+	}
+	return "Online"
+}

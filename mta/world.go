@@ -1,0 +1,167 @@
+package mta
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"reflect"
+
+	"posthouse/config"
+	"posthouse/internal/dns"
+	"posthouse/mta/inbound"
+	"posthouse/mta/tlspolicy"
+)
+
+// world is what one configuration was made into. It is built whole before it is put in force, and never changes; with
+// it come new session caches and ticket keys, so that no TLS session outlives the trust under which it was made.
+type world struct {
+	conf     *config.Config
+	trust    *tlspolicy.Trust
+	resolver dns.Resolver
+	servers  map[string]servers           // by listener
+	profiles map[string][]tls.Certificate // certificates by profile
+}
+
+// servers are the incoming sides of one listener: without and with verification of the client.
+type servers struct{ plain, verifying *tlspolicy.Server }
+
+// build makes a world of a configuration, or says what is missing. The resolver and its cache are kept where the
+// nameservers are the same.
+func (e *Engine) build(before *world, conf *config.Config) (*world, error) {
+	w := &world{conf: conf, servers: map[string]servers{}, profiles: map[string][]tls.Certificate{}}
+	var err error
+	if w.trust, err = tlspolicy.NewTrust(conf, e.opt.Certs); err != nil {
+		return nil, err
+	}
+	for name := range conf.Certificates {
+		p, err := e.opt.Certs.Get(conf.Refs[config.CertificateRef(name)])
+		if err != nil {
+			return nil, fmt.Errorf("certificate profile %q: %w", name, err)
+		}
+		w.profiles[name] = p.TLSCertificates()
+	}
+	for name, l := range conf.Listeners {
+		var certs []tls.Certificate
+		for _, profile := range l.Certificates {
+			certs = append(certs, w.profiles[profile]...)
+		}
+		w.servers[name] = servers{tlspolicy.NewServer(certs, false, w.trust), tlspolicy.NewServer(certs, true, w.trust)}
+	}
+	if before != nil && reflect.DeepEqual(before.conf.DNS, conf.DNS) {
+		w.resolver = before.resolver
+	} else {
+		w.resolver = newResolver(conf.DNS)
+	}
+	return w, nil
+}
+
+// clientCertificates is what a profile offers to peers that ask for a certificate.
+func (w *world) clientCertificates(profile string) ([]tls.Certificate, error) {
+	certs, ok := w.profiles[profile]
+	if !ok {
+		return nil, fmt.Errorf("no certificate profile %q", profile)
+	}
+	return certs, nil
+}
+
+func newResolver(conf config.DNS) dns.Resolver {
+	var servers []dns.Server
+	for _, s := range conf.Servers {
+		servers = append(servers, dns.Server(s))
+	}
+	return dns.New(servers)
+}
+
+// incoming prepares the next handshake on a listener.
+func (e *Engine) incoming(listener string, verifyClient bool) (inbound.Handshake, error) {
+	s, ok := e.live.Load().servers[listener]
+	if !ok {
+		return nil, fmt.Errorf("listener %q is gone", listener)
+	}
+	if verifyClient {
+		return s.verifying.Accept(), nil
+	}
+	return s.plain.Accept(), nil
+}
+
+// resolver asks the nameservers of the configuration in force, whenever it is asked.
+type resolver struct{ e *Engine }
+
+func (r resolver) now() dns.Resolver { return r.e.live.Load().resolver }
+
+// MX is dns.Resolver's.
+func (r resolver) MX(ctx context.Context, domain string) ([]dns.MX, error) {
+	return r.now().MX(ctx, domain)
+}
+
+// Addresses is dns.Resolver's.
+func (r resolver) Addresses(ctx context.Context, host string) ([]dns.Addr, error) {
+	return r.now().Addresses(ctx, host)
+}
+
+// Reverse is dns.Resolver's.
+func (r resolver) Reverse(ctx context.Context, addr netip.Addr) ([]string, error) {
+	return r.now().Reverse(ctx, addr)
+}
+
+// Query is dns.Resolver's.
+func (r resolver) Query(ctx context.Context, name, qtype string) ([]dns.Record, error) {
+	return r.now().Query(ctx, name, qtype)
+}
+
+// newListener makes a listener that goes by the configuration in force.
+func (e *Engine) newListener(name string) *inbound.Listener {
+	return inbound.New(inbound.Options{
+		Name: name, Config: e.config, TLS: e.incoming, Spool: inbound.Store(e.spool), Sink: e, Names: resolver{e},
+		Log: e.opt.Log, System: e.opt.System, ICID: e.icid.Next, Counters: e.injected,
+	})
+}
+
+// change is a configuration that is prepared: everything that can fail has been done.
+type change struct {
+	e       *Engine
+	world   *world
+	sockets map[string]*socket
+}
+
+// Prepare loads the certificates and opens the ports of a configuration, and changes nothing yet. Until Commit or
+// Abort no other change can be prepared and no listener suspended or resumed.
+func (e *Engine) Prepare(_ context.Context, _, next *config.Config) (config.Prepared, error) {
+	w, err := e.build(e.live.Load(), next)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	sockets, err := e.prepareSockets(next)
+	if err != nil {
+		e.mu.Unlock()
+		return nil, err
+	}
+	return &change{e, w, sockets}, nil
+}
+
+// Commit puts the prepared configuration in force: new connections, handshakes and delivery attempts go by it.
+func (c *change) Commit() {
+	c.e.live.Store(c.world)
+	c.e.adopt(c.sockets)
+	c.e.mu.Unlock()
+}
+
+// Abort gives back what was prepared.
+func (c *change) Abort() {
+	c.e.drop(c.sockets)
+	c.e.mu.Unlock()
+}
+
+// Addresses is where each listener that is not suspended is bound.
+func (e *Engine) Addresses() map[string][]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	bound := map[string][]string{}
+	for name, s := range e.sockets {
+		bound[name] = []string{s.Addr().(*net.TCPAddr).String()}
+	}
+	return bound
+}
