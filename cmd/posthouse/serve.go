@@ -60,28 +60,45 @@ func lock(dir string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// run serves mail and operators until ctx ends. The engine and the shell end together, the engine in its own order.
+// run serves mail and operators until ctx ends. Operators come in once mail is served, and leave when it stops: the
+// engine ends in its own order while the shell's sessions end.
 func (h *house) run(ctx context.Context, std streams) error {
-	if err := h.engine.Start(ctx); err != nil {
-		return err
-	}
-	if err := h.shell.Start(ctx); err != nil {
-		return errors.Join(err, h.engine.Stop())
-	}
-	socket, err := h.listenConsole()
-	if err != nil {
-		return errors.Join(err, h.engine.Stop())
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return h.engine.Run(ctx) })
-	group.Go(func() error { return h.shell.Run(ctx) })
-	group.Go(func() error { return h.shell.ServeUnix(ctx, socket) })
-	h.bound.publish(h)
-	h.announce(std)
-	h.system.Line(infoLevel, "System is coming up.")
-	err = group.Wait()
+	group.Go(func() error { return h.attend(ctx, std) })
+	err := group.Wait()
 	os.Remove(h.bound.path)
+	h.system.GoingDown()
 	return err
+}
+
+// attend opens the shell when the engine is ready, and tells where everything is.
+func (h *house) attend(ctx context.Context, std streams) error {
+	select {
+	case <-h.engine.Ready():
+	case <-ctx.Done():
+		return nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	console, err := h.listenConsole()
+	if err != nil {
+		return err
+	}
+	if console != nil {
+		group.Go(func() error { return h.shell.ServeUnix(ctx, console) })
+	}
+	group.Go(func() error { return h.shell.Run(ctx) })
+	group.Go(func() error {
+		select {
+		case <-h.shell.Ready():
+		case <-ctx.Done():
+			return nil
+		}
+		h.system.ComingUp()
+		h.announce(std)
+		return h.bound.publish()
+	})
+	return group.Wait()
 }
 
 // announce tells the person who started it where to go.
@@ -99,19 +116,35 @@ func (h *house) announce(std streams) {
 	}
 }
 
-// boundAddresses keeps run/addresses.json true: it is an Applier that, last of all, writes down what the others bound.
+// boundAddresses keeps run/addresses.json true: it is the last Applier, and writes down what the others have bound.
 type boundAddresses struct {
-	path string
-	mu   sync.Mutex // one writer at a time
+	path  string
+	house *house
+	mu    sync.Mutex // one writer at a time
 }
 
-func (b *boundAddresses) publish(h *house) error {
+// Prepare is config.Applier's; there is nothing to prepare.
+func (b *boundAddresses) Prepare(context.Context, *config.Config, *config.Config) (config.Prepared, error) {
+	return b, nil
+}
+
+// Commit is config.Prepared's.
+func (b *boundAddresses) Commit() {
+	if err := b.publish(); err != nil {
+		b.house.system.Problem(err.Error())
+	}
+}
+
+// Abort is config.Prepared's.
+func (b *boundAddresses) Abort() {}
+
+func (b *boundAddresses) publish() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	data, err := json.Marshal(struct {
 		SSH       []string            `json:"ssh"`
 		Listeners map[string][]string `json:"listeners"`
-	}{h.shell.Addresses(), h.engine.Addresses()})
+	}{b.house.shell.Addresses(), b.house.engine.Addresses()})
 	if err != nil {
 		return err
 	}

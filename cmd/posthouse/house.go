@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"posthouse/certstore"
+	"posthouse/commands"
+	"posthouse/config"
+	"posthouse/internal/eventlog"
+	"posthouse/mta"
+	"posthouse/mta/maillog"
+	"posthouse/shell"
+)
+
+// house is everything that one data folder brings to life.
+type house struct {
+	dir    string
+	store  *config.Store
+	certs  *certstore.Store
+	logs   []*eventlog.Log // in the order of their names
+	system *maillog.System
+	engine *mta.Engine
+	shell  *shell.Server
+	bound  *boundAddresses
+}
+
+// logKinds are the log subscriptions that every appliance has, in the order of their names.
+var logKinds = []struct{ name, file, kind string }{
+	{"authentication", "authentication", "Authentication Logs"},
+	{"cli_logs", "cli", "CLI Audit Logs"},
+	{"mail_logs", "mail", "Text Mail Logs"},
+	{"system_logs", "system", "System Logs"},
+}
+
+// open builds the house. What it opened before an error is closed again.
+func open(dir string) (h *house, err error) {
+	h = &house{dir: dir}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.close())
+		}
+	}()
+	if err := makeFolders(dir); err != nil {
+		return h, err
+	}
+	if h.store, err = config.Open(dir); err != nil {
+		return h, err
+	}
+	h.certs = certstore.New(h.store.Vault())
+	id, err := readIdentity(dir)
+	if err != nil {
+		return h, err
+	}
+	if err := h.openLogs(id); err != nil {
+		return h, err
+	}
+	mailLog := maillog.New(h.log("mail_logs"))
+	h.system = maillog.NewSystem(h.log("system_logs"))
+	h.engine, err = mta.New(mta.Options{
+		Dir: dir, Config: h.store.Running().Config, Certs: h.certs, Log: mailLog, System: h.system,
+		Bound: func() { h.bound.Commit() },
+	})
+	if err != nil {
+		return h, err
+	}
+	if err := h.openShell(id); err != nil {
+		return h, err
+	}
+	h.bound = &boundAddresses{path: filepath.Join(dir, "run", "addresses.json"), house: h}
+	h.store.SetAppliers(h.engine, h.shell, logLimits{h.logs}, h.bound)
+	return h, nil
+}
+
+func (h *house) openLogs(id identity) error {
+	conf := h.store.Running().Config.Logs
+	for _, kind := range logKinds {
+		l, err := eventlog.Open(eventlog.Options{
+			Dir: filepath.Join(h.dir, "logs"), Name: kind.name, File: kind.file, Type: kind.kind,
+			Version: version, Serial: id.Serial, MaxSize: conf.MaxFileSize, MaxFiles: conf.MaxFiles,
+		})
+		if err != nil {
+			return err
+		}
+		h.logs = append(h.logs, l)
+	}
+	return nil
+}
+
+// log returns a subscription by its name; every name of logKinds is open.
+func (h *house) log(name string) *eventlog.Log {
+	for _, l := range h.logs {
+		if l.Name() == name {
+			return l
+		}
+	}
+	panic("no log " + name)
+}
+
+// lines returns what writes plain lines into a log.
+func (h *house) lines(name string) func(string) {
+	l := h.log(name)
+	return func(text string) { l.Line(eventlog.Info, text) }
+}
+
+func (h *house) openShell(id identity) error {
+	keys, err := readHostKeys(h.dir)
+	if err != nil {
+		return err
+	}
+	table := commands.Table(&commands.Appliance{
+		Config: h.store, Certs: h.certs, Engine: h.engine, Logs: h.logs, Files: filepath.Join(h.dir, "configuration"),
+		About: commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
+	})
+	number, build, _ := strings.Cut(version, "-")
+	h.shell, err = shell.New(shell.Options{
+		Table: table, Config: h.store, Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build,
+		State: filepath.Join(h.dir, "state"), Audit: h.lines("cli_logs"), Auth: h.lines("authentication"), System: h.lines("system_logs"),
+	})
+	return err
+}
+
+// close gives back what open opened, the logs last: the others still write to them.
+func (h *house) close() error {
+	var faults []error
+	if h.engine != nil {
+		faults = append(faults, h.engine.Close())
+	}
+	for _, l := range h.logs {
+		faults = append(faults, l.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// socketPath is the console's; its folder and mode admit the data folder's owner only.
+func spoolFolder(dir string) string { return filepath.Join(dir, "spool") }
+
+func socketPath(dir string) string { return filepath.Join(dir, "run", "console.sock") }
+
+// maxSocketPath is what the system takes for the path of a unix socket.
+const maxSocketPath = 107
+
+func (h *house) listenConsole() (net.Listener, error) {
+	path := socketPath(h.dir)
+	if len(path) > maxSocketPath {
+		h.system.Problem(fmt.Sprintf("no console: the path %s is longer than %d bytes", path, maxSocketPath))
+		return nil, nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("open the console: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// logLimits applies the logs' settings; nothing of it can fail.
+type logLimits struct{ logs []*eventlog.Log }
+
+type preparedLogs struct {
+	logs []*eventlog.Log
+	conf config.Logs
+}
+
+// Prepare is config.Applier's.
+func (l logLimits) Prepare(_ context.Context, _, next *config.Config) (config.Prepared, error) {
+	return preparedLogs{l.logs, next.Logs}, nil
+}
+
+// Commit is config.Prepared's.
+func (p preparedLogs) Commit() {
+	for _, l := range p.logs {
+		l.SetLimits(p.conf.MaxFileSize, p.conf.MaxFiles)
+	}
+}
+
+// Abort is config.Prepared's.
+func (p preparedLogs) Abort() {}
