@@ -3,7 +3,6 @@ package shell
 import (
 	"bytes"
 	"context"
-	"io"
 	"strings"
 	"sync"
 )
@@ -42,13 +41,15 @@ func run(s *Session, input string, out *syncBuffer, work func() int) (string, in
 	return out.String(), status
 }
 
-// attach gives a session without a terminal its input and output.
-func (s *Session) attach(out, err io.Writer, prompts bool) {
-	s.scr = &screen{w: out, guard: prompts}
-	s.err = err
-	s.stdout = s.scr
-	s.typed = newTypeahead(false)
-	s.in = &piped{typed: s.typed, scr: s.scr, prompts: prompts}
+// RunTyped works a terminal of the given size in memory: typed is everything that the operator types, control keys
+// included. It returns what the terminal was sent.
+func RunTyped(ctx context.Context, opts Options, typed string, width, height int) string {
+	var b syncBuffer
+	s := newSession(&opts, tester, terminal)
+	s.attachTerminal(&b, &b, &history{})
+	s.scr.resize(uint32(width), uint32(height))
+	out, _ := run(s, typed, &b, func() int { return s.interact(ctx) })
+	return out
 }
 
 // syncBuffer is a buffer that several goroutines may write.

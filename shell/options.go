@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"context"
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
@@ -38,9 +39,11 @@ type Options struct {
 	Grace       time.Duration    // how long commands in progress may go on at shutdown; 0: 5 s
 	AnswerLimit time.Duration    // how long a question of an exec request waits for its line; 0: 30 s
 	Handshake   time.Duration    // how long a client may take to log in; 0: 30 s
+	Stall       time.Duration    // how long a client may take nothing of the output; 0: as long as it may be idle
 	Now         func() time.Time // nil: time.Now
 
-	sessions *sessionList // set by the server
+	sessions *sessionList    // set by the server
+	stopping context.Context // ends when the server stops; set by the server
 }
 
 func (o *Options) hostname() string {
@@ -60,6 +63,8 @@ func (o *Options) now() time.Time {
 func (o *Options) answerLimit() time.Duration { return orDefault(o.AnswerLimit, 30*time.Second) }
 func (o *Options) grace() time.Duration       { return orDefault(o.Grace, 5*time.Second) }
 func (o *Options) handshake() time.Duration   { return orDefault(o.Handshake, 30*time.Second) }
+
+func (o *Options) stall() time.Duration { return orDefault(o.Stall, o.idle()) }
 
 // idle is how long a session may wait for input.
 func (o *Options) idle() time.Duration {

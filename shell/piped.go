@@ -40,6 +40,8 @@ func (p *piped) read(ctx context.Context) ([]byte, error) {
 	for {
 		b, err := p.typed.next(ctx)
 		switch {
+		case errors.Is(err, errResized):
+			continue
 		case errors.Is(err, io.EOF) && len(line) > 0:
 			return line, nil
 		case err != nil:
@@ -55,13 +57,4 @@ func (p *piped) read(ctx context.Context) ([]byte, error) {
 			line = append(line, b)
 		}
 	}
-}
-
-// pressed returns a key for the pager.
-func (p *piped) pressed(ctx context.Context) (rune, error) {
-	b, err := p.typed.next(ctx)
-	if b == ctrlC && err == nil {
-		return 0, ErrInterrupted
-	}
-	return rune(b), err
 }

@@ -194,7 +194,7 @@ func (s *Session) setInterrupt(f func()) {
 	}
 }
 
-// Interrupt ends the command in progress, as Ctrl-C does.
+// interrupt ends the command in progress, as Ctrl-C does.
 func (s *Session) interrupt() {
 	s.mu.Lock()
 	f := s.cancel
@@ -209,24 +209,57 @@ func (s *Session) pages() bool { return !s.unpaged }
 
 // readLine reads one line. While it waits, Ctrl-C belongs to the editor, and the limit for answers or idling runs.
 func (s *Session) readLine(ctx context.Context, p prompt) (string, error) {
-	if s.typed != nil {
-		s.typed.busy(nil)
-		defer func() {
-			s.mu.Lock()
-			f := s.cancel
-			s.mu.Unlock()
-			s.typed.busy(f)
-		}()
-	}
+	defer s.waiting()()
 	limit, cause := s.opts.idle(), errIdle
 	if s.way == exec {
 		limit, cause = s.opts.answerLimit(), errTimeout
 	}
 	ctx, stop := context.WithTimeoutCause(ctx, limit, cause)
 	defer stop()
+	if s.opts.stopping != nil {
+		var end context.CancelCauseFunc
+		ctx, end = context.WithCancelCause(ctx)
+		defer end(nil)
+		defer context.AfterFunc(s.opts.stopping, func() { end(errClosing) })()
+	}
 	line, err := s.in.line(ctx, p)
 	s.live.active(s.opts.now(), "")
 	return line, err
+}
+
+// waiting says that input is waited for now; the function that it returns says that the command goes on.
+func (s *Session) waiting() (over func()) {
+	if s.typed == nil {
+		return func() {}
+	}
+	s.typed.busy(nil)
+	return func() {
+		s.mu.Lock()
+		f := s.cancel
+		s.mu.Unlock()
+		s.typed.busy(f)
+	}
+}
+
+// pageKey waits for a key at the end of a page.
+func (s *Session) pageKey() (rune, error) {
+	defer s.waiting()()
+	ctx, stop := context.WithTimeoutCause(s.ctx, s.opts.idle(), errIdle)
+	defer stop()
+	for {
+		k, err := s.keys.read(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return 0, err
+		case err != nil, k.kind == keyControl && k.r == ctrlC:
+			s.interrupt()
+			return 0, ErrInterrupted
+		case k.kind == keyRune:
+			return k.r, nil
+		case k.kind != keyResize && k.kind != keyUnknown:
+			return ' ', nil
+		}
+	}
 }
 
 // audit writes what was entered to cli_logs.
@@ -263,4 +296,19 @@ func quoteWord(w string) string {
 		return w
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w) + `"`
+}
+
+// harmless says that a line can be kept in a history on disk: it is understood, and no word of it is a secret.
+func (s *Session) harmless(line string) bool {
+	list, err := parseLine(line)
+	if err != nil {
+		return false
+	}
+	for _, st := range list {
+		cmd, err := s.opts.lookup(st.words[0])
+		if err != nil || cmd.Redact != nil && !slices.Equal(cmd.Redact(slices.Clone(st.words[1:])), st.words[1:]) {
+			return false
+		}
+	}
+	return true
 }

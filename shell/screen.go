@@ -5,11 +5,12 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 const moreMarker = "-Press Any Key For More-"
 
-// maxHeight is the tallest terminal that is believed: some clients send 16777215 and mean that they do not page.
+// maxHeight is the largest size that is believed, either way: some clients send 16777215 and mean that there is no limit.
 const maxHeight = 10000
 
 // screen is where a session's output goes. It ends lines as the client wants them, stops at the end of a page, keeps
@@ -21,10 +22,10 @@ type screen struct {
 	crlf  bool // lines end in CR LF: there is a terminal
 	guard bool // there are prompts, which no other line may look like
 
-	width, height int
-	paging        bool // pages, as the session or the command wants it
-	key           func() (rune, error)
-	quit          bool // the operator ended the pager
+	dims   atomic.Uint64 // width and height; set by the client at any time, so it needs no lock
+	paging bool          // pages, as the session or the command wants it
+	key    func() (rune, error)
+	quit   bool // the operator ended the pager
 
 	held []byte // the beginning of a line, not sent yet
 	sent bool   // a part of the present line was sent
@@ -112,8 +113,8 @@ func (c *screen) newline() {
 	}
 	c.out.WriteByte('\n')
 	c.rows++
-	if c.width > 0 && c.cols > c.width {
-		c.rows += (c.cols - 1) / c.width
+	if width := c.columns(); width > 0 && c.cols > width {
+		c.rows += (c.cols - 1) / width
 	}
 	c.cols = 0
 }
@@ -127,7 +128,8 @@ func (c *screen) emit(part []byte) {
 
 // page stops before a line that has no room on the page any more.
 func (c *screen) page() {
-	if !c.paging || c.quit || c.key == nil || c.height < 2 || c.height > maxHeight || c.rows < c.height-1 {
+	_, height := c.size()
+	if !c.paging || c.quit || c.key == nil || c.edit != nil || height < 2 || c.rows < height-1 {
 		return
 	}
 	c.out.WriteString(moreMarker)
@@ -180,37 +182,44 @@ func (c *screen) raw(text string) {
 	c.flush()
 }
 
-// draw lets the editor send what f writes; over is what stands below the output from then on.
-func (c *screen) draw(over overlay, f func(*bytes.Buffer)) error {
+// draw lets the editor change the screen by f; over is what stands below the output from then on. What f writes is sent
+// by update, so that a paste is not a packet for each of its characters.
+func (c *screen) draw(over overlay, f func(*bytes.Buffer)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f(&c.out)
 	c.edit = over
-	return c.flush()
 }
 
-func (c *screen) size() (width, height int) {
+// update sends what draw left.
+func (c *screen) update() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.width, c.height
+	c.flush()
 }
+
+// pending is how many bytes update would send.
+func (c *screen) pending() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.Len()
+}
+
+// size is the terminal's width and height; 0 is unknown.
+func (c *screen) size() (width, height int) {
+	d := c.dims.Load()
+	return int(d >> 32), int(d & 0xffffffff)
+}
+
+func (c *screen) columns() int { width, _ := c.size(); return width }
 
 // resize takes a new size. Sizes that no terminal has count as unknown.
-func (c *screen) resize(width, height int, redraw bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if redraw && c.edit != nil {
-		c.edit.hide(&c.out)
-	}
-	c.width, c.height = believable(width), believable(height)
-	if redraw && c.edit != nil {
-		c.edit.show(&c.out)
-		c.flush()
-	}
+func (c *screen) resize(width, height uint32) {
+	c.dims.Store(uint64(believable(width))<<32 | uint64(believable(height)))
 }
 
-func believable(n int) int {
-	if n < 0 || n > maxHeight {
+func believable(n uint32) uint32 {
+	if n > maxHeight {
 		return 0
 	}
 	return n

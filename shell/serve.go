@@ -1,11 +1,51 @@
 package shell
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 )
+
+// attach gives a session without a terminal its input and output.
+func (s *Session) attach(out, err io.Writer, prompts bool) {
+	s.scr = &screen{w: out, guard: prompts}
+	s.err = err
+	s.stdout = s.scr
+	s.typed = newTypeahead(false)
+	s.in = &piped{typed: s.typed, scr: s.scr, prompts: prompts}
+}
+
+// attachTerminal gives a session its terminal. An exec request with one pages and takes Ctrl-C, but has no prompts.
+func (s *Session) attachTerminal(out, err io.Writer, h *history) {
+	s.scr = &screen{w: out, crlf: true, guard: s.way == terminal, key: s.pageKey}
+	s.err = crlfWriter{err}
+	s.stdout = s.scr
+	s.typed = newTypeahead(true)
+	s.keys = &keyReader{typed: s.typed}
+	if s.way == terminal {
+		s.in = &editor{keys: s.keys, scr: s.scr, history: h}
+	} else {
+		s.in = &piped{typed: s.typed, scr: s.scr}
+	}
+}
+
+// crlfWriter ends lines as a terminal wants them.
+type crlfWriter struct{ w io.Writer }
+
+func (c crlfWriter) Write(b []byte) (int, error) {
+	_, err := c.w.Write(bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n")))
+	return len(b), err
+}
+
+// banner greets an operator.
+func (s *Session) banner(last string) {
+	s.scr.fresh()
+	fmt.Fprintf(s.scr, "Last login: %s\nPosthouse %s for P100V build %s\n\nWelcome to the Posthouse P100V Email Gateway\n\n", last, s.opts.Version, s.opts.Build)
+	fmt.Fprintf(s.scr, "NOTE: This session will expire if left idle for %s. Any uncommitted\nconfiguration changes will be lost when the session expires.\n",
+		plural(int(s.opts.idle().Minutes()), "minute"))
+}
 
 // runExec does the command line of an exec request and returns the exit status.
 func (s *Session) runExec(ctx context.Context, line string) int {

@@ -41,6 +41,7 @@ type Session struct {
 
 	live    *liveSession // the entry in the server's list; nil in tests
 	typed   *typeahead   // what the client sent ahead
+	keys    *keyReader   // the same as keys of a terminal
 	unpaged bool         // set paging off
 
 	mu     sync.Mutex
@@ -185,6 +186,7 @@ type sessionList struct {
 	mu     sync.Mutex
 	all    []*liveSession
 	serial int
+	none   chan struct{} // closed when all is empty, once somebody asked for it
 }
 
 func (l *sessionList) add(id identity) *liveSession {
@@ -204,8 +206,26 @@ func (l *sessionList) remove(e *liveSession) {
 	for i := range l.all {
 		if l.all[i] == e {
 			l.all = append(l.all[:i:i], l.all[i+1:]...)
-			return
+			break
 		}
+	}
+	l.tellEmpty()
+}
+
+// empty returns a channel that is closed when no session is open any more.
+func (l *sessionList) empty() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.none = make(chan struct{})
+	none := l.none
+	l.tellEmpty()
+	return none
+}
+
+func (l *sessionList) tellEmpty() {
+	if l.none != nil && len(l.all) == 0 {
+		close(l.none)
+		l.none = nil
 	}
 }
 

@@ -31,6 +31,25 @@ type typeahead struct {
 	keys      bool   // a terminal: Ctrl-C interrupts, and CR LF is one key
 	interrupt func() // set while a command runs and no question waits
 	afterCR   bool
+	resized   bool // the terminal has another size; next says so once
+}
+
+// errResized is what next returns once after the terminal's size has changed.
+var errResized = errors.New("the terminal has another size")
+
+// resize lets next return errResized.
+func (t *typeahead) resize() {
+	t.mu.Lock()
+	t.resized = true
+	t.mu.Unlock()
+	notify(t.wake)
+}
+
+// pending is how many bytes wait to be asked for.
+func (t *typeahead) pending() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.buf)
 }
 
 func newTypeahead(keys bool) *typeahead {
@@ -57,7 +76,7 @@ func (t *typeahead) end(err error) {
 	t.mu.Lock()
 	t.err = err
 	t.mu.Unlock()
-	signal(t.wake)
+	notify(t.wake)
 }
 
 // put appends b, waiting for room. It returns false when quit was closed meanwhile.
@@ -70,7 +89,7 @@ func (t *typeahead) put(b []byte, quit <-chan struct{}) bool {
 		if len(t.buf)+len(b) <= maxTypeahead {
 			t.buf = append(t.buf, b...)
 			t.mu.Unlock()
-			signal(t.wake)
+			notify(t.wake)
 			return true
 		}
 		t.mu.Unlock()
@@ -124,6 +143,10 @@ func (t *typeahead) next(ctx context.Context) (byte, error) {
 func (t *typeahead) take() (b byte, ok bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.resized {
+		t.resized = false
+		return 0, false, errResized
+	}
 	for len(t.buf) > 0 {
 		b = t.buf[0]
 		t.buf = t.buf[1:]
@@ -131,7 +154,7 @@ func (t *typeahead) take() (b byte, ok bool, err error) {
 			t.buf = nil
 		}
 		if len(t.buf) <= maxTypeahead/2 {
-			signal(t.space)
+			notify(t.space)
 		}
 		skip := t.keys && t.afterCR && b == '\n'
 		t.afterCR = b == '\r'
@@ -142,7 +165,7 @@ func (t *typeahead) take() (b byte, ok bool, err error) {
 	return 0, false, t.err
 }
 
-func signal(c chan struct{}) {
+func notify(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:

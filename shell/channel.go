@@ -1,0 +1,235 @@
+package shell
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	gossh "golang.org/x/crypto/ssh"
+)
+
+// channel is one SSH session channel (RFC 4254 §6): the requests that shape it, and the session that works in it.
+type channel struct {
+	srv  *Server
+	peer *peer
+	id   identity
+	ch   gossh.Channel
+	conn io.Closer // the whole connection
+
+	pty  *ptyRequest
+	sess *Session
+	out  *stallWriter
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	quit   chan struct{} // closed when the session is over
+}
+
+// ptyRequest is the payload of pty-req (RFC 4254 §6.2).
+type ptyRequest struct {
+	Term                          string
+	Width, Height, PixelW, PixelH uint32
+	Modes                         string
+}
+
+// windowChange is the payload of window-change (RFC 4254 §6.7).
+type windowChange struct{ Width, Height, PixelW, PixelH uint32 }
+
+// serveChannel accepts a session channel and works in it until it is over.
+func (srv *Server) serveChannel(p *peer, conn gossh.Conn, perm *gossh.Permissions, nc gossh.NewChannel) {
+	defer srv.recovered("a session")
+	id, ok := proven(perm, p.remote)
+	if !ok {
+		nc.Reject(gossh.Prohibited, "not logged in")
+		return
+	}
+	if !p.take() {
+		nc.Reject(gossh.ResourceShortage, "too many sessions over this connection")
+		return
+	}
+	defer p.give()
+	ch, requests, err := nc.Accept()
+	if err != nil {
+		return
+	}
+	c := &channel{srv: srv, peer: p, id: id, ch: ch, conn: conn, quit: make(chan struct{})}
+	c.ctx, c.cancel = context.WithCancel(srv.base)
+	c.serve(requests)
+}
+
+// serve answers requests as long as the channel is open. Window changes are taken at any time, so that they never pile up.
+func (c *channel) serve(requests <-chan *gossh.Request) {
+	idle := time.AfterFunc(c.srv.opts.handshake(), func() { c.ch.Close() }) // a channel in which nothing is started
+	defer idle.Stop()
+	for req := range requests {
+		ok := c.request(req)
+		if c.sess != nil {
+			idle.Stop()
+		}
+		if req.WantReply {
+			req.Reply(ok, nil)
+		}
+		if ok && c.sess != nil && (req.Type == "shell" || req.Type == "exec") {
+			c.begin(req)
+		}
+	}
+	c.cancel()
+	c.work.Wait()
+	c.ch.Close()
+}
+
+// request acts on one request and says whether it is granted. Environment variables, subsystems, forwarding of X11 and
+// of agents are all refused.
+func (c *channel) request(req *gossh.Request) bool {
+	switch req.Type {
+	case "pty-req":
+		var pty ptyRequest
+		if c.pty != nil || c.sess != nil || gossh.Unmarshal(req.Payload, &pty) != nil {
+			return false
+		}
+		c.pty = &pty
+		return true
+	case "window-change":
+		var size windowChange
+		if c.pty == nil || gossh.Unmarshal(req.Payload, &size) != nil {
+			return false
+		}
+		c.pty.Width, c.pty.Height = size.Width, size.Height
+		if c.sess != nil {
+			c.sess.scr.resize(size.Width, size.Height)
+			c.sess.typed.resize()
+		}
+		return true
+	case "shell", "exec":
+		return c.prepare(req)
+	case "signal":
+		return c.signal(req.Payload)
+	case "break":
+		return c.sess != nil && c.interrupt()
+	}
+	return false
+}
+
+// signal acts on a signal that the client passes on (RFC 4254 §6.9).
+func (c *channel) signal(payload []byte) bool {
+	var sig struct{ Name string }
+	if c.sess == nil || gossh.Unmarshal(payload, &sig) != nil {
+		return false
+	}
+	switch sig.Name {
+	case "INT":
+		return c.interrupt()
+	case "HUP", "TERM", "KILL", "QUIT":
+		c.cancel()
+		return true
+	}
+	return false
+}
+
+func (c *channel) interrupt() bool {
+	c.sess.interrupt()
+	return true
+}
+
+// prepare makes the session for a shell or exec request.
+func (c *channel) prepare(req *gossh.Request) bool {
+	var cmd struct{ Line string }
+	if c.sess != nil || req.Type == "exec" && gossh.Unmarshal(req.Payload, &cmd) != nil {
+		return false
+	}
+	w := lines
+	switch {
+	case req.Type == "exec":
+		w = exec
+	case c.pty != nil:
+		w = terminal
+	}
+	s := newSession(&c.srv.opts, c.id, w)
+	c.out = &stallWriter{w: c.ch, c: c}
+	errs := &stallWriter{w: c.ch.Stderr(), c: c}
+	if c.pty != nil {
+		s.attachTerminal(c.out, errs, c.srv.history(s))
+		s.scr.resize(c.pty.Width, c.pty.Height)
+	} else {
+		s.attach(c.out, errs, w == lines)
+	}
+	c.sess = s
+	return true
+}
+
+// begin starts the session's work beside the loop that answers requests.
+func (c *channel) begin(req *gossh.Request) {
+	var cmd struct{ Line string }
+	if req.Type == "exec" {
+		gossh.Unmarshal(req.Payload, &cmd)
+	}
+	c.work.Go(func() { c.sess.typed.pump(c.ch, c.quit) })
+	c.work.Go(func() {
+		defer c.srv.recovered("a session")
+		status := c.run(cmd.Line)
+		close(c.quit)
+		c.ch.SendRequest("exit-status", false, gossh.Marshal(struct{ Status uint32 }{uint32(status)}))
+		c.ch.CloseWrite()
+		c.ch.Close()
+	})
+}
+
+// run works the session and returns its exit status.
+func (c *channel) run(line string) (status int) {
+	s, srv := c.sess, c.srv
+	s.live = srv.sessions.add(c.id)
+	defer srv.sessions.remove(s.live)
+	defer func() {
+		if r := recover(); r != nil {
+			srv.system("fault in a session of the user %s: %v\n%s", c.id.user, r, debug.Stack())
+			status = statusFailed
+		}
+	}()
+	if s.way == exec {
+		return s.runExec(c.ctx, line)
+	}
+	began := srv.opts.now()
+	s.banner(srv.opts.lastLogin(c.id, began))
+	if c.pty != nil && pastes(c.pty.Term) {
+		s.scr.raw("\x1b[?2004h")
+		defer s.scr.raw("\x1b[?2004l")
+	}
+	status = s.interact(c.ctx)
+	srv.auth("The user %s from %s logged out after %s.", c.id.user, c.id.remote, srv.opts.now().Sub(began).Round(time.Second))
+	return status
+}
+
+// pastes says whether a terminal marks what is pasted when it is asked to. Others would print the request.
+func pastes(term string) bool {
+	for _, name := range []string{"xterm", "screen", "tmux", "rxvt", "alacritty", "foot", "kitty", "wezterm"} {
+		if strings.HasPrefix(term, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// stallWriter ends the session of a client that reads nothing for as long as a session may be idle: first its channel,
+// which frees a client that still answers, then its connection.
+type stallWriter struct {
+	w io.Writer
+	c *channel
+}
+
+func (w *stallWriter) Write(b []byte) (int, error) {
+	limit := w.c.srv.opts.stall()
+	soft := time.AfterFunc(limit, func() { w.c.cancel(); w.c.ch.Close() })
+	hard := time.AfterFunc(limit+closeAfterStall, func() { w.c.conn.Close() })
+	defer soft.Stop()
+	defer hard.Stop()
+	n, err := w.w.Write(b)
+	if err != nil {
+		return n, fmt.Errorf("%w: %w", errGone, err)
+	}
+	return n, nil
+}

@@ -1,0 +1,99 @@
+package shell
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// maxLockouts bounds how many pairs of user and source are remembered; beyond it the oldest are forgotten.
+const maxLockouts = 10000
+
+// lockouts counts wrong passwords per user and source. Offered keys do not count: a program that tries all the keys of
+// its agent is not guessing.
+type lockouts struct {
+	now func() time.Time
+
+	mu  sync.Mutex
+	all map[lockKey]*lockEntry
+}
+
+type lockKey struct {
+	user   string
+	source netip.Prefix
+}
+
+type lockEntry struct {
+	wrong int
+	last  time.Time // the last wrong password
+	until time.Time // the end of the lockout; zero: none
+}
+
+func newLockouts(now func() time.Time) *lockouts {
+	return &lockouts{now: now, all: map[lockKey]*lockEntry{}}
+}
+
+// source is the network that counts as one source: an IPv4 address, or the /64 that one IPv6 customer has.
+func source(remote string) netip.Prefix {
+	addr, err := netip.ParseAddr(remote)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	addr = addr.Unmap().WithZone("")
+	bits := 32
+	if addr.Is6() {
+		bits = 64
+	}
+	p, _ := addr.Prefix(bits)
+	return p
+}
+
+// locked says whether passwords of the user are refused from there now.
+func (l *lockouts) locked(user, remote string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.all[lockKey{user, source(remote)}]
+	return e != nil && l.now().Before(e.until)
+}
+
+// wrong counts a wrong password and says whether it began a lockout.
+func (l *lockouts) wrong(user, remote string, most int, lasts time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	k := lockKey{user, source(remote)}
+	e := l.all[k]
+	if e == nil || now.Sub(e.last) > lasts {
+		l.forget()
+		e = &lockEntry{}
+		l.all[k] = e
+	}
+	e.last = now
+	if e.wrong++; most <= 0 || e.wrong < most {
+		return false
+	}
+	e.wrong = 0
+	e.until = now.Add(lasts)
+	return true
+}
+
+// right forgets the wrong passwords before a right one.
+func (l *lockouts) right(user, remote string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.all, lockKey{user, source(remote)})
+}
+
+// forget makes room for one more entry.
+func (l *lockouts) forget() {
+	for len(l.all) >= maxLockouts {
+		var oldest lockKey
+		var when time.Time
+		for k, e := range l.all {
+			if when.IsZero() || e.last.Before(when) {
+				oldest, when = k, e.last
+			}
+		}
+		delete(l.all, oldest)
+	}
+}
