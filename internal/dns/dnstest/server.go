@@ -1,0 +1,140 @@
+// Package dnstest is a nameserver on loopback for tests. Only tests import it.
+package dnstest
+
+import (
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	mdns "github.com/miekg/dns"
+)
+
+// Server answers over UDP and TCP from a list of records. A name without any does not exist.
+type Server struct {
+	Address string // "127.0.0.1:41003"
+
+	mu      sync.Mutex
+	records []mdns.RR
+	odd     map[string]func(q *mdns.Msg, tcp bool) *mdns.Msg
+	asked   map[string]int
+}
+
+// Start serves the records, each in the form of a zone file ("partner.example. 60 IN MX 10 mx1.partner.example."),
+// until the test ends.
+func Start(t testing.TB, records ...string) *Server {
+	t.Helper()
+	s := &Server{odd: make(map[string]func(*mdns.Msg, bool) *mdns.Msg), asked: make(map[string]int)}
+	s.Set(t, records...)
+	pc, l := listen(t)
+	s.Address = pc.LocalAddr().String()
+	for _, srv := range []*mdns.Server{{PacketConn: pc, Handler: s.handler(false)}, {Listener: l, Handler: s.handler(true)}} {
+		started, ended := make(chan struct{}), make(chan struct{})
+		srv.NotifyStartedFunc = func() { close(started) }
+		go func() {
+			defer close(ended)
+			if err := srv.ActivateAndServe(); err != nil {
+				t.Errorf("nameserver: %v", err)
+			}
+		}()
+		<-started
+		t.Cleanup(func() {
+			srv.Shutdown()
+			<-ended
+		})
+	}
+	return s
+}
+
+// listen finds a port that is free for both protocols.
+func listen(t testing.TB) (net.PacketConn, net.Listener) {
+	t.Helper()
+	var last error
+	for range 20 {
+		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", pc.LocalAddr().String())
+		if err == nil {
+			return pc, l
+		}
+		pc.Close()
+		last = err
+	}
+	t.Fatal(last)
+	return nil, nil
+}
+
+// Set replaces the records.
+func (s *Server) Set(t testing.TB, records ...string) {
+	t.Helper()
+	var list []mdns.RR
+	for _, text := range records {
+		rr, err := mdns.NewRR(text)
+		if err != nil {
+			t.Fatalf("record %q: %v", text, err)
+		}
+		list = append(list, rr)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.records = list
+}
+
+// Odd makes the server answer questions for a name in a way of its own; nil is no answer at all.
+func (s *Server) Odd(name string, answer func(q *mdns.Msg, tcp bool) *mdns.Msg) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.odd[mdns.CanonicalName(name)] = answer
+}
+
+// Asked is how many questions came for a name.
+func (s *Server) Asked(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[mdns.CanonicalName(name)]
+}
+
+func (s *Server) handler(tcp bool) mdns.Handler {
+	return mdns.HandlerFunc(func(w mdns.ResponseWriter, q *mdns.Msg) {
+		if reply := s.answer(q, tcp); reply != nil {
+			w.WriteMsg(reply)
+		}
+	})
+}
+
+func (s *Server) answer(q *mdns.Msg, tcp bool) *mdns.Msg {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := mdns.CanonicalName(q.Question[0].Name)
+	s.asked[name]++
+	if odd, ok := s.odd[name]; ok {
+		return odd(q, tcp)
+	}
+	reply := new(mdns.Msg).SetReply(q)
+	known := s.collect(reply, name, q.Question[0].Qtype)
+	if !known {
+		reply.Rcode = mdns.RcodeNameError
+	}
+	return reply
+}
+
+// collect adds the records of a name, and of what its CNAMEs lead to. It returns whether the name exists.
+func (s *Server) collect(reply *mdns.Msg, name string, qtype uint16) bool {
+	known := false
+	for _, rr := range s.records {
+		owner := mdns.CanonicalName(rr.Header().Name)
+		known = known || owner == name || strings.HasSuffix(owner, "."+name)
+		if owner != name {
+			continue
+		}
+		if cname, ok := rr.(*mdns.CNAME); ok && qtype != mdns.TypeCNAME {
+			reply.Answer = append(reply.Answer, rr)
+			s.collect(reply, mdns.CanonicalName(cname.Target), qtype)
+		} else if rr.Header().Rrtype == qtype {
+			reply.Answer = append(reply.Answer, rr)
+		}
+	}
+	return known
+}
