@@ -63,13 +63,10 @@ func (c *Client) send(t Transaction, content func() (io.ReadCloser, error), rece
 	} else {
 		open, err = c.stepwise(t, receipt)
 	}
-	if err != nil {
+	if err != nil || !open {
 		return err
 	}
-	if open {
-		return c.content(content, receipt)
-	}
-	return c.abandon(receipt)
+	return c.content(content, receipt)
 }
 
 // ErrAddress says that an address cannot stand in a command.
@@ -96,7 +93,7 @@ func checkAddresses(t Transaction) error {
 	return nil
 }
 
-// abandon ends a transaction that did not come to its content, if the peer thinks that one is open.
+// abandon ends a transaction that did not come to its content. A peer that said 421 or refused MAIL has none open.
 func (c *Client) abandon(receipt *Receipt) error {
 	if receipt.Mail.Code/100 != 2 || receipt.closing() {
 		return nil
@@ -166,7 +163,7 @@ func (c *Client) pipelined(t Transaction, receipt *Receipt) (open bool, err erro
 		return false, err
 	}
 	if receipt.Data.Code != 354 {
-		return false, nil
+		return false, c.abandon(receipt)
 	}
 	if receipt.Mail.Code/100 == 2 && receipt.any() {
 		return true, nil
@@ -204,11 +201,16 @@ func (c *Client) stepwise(t Transaction, receipt *Receipt) (open bool, err error
 		}
 	}
 	if !receipt.any() {
-		return false, nil
+		return false, c.abandon(receipt)
 	}
 	receipt.Stage = StageData
-	receipt.Data, err = c.commandWithin(StageData, "DATA", c.timeouts.Data)
-	return receipt.Data.Code == 354, err
+	if receipt.Data, err = c.commandWithin(StageData, "DATA", c.timeouts.Data); err != nil {
+		return false, err
+	}
+	if receipt.Data.Code != 354 {
+		return false, c.abandon(receipt)
+	}
+	return true, nil
 }
 
 // content sends the message and reads the peer's verdict.
