@@ -33,7 +33,7 @@ func (s *Spool) Create(mid uint64) (*Writer, error) {
 	}
 	free, total, err := s.files.Space(s.dir)
 	if err != nil {
-		return nil, fmt.Errorf("create message %d: %w", mid, err)
+		return nil, fmt.Errorf("create message %d: %w", mid, full(err))
 	}
 	if free < reserve(total) {
 		return nil, fmt.Errorf("create message %d: %w: %d bytes are left", mid, ErrFull, free)
