@@ -257,12 +257,19 @@ func TestListenersChange(t *testing.T) {
 	if err != nil || e.Addresses()["InboundMail"][0] != fixed {
 		t.Fatalf("moving: %v, bound %v", err, e.Addresses())
 	}
+	err = e.commit(t, func(c *config.Config) { c.Interfaces["Management"].Address = "0.0.0.0" })
+	if err != nil {
+		t.Fatalf("from one address to all of them: %v", err)
+	}
 	err = e.commit(t, func(c *config.Config) {
 		c.Listeners["Renamed"] = c.Listeners["OutboundMail"]
 		delete(c.Listeners, "OutboundMail")
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if at := e.Addresses()["Renamed"][0]; !strings.HasPrefix(at, "0.0.0.0:") {
+		t.Errorf("bound at %s", at)
 	}
 	if err := e.send(t, "Renamed", "b@far.example"); err != nil {
 		t.Errorf("the renamed listener: %v", err)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -20,6 +22,8 @@ type socket struct {
 	net.Listener
 	key    string // ADDRESS:PORT as configured
 	served bool   // a goroutine accepts from it
+
+	inTheWay bool // closed already, to make room for another
 }
 
 // address is where the configuration wants a listener.
@@ -28,24 +32,51 @@ func address(conf *config.Config, l *config.Listener) string {
 }
 
 // bind opens a listener's port. The last port that the system chose for it is tried first, so that resumed listeners
-// are where they were.
-func (e *Engine) bind(conf *config.Config, name string) (*socket, error) {
+// are where they were. wanted are the sockets that stay. mu is held.
+func (e *Engine) bind(conf *config.Config, name string, wanted map[string]*socket) (*socket, error) {
 	l := conf.Listeners[name]
-	key := address(conf, l)
-	var ln net.Listener
-	err := errors.New("never tried")
+	host, key := conf.Interfaces[l.Interface].Address, address(conf, l)
 	if port := e.lastPort[name]; l.Port == 0 && port != 0 {
-		ln, err = net.Listen("tcp", net.JoinHostPort(conf.Interfaces[l.Interface].Address, strconv.Itoa(port)))
+		if ln, err := listen(net.JoinHostPort(host, strconv.Itoa(port))); err == nil {
+			return newSocket(ln, key, l.ListenQueue)
+		}
 	}
-	if err != nil {
-		ln, err = net.Listen("tcp", key)
+	ln, err := listen(key)
+	if errors.Is(err, unix.EADDRINUSE) && e.makeRoom(l.Port, wanted) {
+		ln, err = listen(key)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listener %s cannot use %s: %w", name, key, reason(err))
 	}
-	if err := setBacklog(ln.(*net.TCPListener), l.ListenQueue); err != nil {
+	return newSocket(ln, key, l.ListenQueue)
+}
+
+// listen opens a port. An IPv4 address means IPv4 alone, also where it stands for every address.
+func listen(at string) (net.Listener, error) {
+	network := "tcp"
+	if addr, err := netip.ParseAddrPort(at); err == nil && addr.Addr().Is4() {
+		network = "tcp4"
+	}
+	return net.Listen(network, at)
+}
+
+// makeRoom closes sockets of ours on the port that are about to go, such as 127.0.0.1:25 before 0.0.0.0:25. If the
+// change is given up they are opened again. mu is held.
+func (e *Engine) makeRoom(port int, wanted map[string]*socket) (made bool) {
+	for name, s := range e.sockets {
+		if wanted[name] != s && !s.inTheWay && s.Addr().(*net.TCPAddr).Port == port {
+			s.inTheWay = true
+			s.Close()
+			made = true
+		}
+	}
+	return made
+}
+
+func newSocket(ln net.Listener, key string, backlog int) (*socket, error) {
+	if err := setBacklog(ln.(*net.TCPListener), backlog); err != nil {
 		ln.Close()
-		return nil, fmt.Errorf("listener %s: %w", name, err)
+		return nil, fmt.Errorf("listen on %s: %w", key, err)
 	}
 	return &socket{Listener: ln, key: key}, nil
 }
@@ -88,18 +119,23 @@ func (e *Engine) bindAll() error {
 // another's where that one has the address, else newly bound ones. The caller adopts or drops them. mu is held.
 func (e *Engine) prepareSockets(conf *config.Config) (map[string]*socket, error) {
 	wanted := map[string]*socket{}
+	var missing []string
 	for name, l := range conf.Listeners {
 		if e.suspended.listener(name) {
 			continue
 		}
-		key := address(conf, l)
-		if own := e.sockets[name]; own != nil && own.key == key {
+		if own := e.sockets[name]; own != nil && own.key == address(conf, l) {
 			wanted[name] = own
 			continue
 		}
-		s, err := e.takeOver(key, l.Port)
+		missing = append(missing, name)
+	}
+	slices.Sort(missing)
+	for _, name := range missing {
+		l := conf.Listeners[name]
+		s, err := e.takeOver(address(conf, l), l.Port)
 		if s == nil && err == nil {
-			s, err = e.bind(conf, name)
+			s, err = e.bind(conf, name, wanted)
 		}
 		if err != nil {
 			e.drop(wanted)
@@ -131,12 +167,25 @@ func (e *Engine) takeOver(key string, port int) (*socket, error) {
 	return nil, nil
 }
 
-// drop closes the sockets that are not in use. mu is held.
+// drop closes the sockets that are not in use, and opens again what had to make room for one. mu is held.
 func (e *Engine) drop(wanted map[string]*socket) {
 	for name, s := range wanted {
 		if e.sockets[name] != s {
 			s.Close()
 		}
+	}
+	for name, s := range e.sockets {
+		if !s.inTheWay {
+			continue
+		}
+		delete(e.sockets, name)
+		ln, err := listen(s.Addr().String())
+		if err != nil {
+			e.fault("listener "+name, err)
+			continue
+		}
+		e.sockets[name] = &socket{Listener: ln, key: s.key}
+		e.serve(name, e.sockets[name])
 	}
 }
 
