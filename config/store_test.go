@@ -1,10 +1,24 @@
 package config
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
-var alice = Author{User: "alice", From: "192.0.2.7"}
+var (
+	alice = Author{User: "alice", From: "192.0.2.7"}
+	bob   = Author{User: "bob", From: "192.0.2.8"}
+)
 
 func newTestStore(t *testing.T) *Store {
 	t.Helper()
@@ -15,6 +29,27 @@ func newTestStore(t *testing.T) *Store {
 	return s
 }
 
+// mustCommit commits what edit does to a fresh candidate.
+func mustCommit(t *testing.T, s *Store, edit func(c *Config)) *CommitResult {
+	t.Helper()
+	c := s.Candidate()
+	edit(c.Config)
+	r, err := s.Commit(context.Background(), c, bob, "a comment", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func settingsOf(t *testing.T, s *Store) string {
+	t.Helper()
+	data, err := os.ReadFile(s.settingsPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 func TestCreateThenOpen(t *testing.T) {
 	s := newTestStore(t)
 	again, err := Open(s.dir)
@@ -23,5 +58,509 @@ func TestCreateThenOpen(t *testing.T) {
 	}
 	if d := Diff(s.Running().Config, again.Running().Config); len(d) > 0 || again.Running().Revision != s.Running().Revision {
 		t.Errorf("opened %+v\n%s", again.Running().Revision, FormatChanges(d))
+	}
+	if _, err := Create(s.dir, Default("mail.example.com"), alice); !errors.Is(err, ErrExists) {
+		t.Errorf("created twice: %v", err)
+	}
+	if _, err := Open(t.TempDir()); !errors.Is(err, ErrNotSetUp) {
+		t.Errorf("opened nothing: %v", err)
+	}
+}
+
+func TestFilesAreForTheOwnerOnly(t *testing.T) {
+	s := newTestStore(t)
+	put(t, s, "x")
+	filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
+		info, ierr := d.Info()
+		if err = errors.Join(err, ierr); err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 && path != s.dir {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return nil
+	})
+}
+
+func TestCommitAndReopen(t *testing.T) {
+	s := newTestStore(t)
+	id := put(t, s, "pem")
+	r := mustCommit(t, s, func(c *Config) {
+		c.Certificates["partner"] = &Certificate{}
+		c.Refs[CertificateRef("partner")] = id
+		c.Listeners["InboundMail"].Certificates = []string{"partner"}
+	})
+	if r.Revision.Number != 2 || r.Revision.Author != bob || len(r.Kept) != 0 || len(r.Changes) != 2 || s.Running().Revision != r.Revision {
+		t.Errorf("got %+v", r)
+	}
+	if strings.Contains(settingsOf(t, s), id) {
+		t.Error("posthouse.toml names a secret")
+	}
+	again, err := Open(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(again.Running(), s.Running()) {
+		t.Errorf("opened %+v", again.Running().Revision)
+	}
+	if got := again.Revisions(); !reflect.DeepEqual(got, s.Revisions()) || len(got) != 2 || got[0] != r.Revision {
+		t.Errorf("revisions %+v", got)
+	}
+	changes, err := again.ChangesOf(2)
+	if err != nil || !reflect.DeepEqual(changes, r.Changes) {
+		t.Errorf("%v, %v", changes, err)
+	}
+	first, err := again.Load(1)
+	if err != nil || first.Certificates["partner"] != nil || first.Refs[CertificateRef("partner")] != "" {
+		t.Errorf("%v", err)
+	}
+	if _, err := again.Load(3); !errors.Is(err, ErrNoRevision) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNothingToCommit(t *testing.T) {
+	s := newTestStore(t)
+	c := s.Candidate()
+	c.Config.Hostname = "MAIL.example.com." // another form of the same
+	if _, err := s.Commit(context.Background(), c, alice, "", true); !errors.Is(err, ErrNothing) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := s.Check(context.Background(), c); !errors.Is(err, ErrNothing) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCommitRefusesWhatIsInvalid(t *testing.T) {
+	s := newTestStore(t)
+	before := settingsOf(t, s)
+	c := s.Candidate()
+	c.Config.Delivery.Concurrency = 0
+	if _, err := s.Commit(context.Background(), c, alice, "", true); len(FieldErrors(err)) != 1 {
+		t.Errorf("got %v", err)
+	}
+	c = s.Candidate()
+	c.Config.Refs[PassphraseRef("admin")] = "passphrase-0123456789abcdef0123456789abcdef"
+	if _, err := s.Commit(context.Background(), c, alice, "", true); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	c = s.Candidate()
+	c.Config.Delivery.Concurrency = 1
+	if _, err := s.Commit(ctx, c, alice, "", true); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if settingsOf(t, s) != before || s.Running().Revision.Number != 1 {
+		t.Error("something has changed")
+	}
+}
+
+// Two sessions that touch different objects are both kept.
+func TestMergeKeepsBoth(t *testing.T) {
+	s := newTestStore(t)
+	mine := s.Candidate()
+	mine.Config.Destinations["a.example"] = &Destination{TLS: TLSRequire}
+	mine.Config.Listeners["InboundMail"].MaxConnections = 10
+	theirs := mustCommit(t, s, func(c *Config) {
+		c.Destinations["b.example"] = &Destination{TLS: TLSPrefer}
+		c.Delivery.Concurrency = 9
+		delete(c.Listeners, "OutboundMail")
+	})
+	for _, f := range []func() (*CommitResult, error){
+		func() (*CommitResult, error) { return s.Check(context.Background(), mine) },
+		func() (*CommitResult, error) { return s.Commit(context.Background(), mine, alice, "", true) },
+	} {
+		r, err := f()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Kept) != 1 || r.Kept[0] != theirs.Revision || len(r.Changes) != 2 {
+			t.Errorf("got %+v", r)
+		}
+	}
+	c := s.Running().Config
+	if c.Destinations["a.example"] == nil || c.Destinations["b.example"] == nil || c.Delivery.Concurrency != 9 ||
+		c.Listeners["OutboundMail"] != nil || c.Listeners["InboundMail"].MaxConnections != 10 {
+		t.Error("something is lost")
+	}
+	if mine.Config.Delivery.Concurrency == 9 {
+		t.Error("the candidate was modified")
+	}
+}
+
+func TestMergeConflicts(t *testing.T) {
+	for object, c := range map[string]struct{ theirs, mine func(s *Store, c *Config) }{
+		`destination_controls."a.example"`: {
+			func(_ *Store, c *Config) { c.Destinations["a.example"].TLS = TLSRequire },
+			func(_ *Store, c *Config) { c.Destinations["a.example"].Concurrency = new(3) },
+		},
+		`listeners.InboundMail`: {
+			func(_ *Store, c *Config) { c.Listeners["InboundMail"].Port = 0 },
+			func(_ *Store, c *Config) { delete(c.Listeners, "InboundMail") },
+		},
+		`listeners.OutboundMail`: {
+			func(_ *Store, c *Config) { delete(c.Listeners, "OutboundMail") },
+			func(_ *Store, c *Config) { c.Listeners["OutboundMail"].Port = 0 },
+		},
+		`listeners.New`: {
+			func(_ *Store, c *Config) { c.Listeners["New"] = NewListener(Public, "Management", 0) },
+			func(_ *Store, c *Config) { c.Listeners["New"] = NewListener(Private, "Management", 0) },
+		},
+		`delivery`: {
+			func(_ *Store, c *Config) { c.Delivery.Concurrency = 1 },
+			func(_ *Store, c *Config) { c.Delivery.Concurrency = 2 },
+		},
+		`certificates.Demo`: {
+			func(s *Store, c *Config) {
+				c.Refs[CertificateRef("Demo")], _ = s.Vault().Put("certificate", []byte("1"))
+			},
+			func(s *Store, c *Config) {
+				c.Refs[CertificateRef("Demo")], _ = s.Vault().Put("certificate", []byte("2"))
+			},
+		},
+		`certificate_authorities`: {
+			func(s *Store, c *Config) { c.Refs[AuthoritiesRef], _ = s.Vault().Put("authorities", []byte("1")) },
+			func(s *Store, c *Config) { c.Authorities.System = false },
+		},
+	} {
+		t.Run(object, func(t *testing.T) {
+			s := newTestStore(t)
+			mustCommit(t, s, func(c *Config) { c.Destinations["a.example"] = &Destination{} })
+			mine := s.Candidate()
+			theirs := mustCommit(t, s, func(conf *Config) { c.theirs(s, conf) })
+			mustCommit(t, s, func(c *Config) { c.Shell.IdleTimeout = 7 }) // somebody else again, elsewhere
+			c.mine(s, mine.Config)
+			_, err := s.Commit(context.Background(), mine, alice, "", true)
+			var conflict *ConflictError
+			if !errors.As(err, &conflict) || conflict.Object != object || conflict.By != theirs.Revision {
+				t.Fatalf("got %v", err)
+			}
+			if !strings.Contains(err.Error(), "bob") {
+				t.Errorf("got %q", err)
+			}
+		})
+	}
+}
+
+// The same change made by two sessions is no conflict, and is committed once.
+func TestMergeSameChange(t *testing.T) {
+	s := newTestStore(t)
+	mine := s.Candidate()
+	edit := func(c *Config) { c.Destinations["a.example"] = &Destination{TLS: TLSRequire} }
+	edit(mine.Config)
+	mustCommit(t, s, edit)
+	if _, err := s.Commit(context.Background(), mine, alice, "", true); !errors.Is(err, ErrNothing) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Each of two changes is valid, both together are not.
+func TestMergeIsValidated(t *testing.T) {
+	s := newTestStore(t)
+	mustCommit(t, s, func(c *Config) { c.Bounces["Short"] = NewBounceProfile() })
+	mine := s.Candidate()
+	mine.Config.Listeners["InboundMail"].BounceProfile = "Short"
+	mustCommit(t, s, func(c *Config) { delete(c.Bounces, "Short") })
+	if _, err := s.Commit(context.Background(), mine, alice, "", true); len(FieldErrors(err)) != 1 {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestConcurrentCommits(t *testing.T) {
+	s := newTestStore(t)
+	const sessions = 12
+	var wg sync.WaitGroup
+	for i := range sessions {
+		wg.Go(func() {
+			c := s.Candidate()
+			c.Config.Destinations[fmt.Sprintf("d%d.example", i)] = &Destination{TLS: TLSRequire}
+			if _, err := s.Commit(context.Background(), c, alice, "", true); err != nil {
+				t.Error(err)
+			}
+			s.Revisions()
+		})
+	}
+	wg.Wait()
+	again, err := Open(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := again.Running(); len(c.Config.Destinations) != sessions+1 || c.Revision.Number != sessions+1 {
+		t.Errorf("%d entries, revision %d", len(c.Config.Destinations), c.Revision.Number)
+	}
+}
+
+// part is one part of the appliance, which notes what it is told.
+type part struct {
+	name string
+	fail error
+	log  *[]string
+}
+
+func (p *part) Prepare(context.Context, *Config, *Config) (Prepared, error) {
+	*p.log = append(*p.log, "prepare "+p.name)
+	if p.fail != nil {
+		return nil, p.fail
+	}
+	return p, nil
+}
+func (p *part) Commit() { *p.log = append(*p.log, "commit "+p.name) }
+func (p *part) Abort()  { *p.log = append(*p.log, "abort "+p.name) }
+
+func TestAppliers(t *testing.T) {
+	s := newTestStore(t)
+	var log []string
+	parts := []*part{{name: "a", log: &log}, {name: "b", log: &log}, {name: "c", log: &log}}
+	s.SetAppliers(parts[0], parts[1], parts[2])
+	mustCommit(t, s, func(c *Config) { c.Delivery.Concurrency = 1 })
+	if got := strings.Join(log, ", "); got != "prepare a, prepare b, prepare c, commit a, commit b, commit c" {
+		t.Errorf("got %s", got)
+	}
+
+	log = nil
+	parts[2].fail = errors.New("port 25 is in use")
+	before, files := s.Running(), snapshotFiles(t, s.dir)
+	c := s.Candidate()
+	c.Config.Delivery.Concurrency = 2
+	_, err := s.Commit(context.Background(), c, alice, "", true)
+	var pe *PrepareError
+	if !errors.As(err, &pe) || !errors.Is(err, parts[2].fail) {
+		t.Errorf("got %v", err)
+	}
+	if got := strings.Join(log, ", "); got != "prepare a, prepare b, prepare c, abort b, abort a" {
+		t.Errorf("got %s", got)
+	}
+	if s.Running() != before || !reflect.DeepEqual(snapshotFiles(t, s.dir), files) {
+		t.Error("something has changed")
+	}
+	parts[2].fail = nil
+	if _, err := s.Commit(context.Background(), c, alice, "", true); err != nil {
+		t.Errorf("the same candidate again: %v", err)
+	}
+}
+
+// snapshotFiles reads every file below dir.
+func snapshotFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := make(map[string]string)
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			files[path] = "folder"
+			return err
+		}
+		data, err := os.ReadFile(path)
+		files[path] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestRevisionsAreFifty(t *testing.T) {
+	s := newTestStore(t)
+	old := put(t, s, "old")
+	mustCommit(t, s, func(c *Config) { c.Refs[PassphraseRef("admin")] = old })
+	recent := put(t, s, "recent")
+	ago := time.Now().Add(-2 * unusedSecrets)
+	for _, id := range []string{old, recent} {
+		if err := os.Chtimes(filepath.Join(s.dir, vaultName, id), ago, ago); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustCommit(t, s, func(c *Config) { c.Refs[PassphraseRef("admin")] = recent })
+	young := put(t, s, "of a session that has not committed yet")
+	for i := range keptRevisions - 2 {
+		if _, err := s.Vault().Get(old); err != nil {
+			t.Fatalf("swept while revision 2 is kept, at %d: %v", i, err)
+		}
+		mustCommit(t, s, func(c *Config) { c.Delivery.Concurrency = 1 + i })
+	}
+	mustCommit(t, s, func(c *Config) { c.Delivery.Concurrency = 1000 })
+	if list := s.Revisions(); len(list) != keptRevisions || list[0].Number != 52 || list[keptRevisions-1].Number != 3 {
+		t.Errorf("%d revisions from %d", len(list), list[len(list)-1].Number)
+	}
+	if entries, _ := os.ReadDir(filepath.Join(s.dir, revisionsName)); len(entries) != keptRevisions {
+		t.Errorf("%d files", len(entries))
+	}
+	if _, err := s.Vault().Get(old); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a secret that no revision names: %v", err)
+	}
+	for _, id := range []string{recent, young} {
+		if _, err := s.Vault().Get(id); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.ChangesOf(3); !errors.Is(err, ErrNoRevision) {
+		t.Errorf("got %v", err)
+	}
+	if changes, err := s.ChangesOf(4); err != nil || len(changes) != 1 {
+		t.Errorf("%v, %v", changes, err)
+	}
+}
+
+func TestOpenBrokenFile(t *testing.T) {
+	s := newTestStore(t)
+	for broken, want := range map[string]string{
+		"max_hops = ninety":  "injection.max_hops",
+		"max_hopps = 90":     `injection.max_hopps: unknown key "max_hopps": `,
+		"max_hops = 0":       "injection.max_hops: 0 is not a number from 1 to 1000",
+		"max_hops = \"100\"": "injection.max_hops: a whole number is wanted",
+	} {
+		text := strings.Replace(string(s.settings), "max_hops = 100", broken, 1)
+		if err := os.WriteFile(s.settingsPath(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		line := 1 + strings.Count(text[:strings.Index(text, broken)], "\n")
+		before := snapshotFiles(t, s.dir)
+		for _, err := range []error{Check(s.dir), onlyError(Open(s.dir))} {
+			prefix := fmt.Sprintf("%s: line %d: ", s.settingsPath(), line)
+			if err == nil || !strings.HasPrefix(err.Error(), prefix) || !strings.Contains(err.Error(), strings.TrimSuffix(want, ": ")) {
+				t.Errorf("%s: got %v, want %s%s", broken, err, prefix, want)
+			}
+		}
+		if !reflect.DeepEqual(before, snapshotFiles(t, s.dir)) {
+			t.Errorf("%s: a file has changed", broken)
+		}
+	}
+}
+
+func onlyError(_ *Store, err error) error { return err }
+
+func TestOpenEditedFile(t *testing.T) {
+	s := newTestStore(t)
+	id := put(t, s, "hash")
+	mustCommit(t, s, func(c *Config) { c.Refs[PassphraseRef("admin")] = id })
+	write := func(text string) {
+		if err := os.WriteFile(s.settingsPath(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	canonical := settingsOf(t, s)
+	write(strings.Replace(canonical, "max_hops = 100", "max_hops=77 # less", 1))
+	again, err := Open(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := again.Running()
+	if r.Revision.Number != 3 || r.Revision.Author != handEdit || r.Config.Injection.MaxHops != 77 || r.Config.Refs[PassphraseRef("admin")] != id {
+		t.Errorf("got %+v %v", r.Revision, r.Config.Refs)
+	}
+	if got := settingsOf(t, again); got != strings.Replace(canonical, "max_hops = 100", "max_hops = 77", 1) {
+		t.Errorf("the file is\n%s", got)
+	}
+
+	write("# only a remark\n" + settingsOf(t, again))
+	again, err = Open(s.dir)
+	if err != nil || again.Running().Revision.Number != 3 || strings.Contains(settingsOf(t, again), "remark") {
+		t.Errorf("%v", err)
+	}
+
+	write(canonical) // as a backup is put back
+	again, err = Open(s.dir)
+	if err != nil || again.Running().Revision.Number != 4 || again.Running().Config.Injection.MaxHops != 100 {
+		t.Errorf("%v", err)
+	}
+
+	write(canonical + "\n[certificates.made_up]\n")
+	if _, err := Open(s.dir); err == nil || !strings.Contains(err.Error(), "certificates.made_up: the file names a certificate profile") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A file that is edited while Posthouse runs is not lost to the next commit.
+func TestCommitPutsEditedFileAside(t *testing.T) {
+	s := newTestStore(t)
+	edited := settingsOf(t, s) + "# my edit\n"
+	if err := os.WriteFile(s.settingsPath(), []byte(edited), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := mustCommit(t, s, func(c *Config) { c.Delivery.Concurrency = 5 })
+	got, err := os.ReadFile(filepath.Join(s.dir, r.Edited))
+	if err != nil || string(got) != edited {
+		t.Errorf("%q, %v", r.Edited, err)
+	}
+	if r := mustCommit(t, s, func(c *Config) { c.Delivery.Concurrency = 6 }); r.Edited != "" {
+		t.Errorf("put aside again: %q", r.Edited)
+	}
+}
+
+func TestDamagedRevision(t *testing.T) {
+	s := newTestStore(t)
+	mustCommit(t, s, func(c *Config) { c.Delivery.Concurrency = 5 })
+	path := s.revisionPath(1)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(data, []byte("max_hops = 100"), []byte("max_hops = 101"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(s.dir)
+	if err != nil || len(again.Revisions()) != 1 {
+		t.Fatalf("%v", err)
+	}
+	if err := Check(s.dir); err == nil || !strings.Contains(err.Error(), "do not match its digest") {
+		t.Errorf("got %v", err)
+	}
+	for _, e := range s.Revisions() {
+		os.Remove(s.revisionPath(e.Number))
+	}
+	if _, err := Open(s.dir); err == nil || !strings.Contains(err.Error(), "no revision can be read") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCheckFindsMissingSecret(t *testing.T) {
+	s := newTestStore(t)
+	id := put(t, s, "hash")
+	mustCommit(t, s, func(c *Config) { c.Refs[PassphraseRef("admin")] = id })
+	before := snapshotFiles(t, s.dir)
+	if err := Check(s.dir); err != nil {
+		t.Error(err)
+	}
+	if !reflect.DeepEqual(before, snapshotFiles(t, s.dir)) {
+		t.Error("the check changed something")
+	}
+	os.Remove(filepath.Join(s.dir, vaultName, id))
+	if err := Check(s.dir); err == nil || !strings.Contains(err.Error(), "users.admin.passphrase") || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What an operator types as a comment must not make the revision unreadable.
+func TestCommentsOfAllKinds(t *testing.T) {
+	s := newTestStore(t)
+	for i, comment := range []string{"é \"quoted\" 'x' \\", "a\nb\x00c\x1b[2J", "\xff\xfe", strings.Repeat("é", 2000), "\n# ---- posthouse.toml ----\n", "'''"} {
+		c := s.Candidate()
+		c.Config.Delivery.Concurrency = 1 + i
+		if _, err := s.Commit(context.Background(), c, Author{User: comment, From: comment}, comment, false); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Open(s.dir)
+		if err != nil || !reflect.DeepEqual(again.Revisions(), s.Revisions()) {
+			t.Errorf("%q: %v", comment, err)
+		}
+		if got := s.Running().Revision.Comment; !plainText(got) || len(got) > maxComment {
+			t.Errorf("%q is kept as %q", comment, got)
+		}
+	}
+}
+
+// The same settings committed on two appliances, in another order and by other people, are the same file.
+func TestTwoAppliancesOneFile(t *testing.T) {
+	a, b := newTestStore(t), newTestStore(t)
+	mustCommit(t, a, func(c *Config) { c.Destinations["x.example"] = &Destination{TLS: TLSRequire} })
+	mustCommit(t, a, func(c *Config) { c.Routes = map[string]*Route{"y.example": {Hops: []string{"192.0.2.1:25"}}} })
+	id := put(t, b, "only here")
+	mustCommit(t, b, func(c *Config) {
+		c.Routes = map[string]*Route{"Y.example": {Hops: []string{"[192.0.2.1]"}}}
+		c.Refs[CertificateRef(DemoCertificate)] = id
+	})
+	mustCommit(t, b, func(c *Config) { c.Destinations["X.Example."] = &Destination{TLS: TLSRequire} })
+	if settingsOf(t, a) != settingsOf(t, b) {
+		t.Error("the files differ")
 	}
 }
