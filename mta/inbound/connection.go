@@ -154,8 +154,7 @@ func (c *connection) refuseBusy() {
 
 func (c *connection) tooMany(text string) {
 	c.l.opts.Log.ReceivingFailed(c.icid, maillog.ConnectionsReached)
-	c.conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
-	fmt.Fprint(c.conn, smtp.NewReply(421, "4.7.0", text))
+	smtp.Refuse(c.conn, smtp.NewReply(421, "4.7.0", text))
 }
 
 // serve runs the session of a connection that is not refused outright.

@@ -9,7 +9,6 @@ import (
 	"posthouse/internal/cause"
 	"posthouse/mta/maillog"
 	"posthouse/mta/smtp"
-	"posthouse/mta/tlspolicy"
 )
 
 // visit is the part of a connection that its SMTP session changes. The connection is the session's smtp.Backend.
@@ -17,7 +16,7 @@ type visit struct {
 	hello     string
 	extended  bool
 	secure    *tls.ConnectionState // nil in clear
-	handshake Handshake            // the latest; nil before STARTTLS
+	handshake *gate                // the latest; nil before STARTTLS
 	toldNoTLS bool
 	accepted  int // messages
 	transfer  *transfer
@@ -25,48 +24,6 @@ type visit struct {
 
 // Hello implements smtp.Backend.
 func (c *connection) Hello(name string, extended bool) { c.hello, c.extended = name, extended }
-
-// TLS implements smtp.Backend. It asks for the certificates of this moment: a renewed one reaches open connections too.
-func (c *connection) TLS() (smtp.Upgrade, error) {
-	handshake, err := c.l.opts.TLS(c.l.opts.Name, value(c.access.policy.TLSVerify))
-	if err != nil {
-		c.l.opts.Log.TLSInFailed(c.icid, 0, "error:00000000:posthouse:STARTTLS:"+err.Error(), cause.L1)
-		return nil, err
-	}
-	c.handshake = handshake
-	return handshake, nil
-}
-
-// Handshake implements smtp.Backend. A client whose certificate does not verify is refused with words after a
-// handshake that let it pass; one whose handshake failed cannot be told anything.
-func (c *connection) Handshake(h smtp.Handshake) *smtp.Reply {
-	log := c.l.opts.Log
-	if errors.Is(h.Err, smtp.ErrEarlyText) {
-		log.TLSInFailed(c.icid, 0, "error:00000000:posthouse:STARTTLS:text before the handshake", cause.S4)
-		return nil
-	}
-	o := c.handshake.Outcome(h.Err)
-	if h.Err != nil {
-		number, text := tlspolicy.OpenSSLError(h.Err)
-		log.TLSInFailed(c.icid, number, text, o.Cause)
-		return nil
-	}
-	c.secure = &h.State
-	if value(c.access.policy.TLSVerify) && !o.Verified {
-		log.TLSInFailed(c.icid, clientRefusedNumber, clientRefusedText, cause.H11)
-		return &replyClientRefused
-	}
-	log.TLSInSuccess(c.icid, o.Protocol, o.Cipher)
-	return nil
-}
-
-// A client certificate that does not verify, as OpenSSL says it.
-const (
-	clientRefusedNumber = 0x1417C086
-	clientRefusedText   = "error:1417C086:SSL routines:tls_process_client_certificate:certificate verify failed"
-)
-
-var replyClientRefused = smtp.NewReply(554, "5.7.1", "TLS client certificate not accepted")
 
 // TLSMissing implements smtp.Backend.
 func (c *connection) TLSMissing() {

@@ -124,6 +124,14 @@ func NewSession(conn net.Conn, o Options, b Backend) *Session {
 	return &Session{opts: o, backend: b, wire: newWire(conn, o.CommandTimeout, o.SessionTimeout)}
 }
 
+// Refuse says one reply in place of a session and closes the connection. It takes a few seconds at most.
+func Refuse(conn net.Conn, r Reply) {
+	c := newWire(conn, lastWords, lastWords)
+	defer c.close()
+	c.reply(r)
+	c.finish(true)
+}
+
 // Stop asks the session to end with 421 as soon as no transaction is open. It may be called from any goroutine.
 func (s *Session) Stop() { s.wire.stop() }
 
