@@ -86,11 +86,10 @@ func (q Query) Names() []string {
 	return names
 }
 
+// isName leaves out addresses and address literals (RFC 5321 §4.1.3).
 func isName(s string) bool {
-	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return false
-	}
-	return s != ""
+	_, err := netip.ParseAddr(s)
+	return err != nil && s != "" && !strings.HasPrefix(s, "[")
 }
 
 // choose answers the peer's request with the first certificate that it can use. Where none is of an authority that it
@@ -178,7 +177,8 @@ func (h *Handshake) established() Outcome {
 }
 
 // Late says whether an error of the first read after a successful handshake belongs to the handshake still: in TLS 1.3
-// the peer refuses our certificate, or that we have none, only then.
+// the peer refuses our certificate, or that we have none, only then. Where a write fails before that, read once all the
+// same: the peer's alert may have come, and its hanging up after it makes the write fail.
 func (h *Handshake) Late(err error) (Outcome, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

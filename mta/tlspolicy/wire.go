@@ -60,6 +60,7 @@ func (w *wire) end() (flight []byte, written bool) {
 
 // The numbers of RFC 8446 §4 and §5.1 and RFC 8422 §5.4.
 const (
+	recordChangeCipherSpec    = 20
 	recordHandshake           = 22
 	recordApplicationData     = 23
 	messageClientHello        = 1
@@ -89,10 +90,13 @@ func parseFlight(raw []byte) (f serverFlight) {
 		if raw[0] == recordApplicationData {
 			f.encrypted = true
 		}
-		if raw[0] != recordHandshake || len(raw) < 5+n {
+		clear := raw[0] == recordHandshake || raw[0] == recordChangeCipherSpec
+		if !clear || len(raw) < 5+n {
 			break
 		}
-		messages = append(messages, raw[5:5+n]...)
+		if raw[0] == recordHandshake {
+			messages = append(messages, raw[5:5+n]...)
+		}
 		raw = raw[5+n:]
 	}
 	for len(messages) >= 4 {
