@@ -225,12 +225,5 @@ func (g *grepping) document(ctx context.Context) error {
 
 // tail prints the latest matches and then every new one.
 func (g *grepping) tail(ctx context.Context) error {
-	return follow(ctx, g.s, g.log, grepTail, func(line string) bool {
-		for _, p := range g.query.Patterns {
-			if p.MatchString(line) {
-				return !g.query.Invert
-			}
-		}
-		return g.query.Invert
-	})
+	return follow(ctx, g.s, g.log, grepTail, g.query.Matches)
 }

@@ -1,0 +1,244 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"posthouse/certstore"
+	"posthouse/config"
+	"posthouse/internal/dns"
+	"posthouse/internal/eventlog"
+	"posthouse/internal/passhash"
+	"posthouse/mta"
+	"posthouse/shell"
+)
+
+// bench is an appliance for tests of commands: a real configuration in a folder of its own and an engine that only
+// notes what it is asked for.
+type bench struct {
+	t      *testing.T
+	a      *Appliance
+	engine *engineNotes
+	opts   shell.Options
+}
+
+const benchPassphrase = "correct horse battery"
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	dir := t.TempDir()
+	b := &bench{t: t, engine: &engineNotes{resolver: &dns.Fake{}}}
+	b.a = &Appliance{Engine: b.engine, Files: filepath.Join(dir, "configuration"), About: About{
+		Version: "1.0.0-001", BuildDate: "2026-11-21", Serial: "564D1A2B3C4D5E6F7A8B-0123456789AB",
+		InstallDate: time.Date(2026, 11, 21, 14, 36, 2, 0, time.UTC),
+	}}
+	if err := os.MkdirAll(b.a.Files, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.a.Config, b.a.Certs = setUp(t, dir)
+	b.opts = shell.Options{Config: b.a.Config, Secrets: b.a.Config.Vault(), AnswerLimit: 5 * time.Second}
+	b.opts.Table = Table(b.a)
+	return b
+}
+
+// setUp makes the configuration of a first start, in the order in which posthouse init does.
+func setUp(t *testing.T, dir string) (*config.Store, *certstore.Store) {
+	t.Helper()
+	c := config.Default("mail.example.com")
+	first, err := config.Create(dir, c, config.Author{User: "init", From: "console"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	certs := certstore.New(first.Vault())
+	demo, err := certstore.Create(certstore.Request{CommonName: "mail.example.com", Days: 3650})
+	if err != nil {
+		t.Fatal(err)
+	}
+	candidate := first.Candidate()
+	if candidate.Config.Refs == nil {
+		candidate.Config.Refs = map[string]string{}
+	}
+	if candidate.Config.Refs[config.CertificateRef(config.DemoCertificate)], err = certs.Put(demo); err != nil {
+		t.Fatal(err)
+	}
+	candidate.Config.Refs[config.PassphraseRef("admin")], err = first.Vault().Put("passphrase", []byte(passhash.Hash(benchPassphrase)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Commit(t.Context(), candidate, config.Author{User: "init", From: "console"}, "first start", false); err != nil {
+		t.Fatal(err)
+	}
+	return first, certs
+}
+
+// exec works one exec line and returns standard output; it fails the test where the exit status is another.
+func (b *bench) exec(status int, line, stdin string) string {
+	b.t.Helper()
+	out, errs, got := shell.RunExec(b.t.Context(), b.opts, line, stdin)
+	if got != status {
+		b.t.Fatalf("%s: exit status %d, want %d\nstdout: %s\nstderr: %s", line, got, status, out, errs)
+	}
+	return out
+}
+
+// fails works one exec line that must fail with a line that begins and goes on so, and change nothing.
+func (b *bench) fails(line, stdin, want string) {
+	b.t.Helper()
+	before := b.settings()
+	_, errs, status := shell.RunExec(b.t.Context(), b.opts, line, stdin)
+	if status == 0 || !strings.Contains(errs, want) {
+		b.t.Errorf("%s: exit status %d, stderr %q, want %q", line, status, errs, want)
+	}
+	words := []string{"Error:", "Invalid", "Failed to", "Unable to", "No such file", "Unknown"}
+	if !slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(errs, w) }) {
+		b.t.Errorf("%s: %q begins with none of the failure words", line, errs)
+	}
+	if after := b.settings(); after != before {
+		b.t.Errorf("%s: changed the configuration", line)
+	}
+}
+
+// script works lines on standard input as a terminal would and returns everything on the screen.
+func (b *bench) script(status int, lines ...string) string {
+	b.t.Helper()
+	out, got := shell.RunLines(b.t.Context(), b.opts, strings.Join(lines, "\n")+"\n")
+	if got != status {
+		b.t.Fatalf("exit status %d, want %d\n%s", got, status, out)
+	}
+	return out
+}
+
+// settings is the running configuration as it stands in the file.
+func (b *bench) settings() string { return string(config.Encode(b.a.Config.Running().Config)) }
+
+// running is the running configuration.
+func (b *bench) running() *config.Config { return b.a.Config.Running().Config }
+
+// contains fails the test unless text holds every one of wanted, in this order.
+func contains(t *testing.T, text string, wanted ...string) {
+	t.Helper()
+	rest := text
+	for _, w := range wanted {
+		_, after, ok := strings.Cut(rest, w)
+		if !ok {
+			t.Fatalf("%q is missing (in its place) in:\n%s", w, text)
+		}
+		rest = after
+	}
+}
+
+// log opens one of the appliance's logs with the lines in it.
+func (b *bench) log(name, kind string, lines ...string) *eventlog.Log {
+	b.t.Helper()
+	l, err := eventlog.Open(eventlog.Options{Dir: b.t.TempDir(), Name: name, File: strings.TrimSuffix(name, "_logs"), Type: kind})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { l.Close() })
+	for _, line := range lines {
+		l.Line(eventlog.Info, line)
+	}
+	b.a.Logs = append(b.a.Logs, l)
+	return l
+}
+
+// engineNotes is an engine that answers from its fields and notes the calls.
+type engineNotes struct {
+	resolver   *dns.Fake
+	listeners  []mta.ListenerStatus
+	hosts      []mta.HostSummary
+	host       map[string]mta.HostStatus
+	recipients []mta.RecipientInfo
+	status     mta.Status
+	fail       error // what suspending, resuming and deleting return
+	peer       func(net.Conn)
+
+	mu    sync.Mutex
+	calls []string
+}
+
+func (e *engineNotes) note(parts ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls = append(e.calls, strings.Join(parts, " "))
+}
+
+// called returns and forgets the calls so far.
+func (e *engineNotes) called() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	text := strings.Join(e.calls, "; ")
+	e.calls = nil
+	return text
+}
+
+func (e *engineNotes) Listeners() []mta.ListenerStatus { return e.listeners }
+
+func (e *engineNotes) SuspendListeners(_ context.Context, names []string, grace time.Duration) error {
+	e.note("suspendlisteners", strings.Join(names, ","), grace.String())
+	return e.fail
+}
+
+func (e *engineNotes) ResumeListeners(_ context.Context, names []string) error {
+	e.note("resumelisteners", strings.Join(names, ","))
+	return e.fail
+}
+
+func (e *engineNotes) SuspendDelivery(_ context.Context, domains []string, grace time.Duration) error {
+	e.note("suspenddelivery", strings.Join(domains, ","), grace.String())
+	return e.fail
+}
+
+func (e *engineNotes) ResumeDelivery(_ context.Context, domains []string) error {
+	e.note("resumedelivery", strings.Join(domains, ","))
+	return e.fail
+}
+
+func (e *engineNotes) DeliverNow(domain string) int {
+	e.note("delivernow", domain)
+	return 1
+}
+
+func (e *engineNotes) Hosts() []mta.HostSummary { return e.hosts }
+
+func (e *engineNotes) Host(name string) (mta.HostStatus, bool) {
+	h, ok := e.host[name]
+	return h, ok
+}
+
+func (e *engineNotes) Recipients(f mta.Filter) []mta.RecipientInfo {
+	e.note("recipients", f.Host, f.Sender)
+	return e.recipients
+}
+
+func (e *engineNotes) Delete(_ context.Context, f mta.Filter) (int, error) {
+	e.note("delete", f.Host, f.Sender)
+	return 1100, e.fail
+}
+
+func (e *engineNotes) Status() mta.Status     { return e.status }
+func (e *engineNotes) Resolver() dns.Resolver { return e.resolver }
+
+// Dial gives one end of a pipe and lets the peer play at the other.
+func (e *engineNotes) Dial(_ context.Context, from string, to netip.AddrPort) (io.ReadWriteCloser, error) {
+	e.note("dial", from, to.String())
+	if e.peer == nil {
+		return nil, errors.New("connection refused")
+	}
+	here, there := net.Pipe()
+	go func() {
+		defer there.Close()
+		e.peer(there)
+	}()
+	return here, nil
+}
