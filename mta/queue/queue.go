@@ -47,6 +47,7 @@ type Queue struct {
 	loaded  chan struct{}
 	stopped chan struct{}
 	workers sync.WaitGroup
+	last    Suspension // when Run returned; read only once stopped is closed
 }
 
 // New returns a queue that Run brings to life.
@@ -76,6 +77,7 @@ func (q *Queue) Run(ctx context.Context) error {
 		s.add(m, at(time.Now()))
 		return ctx.Err()
 	})
+	q.last = s.suspension
 	if err != nil {
 		return fmt.Errorf("loading the queue: %w", err)
 	}
@@ -84,6 +86,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	defer cut()
 	q.own(ctx, s, work, cut)
 	q.workers.Wait()
+	q.last = s.suspension
 	return nil
 }
 

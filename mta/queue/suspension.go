@@ -88,10 +88,12 @@ func (s *state) tellWaiters() {
 	})
 }
 
-// Suspended is what is suspended at present.
+// Suspended is what is suspended at present, or was when the queue stopped.
 func (q *Queue) Suspended() Suspension {
 	var now Suspension
-	q.call(func(s *state) { now = s.suspension })
+	if !q.call(func(s *state) { now = s.suspension }) {
+		return q.last
+	}
 	return now
 }
 
