@@ -3,6 +3,7 @@ package certstore
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
 	"slices"
@@ -101,8 +102,8 @@ func bestIssuer(child *x509.Certificate, certs, chain []*x509.Certificate) (best
 }
 
 // Issued reports whether child's issuer is parent, by name and by signature. A signature of a kind that is refused
-// today, such as SHA-1, cannot be checked; then the key identifiers have to agree. It does not ask whether parent may
-// issue: that is another finding.
+// today, such as SHA-1, is not checked; then the key identifiers have to agree. So this serves for putting certificates
+// in order and for explaining a failure, never for trusting. It does not ask whether parent may issue either.
 func Issued(parent, child *x509.Certificate) bool {
 	if !bytes.Equal(parent.RawSubject, child.RawIssuer) {
 		return false
@@ -110,7 +111,7 @@ func Issued(parent, child *x509.Certificate) bool {
 	if parent.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature) == nil {
 		return true
 	}
-	return weakSignature(child) && bytes.Equal(parent.SubjectKeyId, child.AuthorityKeyId)
+	return refused(parent, child) && bytes.Equal(parent.SubjectKeyId, child.AuthorityKeyId)
 }
 
 // SelfSigned reports whether the certificate is its own issuer.
@@ -121,16 +122,17 @@ func SelfSigned(c *x509.Certificate) bool {
 	if c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
 		return true
 	}
-	return weakSignature(c) && (len(c.AuthorityKeyId) == 0 || bytes.Equal(c.SubjectKeyId, c.AuthorityKeyId))
+	return refused(c, c) && (len(c.AuthorityKeyId) == 0 || bytes.Equal(c.SubjectKeyId, c.AuthorityKeyId))
 }
 
-// weakSignature says that crypto/x509 refuses to check the signature for its hash.
-func weakSignature(c *x509.Certificate) bool {
-	switch c.SignatureAlgorithm {
+// refused says that the standard library refuses to check the signature, for its hash or for the issuer's short key.
+func refused(parent, child *x509.Certificate) bool {
+	switch child.SignatureAlgorithm {
 	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.DSAWithSHA256, x509.ECDSAWithSHA1:
 		return true
 	}
-	return false
+	key, ok := parent.PublicKey.(*rsa.PublicKey)
+	return ok && key.N.BitLen() < 1024
 }
 
 // missingIssuer names who issued the chain's top where that is neither in the chain nor known.
