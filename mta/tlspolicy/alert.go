@@ -11,6 +11,17 @@ func remoteAlert(err error) (number int, ok bool) {
 	return alertOf(err, "remote error")
 }
 
+// peerAlert is remoteAlert, and knows of an alert that crypto/tls could not read.
+func peerAlert(err error, flight []byte) (number int, ok bool) {
+	if number, ok = remoteAlert(err); ok {
+		return number, true
+	}
+	if _, local := localAlert(err); local {
+		return plainAlert(flight)
+	}
+	return 0, false
+}
+
 // localAlert returns the number of the alert that crypto/tls itself sent, where it keeps it.
 func localAlert(err error) (number int, ok bool) {
 	return alertOf(err, "local error")

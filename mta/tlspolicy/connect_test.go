@@ -105,6 +105,7 @@ func FuzzFlight(f *testing.F) {
 	f.Add([]byte(serverHelloRecord(0x0303, 0xC02F) + handshakeRecord(messageCertificate, "\x00\x00\x06\x00\x00\x03abc") +
 		handshakeRecord(messageServerKeyExchange, "\x03\x00\x17\x02ab\x04\x03\x00\x01x")))
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		plainAlert(raw)
 		flight := parseFlight(raw)
 		for _, c := range flight.certificates {
 			if len(c) > len(raw) {

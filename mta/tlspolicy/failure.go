@@ -24,7 +24,7 @@ func (h *Handshake) failed(err error) Outcome {
 		flight, written = h.wire.end()
 	}
 	var verify *VerifyError
-	alert, isAlert := remoteAlert(err)
+	alert, isAlert := peerAlert(err, flight)
 	switch {
 	case errors.As(err, &verify):
 		o.Cause, o.Reason = verify.Findings[0].Cause, verify.Error()
@@ -33,7 +33,8 @@ func (h *Handshake) failed(err error) Outcome {
 		o.Reason = "cancelled"
 		return o
 	case isAlert:
-		o.Cause = h.alertCause(alert)
+		o.Cause, o.Reason = h.alertCause(alert), reason(spell(alertPhrase(alert)))
+		return o
 	case isTimeout(err), isClosed(err):
 		o.Cause = silence(err, written)
 		o.TrySmaller = written && len(flight) == 0 && h.wire != nil && !h.small
@@ -42,17 +43,12 @@ func (h *Handshake) failed(err error) Outcome {
 	default:
 		o.Cause = h.localCause(flight)
 	}
-	o.Reason = h.say(o.Cause, err)
-	return o
-}
-
-// say finds OpenSSL's words: an alert and a network fault have their own, else the cause has.
-func (h *Handshake) say(id cause.ID, err error) string {
-	_, isAlert := remoteAlert(err)
-	if p, ok := phraseOf(id, false); ok && !isAlert {
-		return reason(spell(p))
+	if p, ok := phraseOf(o.Cause, false); ok {
+		o.Reason = reason(spell(p))
+	} else {
+		o.Reason = reason(OpenSSLError(err))
 	}
-	return reason(OpenSSLError(err))
+	return o
 }
 
 // silence is the cause where the peer says nothing more.

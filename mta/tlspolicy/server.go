@@ -157,35 +157,33 @@ func ClassifyServer(err error, hello *tls.ClientHelloInfo) (cause.ID, int, strin
 }
 
 func classifyServer(err error, hello *tls.ClientHelloInfo, certs []tls.Certificate, demanded bool, flight []byte) (cause.ID, int, string) {
+	if alert, ok := peerAlert(err, flight); ok {
+		number, text := spell(alertPhrase(alert))
+		return incomingAlert(alert), number, text
+	}
 	id := serverCause(err, hello, certs, demanded, len(flight) > 0)
 	var verify *VerifyError
-	_, isAlert := remoteAlert(err)
+	p, ok := phraseOf(id, true)
 	switch {
 	case errors.As(err, &verify) && verify.Findings[0].Cause != cause.H11:
-		number, text := spell(phrase{clientCert, 134, "certificate verify failed"})
-		return id, number, text
+		p = phrase{clientCert, 134, "certificate verify failed"}
 	case id == cause.H3 && isHTTP(flight):
-		number, text := spell(phrase{clientFirst, 156, "http request"})
+		p = phrase{clientFirst, 156, "http request"}
+	case !ok:
+		number, text := OpenSSLError(err)
 		return id, number, text
 	}
-	if p, ok := phraseOf(id, true); ok && !isAlert {
-		number, text := spell(p)
-		return id, number, text
-	}
-	number, text := OpenSSLError(err)
+	number, text := spell(p)
 	return id, number, text
 }
 
 func serverCause(err error, hello *tls.ClientHelloInfo, certs []tls.Certificate, demanded, heard bool) cause.ID {
 	var verify *VerifyError
-	alert, isAlert := remoteAlert(err)
 	switch {
 	case isOurs(err):
 		return ""
 	case errors.As(err, &verify):
 		return cause.H11
-	case isAlert:
-		return incomingAlert(alert)
 	case isTimeout(err):
 		return cause.H5
 	case isClosed(err) && (hello != nil || heard):

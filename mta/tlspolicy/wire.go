@@ -61,8 +61,10 @@ func (w *wire) end() (flight []byte, written bool) {
 // The numbers of RFC 8446 §4 and §5.1 and RFC 8422 §5.4.
 const (
 	recordChangeCipherSpec    = 20
+	recordAlert               = 21
 	recordHandshake           = 22
 	recordApplicationData     = 23
+	alertFatal                = 2
 	messageClientHello        = 1
 	messageServerHello        = 2
 	messageCertificate        = 11
@@ -108,6 +110,23 @@ func parseFlight(raw []byte) (f serverFlight) {
 		messages = messages[4+n:]
 	}
 	return f
+}
+
+// plainAlert returns the number of a fatal alert that was sent in clear. Where a TLS 1.3 client gives up before its first
+// encrypted record, OpenSSL sends its alert in clear, although both have keys by then; crypto/tls cannot decrypt that
+// and says only that the record is bad.
+func plainAlert(raw []byte) (number int, ok bool) {
+	for len(raw) >= 5 && raw[0] != recordApplicationData {
+		n := int(raw[3])<<8 | int(raw[4])
+		if len(raw) < 5+n {
+			break
+		}
+		if raw[0] == recordAlert && n == 2 && raw[5] == alertFatal {
+			return int(raw[6]), true
+		}
+		raw = raw[5+n:]
+	}
+	return 0, false
 }
 
 func (f *serverFlight) take(kind byte, body []byte) {
