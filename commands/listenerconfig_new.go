@@ -200,7 +200,7 @@ func setRelays(l *config.Listener, answer string) error {
 
 func askDomains(s *shell.Session, d *listenerDraft) error {
 	answer, err := s.Ask(shell.Question{
-		Text:  "\nEnter the domain names or specific email addresses you want to accept mail for." + recipientForms,
+		Text: "\nEnter the domain names or specific email addresses you want to accept mail for." + recipientForms,
 		Check: func(answer string) error {
 			l := *d.listener
 			l.RecipientAccess = accepting(answer)

@@ -1,0 +1,179 @@
+package commands
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+func certConfig(a *Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "certconfig",
+		Summary: "Configure certificate profiles and lists of certificate authorities.",
+		Batch: []string{
+			"certconfig list",
+			"certconfig print",
+			"certconfig show NAME",
+			"certconfig new NAME cn=... [o=...] [ou=...] [l=...] [st=...] [c=...] [san=a,b] [key=p256|p384|rsa2048|rsa3072|rsa4096] [days=N]",
+			"certconfig csr NAME",
+			"certconfig import NAME FILE [PASSPHRASE]",
+			"certconfig export NAME FILE [PASSPHRASE]",
+			"certconfig paste NAME",
+			"certconfig edit NAME [remove]",
+			"certconfig delete NAME",
+			"certconfig authority custom enable|disable|print|import FILE|export FILE",
+			"certconfig authority system enable|disable|print|export FILE",
+		},
+		Help: `A certificate profile is a private key with its certificate and the intermediates behind it. Listeners, deliveries and
+destinations name the profile that they use. Demo is made at the first start and cannot be deleted.
+
+new makes a key, a self-signed certificate and a signing request, which csr shows again. Send it to an authority, commit,
+and store its answer with edit. paste takes a certificate, its intermediates in any order and the key, all in PEM, from
+standard input; edit takes the renewed certificate, intermediates or both for the key that the profile has, and with
+remove it drops the intermediates that were there. import and export read and write PKCS#12 files in /configuration; a
+pass phrase that is not on the line is read from standard input. import and paste replace a profile of the same name.
+
+The custom list holds the authorities that you import, the system list those of the host system. Certificates of peers
+are verified against every list that is enabled. An import takes the place of the custom list that was there before.
+
+Revocation lists and ACME are not in this version.`,
+		Commit: true,
+		JSON:   true,
+		Redact: redactPassPhrase,
+		Run: func(_ context.Context, s *shell.Session, args []string) error {
+			if len(args) == 0 && !s.JSON {
+				return certMenu(a, s)
+			}
+			return certBatch(a, s, args)
+		},
+		Complete: completeCertificate(a),
+	}
+}
+
+// redactPassPhrase hides what stands behind the file name of import and export.
+func redactPassPhrase(args []string) []string {
+	out := slices.Clone(args)
+	if len(args) < 4 || args[0] == "" {
+		return out
+	}
+	word := strings.ToLower(args[0])
+	if strings.HasPrefix("import", word) || strings.HasPrefix("export", word) {
+		for i := 3; i < len(out); i++ {
+			out[i] = "..."
+		}
+	}
+	return out
+}
+
+// laterThing is an item that is understood, refused with one line and not listed.
+func laterThing(keyword, what string) shell.MenuItem {
+	return shell.MenuItem{Keyword: keyword, Do: plainly(func() error {
+		return shell.Fail("Error: %s not available in this version.", what)
+	})}
+}
+
+func certMenu(a *Appliance, s *shell.Session) error {
+	return s.Menu(shell.Menu{Items: []shell.MenuItem{
+		{Keyword: "CERTIFICATE", What: "Import, Create a request, Edit or Remove Certificate Profiles", Do: plainly(func() error { return profileMenu(a, s) })},
+		{Keyword: "CERTAUTHORITY", What: "Manage System and Customized Authorities", Do: plainly(func() error { return authorityMenu(a, s) })},
+		laterThing("CRL", "Certificate Revocation Lists are"),
+		laterThing("ACME", "ACME is"),
+	}})
+}
+
+func profileMenu(a *Appliance, s *shell.Session) error {
+	p := &profiles{a, s}
+	onlyDemo := func() bool { return len(p.own()) == 0 }
+	return s.Menu(shell.Menu{
+		State: p.printList,
+		Items: []shell.MenuItem{
+			{Keyword: "IMPORT", What: "Import a certificate from a local PKCS#12 file", Do: plainly(p.importFile)},
+			{Keyword: "PASTE", What: "Paste a certificate into the CLI", Do: plainly(p.paste)},
+			{Keyword: "NEW", What: "Create a self-signed certificate and CSR", Do: plainly(p.create)},
+			{Keyword: "EDIT", What: "Update certificate or view the signing request", Hidden: onlyDemo, Do: plainly(p.edit)},
+			{Keyword: "EXPORT", What: "Export a certificate", Do: plainly(p.exportFile)},
+			{Keyword: "DELETE", What: "Remove a certificate", Hidden: onlyDemo, Do: plainly(p.remove)},
+			{Keyword: "PRINT", What: "View certificates assigned to services", Do: plainly(p.printUses)},
+		},
+	})
+}
+
+// profiles is one run of certconfig on certificate profiles.
+type profiles struct {
+	a *Appliance
+	s *shell.Session
+}
+
+// own are the names of the profiles but Demo.
+func (p *profiles) own() []string {
+	return slices.DeleteFunc(profileNames(p.s.Candidate()), func(name string) bool { return name == config.DemoCertificate })
+}
+
+func certBatch(a *Appliance, s *shell.Session, args []string) error {
+	if len(args) == 0 {
+		args = []string{"list"}
+	}
+	p := &profiles{a, s}
+	none := func(do func() error) func([]string) error { return func([]string) error { return do() } }
+	later := func(what string) func([]string) error {
+		return func([]string) error { return shell.Fail("Error: %s not available in this version.", what) }
+	}
+	return dispatch("certconfig", args, []subcommand{
+		{"list", 0, 0, none(p.list)},
+		{"print", 0, 0, none(p.printUses)},
+		{"show", 1, 1, p.named(p.show)},
+		{"csr", 1, 1, p.named(p.showRequest)},
+		{"new", 2, -1, p.batchNew},
+		{"import", 2, 3, p.batchImport},
+		{"export", 2, 3, p.batchExport},
+		{"paste", 1, 1, p.batchPaste},
+		{"edit", 1, 2, p.batchEdit},
+		{"delete", 1, 1, p.named(p.removeProfile)},
+		{"authority", 2, 3, func(args []string) error { return authorityBatch(a, s, args) }},
+		{"crl", 0, -1, later("Certificate Revocation Lists are")},
+		{"acme", 0, -1, later("ACME is")},
+	})
+}
+
+// named runs do on the profile that the first word names.
+func (p *profiles) named(do func(name string) error) func([]string) error {
+	return func(args []string) error {
+		name, err := profileNamed(p.s.Candidate(), args[0])
+		if err != nil {
+			return err
+		}
+		return do(name)
+	}
+}
+
+func completeCertificate(a *Appliance) func(*shell.Session, []string) []string {
+	return func(s *shell.Session, args []string) []string {
+		if len(args) <= 1 {
+			return startingWith(args, []string{"list", "print", "show", "csr", "new", "import", "export", "paste", "edit", "delete", "authority"})
+		}
+		return startingWith(args, certProposals(a, s.Candidate(), args))
+	}
+}
+
+// certProposals are the words that may stand where the last of args does.
+func certProposals(a *Appliance, c *config.Config, args []string) []string {
+	word, n := args[0], len(args)
+	switch {
+	case word == "new" && n > 2:
+		return []string{"cn=", "o=", "ou=", "l=", "st=", "c=", "san=", "key=", "days="}
+	case word == "authority" && n == 2:
+		return []string{"custom", "system"}
+	case word == "authority" && n == 3:
+		return []string{"enable", "disable", "print", "import", "export"}
+	case word == "authority" && n == 4, word == "import" && n == 3:
+		return fileNames(a)
+	case word == "edit" && n == 3:
+		return []string{"remove"}
+	case word != "new" && word != "list" && word != "print" && n == 2:
+		return profileNames(c)
+	}
+	return nil
+}

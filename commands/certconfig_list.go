@@ -1,0 +1,136 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"posthouse/certstore"
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+const day = 24 * time.Hour
+
+func (p *profiles) printList() {
+	p.s.Println("\nList of Certificates")
+	t := shell.Table{
+		Head: []string{"Name", "Common Name", "Issued By", "Status", "Remaining"},
+		Gap:  1, Min: []int{20, 20, 20, 9, 15},
+	}
+	c := p.s.Candidate()
+	for _, name := range profileNames(c) {
+		t.Rows = append(t.Rows, p.row(c, name))
+	}
+	p.s.Table(t)
+}
+
+// row is one line of the list.
+func (p *profiles) row(c *config.Config, name string) []string {
+	profile, err := p.a.Certs.Get(c.Refs[config.CertificateRef(name)])
+	if err != nil {
+		return []string{name, "(missing)", "-", "Missing", "-"}
+	}
+	now := time.Now()
+	status := profile.Status(now, c.Certificates[name].Pending)
+	if status == certstore.StatusPending {
+		return []string{name, profile.CommonName(), "(CSR pending)", status, "-"}
+	}
+	return []string{name, profile.CommonName(), profile.Issuer(), status, remaining(profile.NotAfter().Sub(now))}
+}
+
+// remaining writes what is left in whole days.
+func remaining(left time.Duration) string {
+	switch n := max(0, int(left/day)); n {
+	case 1:
+		return "1 day"
+	default:
+		return fmt.Sprintf("%d days", n)
+	}
+}
+
+// profileReport is what --json prints of a profile.
+type profileReport struct {
+	Name       string     `json:"name"`
+	CommonName string     `json:"common_name"`
+	Issuer     string     `json:"issued_by"`
+	Status     string     `json:"status"` // active, expiring, expired, pending, not yet valid, missing
+	NotAfter   *time.Time `json:"not_after"`
+	Remaining  *int       `json:"remaining_days"`
+	Keys       []string   `json:"keys"`
+	Pending    bool       `json:"pending"`
+	UsedBy     []string   `json:"used_by"`
+}
+
+func (p *profiles) report(c *config.Config, name string) profileReport {
+	r := profileReport{
+		Name: name, Status: "missing", Pending: c.Certificates[name].Pending,
+		Keys: []string{}, UsedBy: append([]string{}, usersOf(c, name)...),
+	}
+	profile, err := p.a.Certs.Get(c.Refs[config.CertificateRef(name)])
+	if err != nil {
+		return r
+	}
+	now := time.Now()
+	end := profile.NotAfter().UTC()
+	days := int(end.Sub(now) / day)
+	r.CommonName, r.Issuer, r.NotAfter, r.Remaining = profile.CommonName(), profile.Issuer(), &end, &days
+	r.Status = strings.ToLower(profile.Status(now, r.Pending))
+	r.Keys = keyKinds(profile)
+	return r
+}
+
+func (p *profiles) list() error {
+	if !p.s.JSON {
+		p.printList()
+		return nil
+	}
+	c := p.s.Candidate()
+	list := []profileReport{}
+	for _, name := range profileNames(c) {
+		list = append(list, p.report(c, name))
+	}
+	return p.s.PrintJSON(map[string]any{"certificates": list})
+}
+
+// printUses shows which certificate each service has.
+func (p *profiles) printUses() error {
+	uses := certificateUses(p.s.Candidate())
+	if p.s.JSON {
+		return p.s.PrintJSON(map[string]any{"services": uses})
+	}
+	t := shell.Table{Head: []string{"Service", "Certificate"}, Gap: 1, Min: []int{32, 20}}
+	for _, u := range uses {
+		t.Rows = append(t.Rows, []string{u.Service, orNone(u.Certificate)})
+	}
+	p.s.Table(t)
+	return nil
+}
+
+// remove is the dialogue of DELETE.
+func (p *profiles) remove() error {
+	names := p.own()
+	n, err := p.s.Pick(shell.Choice{Options: names, Question: "Select the certificate profile you wish to delete:"})
+	if err != nil {
+		return err
+	}
+	return p.removeProfile(names[n-1])
+}
+
+func (p *profiles) removeProfile(name string) error {
+	if name == config.DemoCertificate {
+		return shell.Fail("Error: Certificate profile \"%s\" belongs to the appliance and cannot be deleted.", name)
+	}
+	err := change(p.s, func(c *config.Config) error {
+		if users := usersOf(c, name); len(users) > 0 {
+			return shell.Fail("Error: Certificate profile \"%s\" is used by %s.", name, strings.Join(users, ", "))
+		}
+		delete(c.Certificates, name)
+		delete(c.Refs, config.CertificateRef(name))
+		return nil
+	})
+	if err == nil {
+		p.s.Printf("Certificate profile \"%s\" deleted.\n", name)
+	}
+	return err
+}

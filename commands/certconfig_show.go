@@ -1,0 +1,137 @@
+package commands
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
+	"strings"
+	"time"
+
+	"posthouse/certstore"
+	"posthouse/shell"
+)
+
+// element is one certificate of a chain as show prints it.
+type element struct {
+	Role        string    `json:"role"` // leaf, intermediate, root
+	Subject     string    `json:"subject"`
+	Issuer      string    `json:"issuer"`
+	Serial      string    `json:"serial"`
+	NotBefore   time.Time `json:"not_before"`
+	NotAfter    time.Time `json:"not_after"`
+	Key         string    `json:"key"`
+	Signature   string    `json:"signature"`
+	Names       []string  `json:"names"`
+	Fingerprint string    `json:"sha256"`
+	Authority   bool      `json:"authority"`
+}
+
+func elementOf(c *x509.Certificate, place int) element {
+	e := element{
+		Role: "intermediate", Subject: certstore.DN(c.Subject), Issuer: certstore.DN(c.Issuer), Serial: colons(c.SerialNumber.Bytes()),
+		NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(), Key: keyName(c), Signature: c.SignatureAlgorithm.String(),
+		Names: append([]string{}, c.DNSNames...), Fingerprint: fingerprint(c), Authority: certstore.IsAuthority(c),
+	}
+	for _, ip := range c.IPAddresses {
+		e.Names = append(e.Names, ip.String())
+	}
+	switch {
+	case place == 0:
+		e.Role = "leaf"
+	case certstore.SelfSigned(c):
+		e.Role = "root"
+	}
+	return e
+}
+
+// keyName is the kind and size of a certificate's key.
+func keyName(c *x509.Certificate) string {
+	switch key := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("RSA %d", key.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "ECDSA " + key.Curve.Params().Name
+	}
+	return c.PublicKeyAlgorithm.String()
+}
+
+// colons writes bytes as operators compare them.
+func colons(b []byte) string {
+	return strings.ReplaceAll(fmt.Sprintf("% X", b), " ", ":")
+}
+
+func fingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return colons(sum[:])
+}
+
+// keyReport is one key of a profile with its chain.
+type keyReport struct {
+	Key   string    `json:"key"`
+	CSR   bool      `json:"csr"`
+	Chain []element `json:"chain"`
+	Notes []string  `json:"notes"`
+}
+
+// reportPair takes one key's chain apart and says what is wrong between its elements.
+func (p *profiles) reportPair(pair certstore.Pair) keyReport {
+	r := keyReport{Key: keyName(pair.Chain[0]), CSR: pair.CSR != nil, Notes: []string{}}
+	for i, c := range pair.Chain {
+		r.Chain = append(r.Chain, elementOf(c, i))
+	}
+	if _, notes, err := certstore.Assemble(pair.Key, pair.Chain, p.authorities()...); err == nil {
+		r.Notes = append(r.Notes, notes...)
+	}
+	return r
+}
+
+// show prints a profile's chains, element by element.
+func (p *profiles) show(name string) error {
+	c := p.s.Candidate()
+	profile, err := profileOf(p.a, c, name)
+	if err != nil {
+		return err
+	}
+	summary := p.report(c, name)
+	var keys []keyReport
+	for _, pair := range profile.Pairs {
+		keys = append(keys, p.reportPair(pair))
+	}
+	if p.s.JSON {
+		return p.s.PrintJSON(struct {
+			profileReport
+			Chains []keyReport `json:"chains"`
+		}{summary, keys})
+	}
+	p.s.Printf("Name: %s\nStatus: %s\nUsed by: %s\n", name, profile.Status(time.Now(), summary.Pending), orNone(strings.Join(summary.UsedBy, ", ")))
+	for i, k := range keys {
+		p.printChain(i+1, k)
+	}
+	return nil
+}
+
+func (p *profiles) printChain(n int, k keyReport) {
+	request := ""
+	if k.CSR {
+		request = ", with a signing request"
+	}
+	p.s.Printf("\nKey %d: %s%s\n", n, k.Key, request)
+	for i, e := range k.Chain {
+		printElement(p.s, i, e)
+	}
+	for _, note := range k.Notes {
+		p.s.Println(note)
+	}
+}
+
+func printElement(s *shell.Session, place int, e element) {
+	s.Printf(" %d. %s\n", place, strings.ToUpper(e.Role[:1])+e.Role[1:])
+	s.Printf("    Subject: %s\n    Issuer: %s\n    Serial: %s\n", e.Subject, e.Issuer, e.Serial)
+	s.Printf("    Valid: %s to %s\n    Key: %s\n    Signature: %s\n", stamp(e.NotBefore), stamp(e.NotAfter), e.Key, e.Signature)
+	if len(e.Names) > 0 {
+		s.Printf("    Names: %s\n", strings.Join(e.Names, ", "))
+	}
+	s.Printf("    SHA-256: %s\n", e.Fingerprint)
+}
