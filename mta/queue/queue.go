@@ -214,7 +214,8 @@ func (q *Queue) warn(j job) {
 		q.opt.Fault(fmt.Sprintf("delay warning of MID %d", env.MID), err)
 		return
 	}
-	q.adopt(m, env.MID)
+	q.announce(&m, env.MID)
+	q.Add(m)
 }
 
 // call has the owner run f and waits for it. It returns false, with f not run, when the queue has stopped.

@@ -27,9 +27,12 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) {
 	q.persist(task, list)
 	q.report(dcid, task, list, name)
 	if bounce != nil {
-		q.adopt(*bounce, task.Envelope.MID)
+		q.announce(bounce, task.Envelope.MID)
 	}
 	q.conclude(t, task, list)
+	if bounce != nil {
+		q.Add(*bounce)
+	}
 }
 
 // judge turns results into what becomes of the recipients under the bounce profile.
@@ -187,8 +190,8 @@ func groupBy[K comparable](list []settled, by func(*settled) (K, bool)) []bunch[
 	return bunches
 }
 
-// adopt logs the birth of a notice and queues it.
-func (q *Queue) adopt(m spool.Message, of uint64) {
+// announce logs the birth of a notice.
+func (q *Queue) announce(m *spool.Message, of uint64) {
 	log := q.opt.Log
 	log.MessageStarted(m.MID, 0)
 	log.BounceGenerated(m.MID, of)
@@ -197,7 +200,6 @@ func (q *Queue) adopt(m spool.Message, of uint64) {
 		log.To(m.MID, 0, r.RID, r.Address)
 	}
 	log.Queued(m.MID)
-	q.Add(m)
 }
 
 // conclude tells the owner, and removes the message when that was its last recipient.
