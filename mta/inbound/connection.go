@@ -18,6 +18,7 @@ type connection struct {
 	l      *Listener
 	conn   net.Conn
 	cancel context.CancelFunc // of everything that the connection waits for
+	era    int                // of the Listener, at its start
 
 	conf     *config.Config   // as at the connection's start
 	listener *config.Listener // within conf

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -82,10 +83,17 @@ type Listener struct {
 	opts   Options
 	limits *limits
 
-	mu       sync.Mutex
-	stopping bool
-	open     map[*connection]struct{}
-	empty    chan struct{} // closed when stopping and nothing is open; nil otherwise
+	mu      sync.Mutex
+	era     int // counts the calls of Shutdown: each ends what began in the eras before
+	open    map[*connection]struct{}
+	count   map[int]int // of open, by era
+	waiters []waiter
+}
+
+// waiter is a Shutdown that waits for the connections of an era and all before it.
+type waiter struct {
+	era  int
+	done chan struct{}
 }
 
 // New returns a listener without a socket; see Serve.
@@ -93,7 +101,7 @@ func New(o Options) *Listener {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Listener{opts: o, limits: newLimits(), open: make(map[*connection]struct{})}
+	return &Listener{opts: o, limits: newLimits(), open: make(map[*connection]struct{}), count: make(map[int]int)}
 }
 
 // Open is the number of open connections.
@@ -105,10 +113,11 @@ func (l *Listener) Open() int {
 
 const maxAcceptPause = time.Second
 
-// Serve accepts connections from ln until that is closed or ctx ends; it then closes ln and returns nil. Sessions go
-// on: Shutdown ends them and waits for them. Serve may be called again, and for several sockets at once.
+// Serve accepts connections from ln until that is closed, ctx ends or Shutdown is called; it then closes ln and returns
+// nil. Sessions go on: Shutdown ends them and waits for them. Serve may be called again, and for several sockets at once.
 func (l *Listener) Serve(ctx context.Context, ln net.Listener) error {
 	defer ln.Close()
+	era := l.present()
 	unhook := context.AfterFunc(ctx, func() { ln.Close() })
 	defer unhook()
 	sessions := context.WithoutCancel(ctx)
@@ -118,7 +127,9 @@ func (l *Listener) Serve(ctx context.Context, ln net.Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
-			l.admit(sessions, conn)
+			if !l.admit(sessions, conn, era) {
+				return nil
+			}
 		case errors.Is(err, net.ErrClosed) || ctx.Err() != nil:
 			return nil
 		default: // such as too many open files: others may go on, and this passes
@@ -143,75 +154,98 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// admit starts the goroutine of a connection, unless the listener is shutting down.
-func (l *Listener) admit(ctx context.Context, conn net.Conn) {
-	ctx, cancel := context.WithCancel(ctx)
-	c := &connection{l: l, conn: conn, cancel: cancel}
+func (l *Listener) present() int {
 	l.mu.Lock()
-	if l.stopping {
+	defer l.mu.Unlock()
+	return l.era
+}
+
+// admit starts the goroutine of a connection, unless it comes from a socket of an era that is over.
+func (l *Listener) admit(ctx context.Context, conn net.Conn, era int) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	c := &connection{l: l, conn: conn, cancel: cancel, era: era}
+	l.mu.Lock()
+	if era != l.era {
 		l.mu.Unlock()
 		cancel()
 		conn.Close()
-		return
+		return false
 	}
 	l.open[c] = struct{}{}
+	l.count[era]++
 	l.mu.Unlock()
 	go func() {
 		defer l.leave(c)
 		defer cancel()
 		c.receive(ctx)
 	}()
+	return true
 }
 
 func (l *Listener) leave(c *connection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.open, c)
-	if l.empty != nil && len(l.open) == 0 {
-		close(l.empty)
-		l.empty = nil
+	if l.count[c.era]--; l.count[c.era] > 0 {
+		return
 	}
+	delete(l.count, c.era)
+	l.waiters = slices.DeleteFunc(l.waiters, func(w waiter) bool {
+		over := l.over(w.era)
+		if over {
+			close(w.done)
+		}
+		return over
+	})
 }
 
-// Shutdown ends all sessions: idle ones with 421 at once, the others when their transaction is over, and what is left
-// after grace by closing its connection. It returns when every goroutine has ended. Meanwhile new connections are
-// closed; afterwards the listener can serve again.
+// over says whether no connection of the era or of one before it is open. mu is held.
+func (l *Listener) over(era int) bool {
+	for e := range l.count {
+		if e <= era {
+			return false
+		}
+	}
+	return true
+}
+
+// Shutdown ends what Serve has accepted so far and every Serve that goes on: idle sessions end with 421 at once, the
+// others when their transaction is over, and what is left after grace when its connection is closed. It returns when
+// their goroutines have ended. The listener can serve again, meanwhile too.
 func (l *Listener) Shutdown(grace time.Duration) {
-	done := l.stopAll()
+	w := l.endEra()
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case <-done:
+	case <-w.done:
 	case <-timer.C:
-		l.abandonAll()
-		<-done
+		l.each(w.era, (*connection).abandon)
+		<-w.done
 	}
+}
+
+// endEra asks every session of this era and those before to end.
+func (l *Listener) endEra() waiter {
 	l.mu.Lock()
-	l.stopping = false
+	w := waiter{era: l.era, done: make(chan struct{})}
+	l.era++
+	if l.over(w.era) {
+		close(w.done)
+	} else {
+		l.waiters = append(l.waiters, w)
+	}
 	l.mu.Unlock()
+	l.each(w.era, (*connection).stop)
+	return w
 }
 
-// stopAll asks every session to end and returns what is closed when all have.
-func (l *Listener) stopAll() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stopping = true
-	done := make(chan struct{})
-	if len(l.open) == 0 {
-		close(done)
-		return done
-	}
-	l.empty = done
-	for c := range l.open {
-		c.stop()
-	}
-	return done
-}
-
-func (l *Listener) abandonAll() {
+// each calls do for every open connection up to an era.
+func (l *Listener) each(era int, do func(*connection)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.open {
-		c.abandon()
+		if c.era <= era {
+			do(c)
+		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -185,16 +184,19 @@ func (r *rig) lines(l *eventlog.Log, name, file string) []string {
 func (r *rig) awaitLog(icid int) []string {
 	r.t.Helper()
 	want := fmt.Sprintf("ICID %d close", icid)
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		lines := r.lines(r.log, "mail_logs", "mail")
-		for _, line := range lines {
-			if line == want {
-				return lines
-			}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	found := errors.New("found")
+	err := r.log.Tail(ctx, 10000, func(line string) error {
+		if strings.HasSuffix(line, want) {
+			return found
 		}
+		return nil
+	})
+	if !errors.Is(err, found) {
+		r.t.Errorf("no line %q: %v", want, err)
 	}
-	r.t.Fatalf("no line %q in %q", want, r.lines(r.log, "mail_logs", "mail"))
-	return nil
+	return r.lines(r.log, "mail_logs", "mail")
 }
 
 // wantLog wants these lines, with the peer's port and made-up identifiers left out of the comparison, and no others.
@@ -398,11 +400,4 @@ func (v vault) Get(id string) ([]byte, error) {
 		return nil, fmt.Errorf("no content %q", id)
 	}
 	return content, nil
-}
-
-// poolOf holds one certificate.
-func poolOf(cert *x509.Certificate) *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
-	return pool
 }
