@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,8 +67,11 @@ type notices struct {
 }
 
 func (n *notices) Bounce(env *spool.Envelope, failed []Failed, how Notice) (spool.Message, error) {
-	if n.fail != nil {
-		return spool.Message{}, n.fail
+	n.mu.Lock()
+	fail := n.fail
+	n.mu.Unlock()
+	if fail != nil {
+		return spool.Message{}, fail
 	}
 	n.note("bounce %d to %s: %s", env.MID, how.To, failed[0].Failure.Text())
 	return n.letterTo(how), nil
@@ -76,6 +80,12 @@ func (n *notices) Bounce(env *spool.Envelope, failed []Failed, how Notice) (spoo
 func (n *notices) Delay(env *spool.Envelope, late []Failed, until time.Time, how Notice) (spool.Message, error) {
 	n.note("delay %d to %s until %s", env.MID, how.To, until.UTC().Format("15:04"))
 	return n.letterTo(how), nil
+}
+
+func (n *notices) breakWith(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.fail = err
 }
 
 func (n *notices) letterTo(how Notice) spool.Message {
@@ -165,6 +175,12 @@ func readLog(t *testing.T, dir string) []string {
 	return lines
 }
 
+// pause lets time go by in the bubble, and then everything that this set off.
+func pause(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func compare(t *testing.T, what string, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
@@ -188,7 +204,7 @@ func TestRetriesGrowUntilTheMessageExpires(t *testing.T) {
 			trip.Settle(trip.First, everyone(trip.First, Soft, later))
 		})
 		b.Add(letter(1, "a@x.example", "b@two.example"))
-		time.Sleep(3 * time.Hour)
+		pause(3 * time.Hour)
 		want := []time.Duration{0, 60 * time.Second, 180 * time.Second, 420 * time.Second, 900 * time.Second, 1500 * time.Second}
 		if !slices.Equal(tries, want) {
 			t.Errorf("tries at %v, want %v", tries, want)
@@ -271,14 +287,14 @@ func TestABounceThatCannotBeWrittenIsTriedAgain(t *testing.T) {
 			}
 			trip.Settle(trip.First, everyone(trip.First, outcome, never))
 		})
-		b.notices.fail = errors.New("disk full")
+		b.notices.breakWith(errors.New("disk full"))
 		b.Add(letter(1, "a@x.example", "b@two.example"))
 		synctest.Wait()
 		if n := b.Totals(); n.Active != 1 || n.HardBounced != 0 {
 			t.Errorf("the recipient is gone without a notice: %+v", n)
 		}
-		b.notices.fail = nil
-		time.Sleep(5 * time.Minute)
+		b.notices.breakWith(nil)
+		pause(5 * time.Minute)
 		if n := b.Totals(); n.HardBounced != 1 {
 			t.Errorf("not bounced later: %+v", n)
 		}
@@ -303,7 +319,7 @@ func TestAPanicCostsOneAttempt(t *testing.T) {
 		if n := b.Totals(); n.Active != 1 || n.Attempted != 1 {
 			t.Errorf("totals %+v", n)
 		}
-		time.Sleep(2 * time.Minute)
+		pause(2 * time.Minute)
 		if n := b.Totals(); n.Delivered != 1 {
 			t.Errorf("totals %+v", n)
 		}
@@ -312,9 +328,10 @@ func TestAPanicCostsOneAttempt(t *testing.T) {
 
 func TestADownHostIsProbedByOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		up, tries := false, 0
+		up := false
+		var tries atomic.Int32
 		b := run(t, func(ctx context.Context, trip *Trip) {
-			tries++
+			tries.Add(1)
 			if !up {
 				refused := &Failure{Class: "4.4.0", Title: "Other network problem", Cause: "N3", Lines: []string{"refused"}}
 				trip.Down("N3", "refused")
@@ -330,8 +347,8 @@ func TestADownHostIsProbedByOne(t *testing.T) {
 			b.Add(letter(uint64(i+1), "a@x.example", "b@two.example"))
 		}
 		synctest.Wait()
-		if tries > 12 {
-			t.Errorf("%d tries at a host that is down", tries)
+		if n := tries.Load(); n > 12 {
+			t.Errorf("%d tries at a host that is down", n)
 		}
 		if h, _ := b.Host("two.example"); h.State != Down || h.LastCause != "N3" || h.NextAttempt.IsZero() {
 			t.Errorf("host %+v", h.HostSummary)
@@ -381,7 +398,7 @@ func TestMessagesPerConnectionAndRecipientsPerPeriod(t *testing.T) {
 		if h, _ := b.Host("rate.example"); h.Delivered != 3 || h.Active != 1 {
 			t.Errorf("limited host %+v", h.HostSummary)
 		}
-		time.Sleep(11 * time.Minute)
+		pause(11 * time.Minute)
 		if h, _ := b.Host("rate.example"); h.Delivered != 4 {
 			t.Errorf("limited host after its period %+v", h.HostSummary)
 		}
@@ -413,7 +430,7 @@ func TestSuspendWaitsAndThenCuts(t *testing.T) {
 		cut = false
 		b.Resume(nil)
 		synctest.Wait()
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		b.stop()
 		if !cut {
 			t.Error("not tried after the resumption")
@@ -460,7 +477,7 @@ func TestDelayWarning(t *testing.T) {
 			})
 		b.Add(letter(1, "a@x.example", "b@two.example"))
 		b.Suspend(t.Context(), nil, 0)
-		time.Sleep(3 * time.Hour)
+		pause(3 * time.Hour)
 		var got []string
 		for _, line := range b.spool.trace {
 			if strings.HasPrefix(line, "delay") || strings.HasPrefix(line, "bounce") {
@@ -491,7 +508,7 @@ func TestRestartTakesUpWhatTheSpoolHolds(t *testing.T) {
 			m.States[1] = spool.State{Attempts: 2, Next: begin.Add(time.Minute)}
 			b.spool.messages[1] = m
 		})
-		time.Sleep(2 * time.Minute)
+		pause(2 * time.Minute)
 		if len(tries) != 1 || tries[0] != time.Minute {
 			t.Errorf("tries at %v, want at 1m", tries)
 		}
@@ -541,12 +558,12 @@ func TestIdleConnectionsWaitForTheNextMessage(t *testing.T) {
 		}, func(_ *bench, o *Options) { o.Linger = time.Second })
 		for i := range 5 {
 			b.Add(letter(uint64(i+1), "", "b@two.example"))
-			time.Sleep(500 * time.Millisecond)
+			pause(500 * time.Millisecond)
 		}
 		if trips != 1 {
 			t.Errorf("%d connections for messages half a second apart, want 1", trips)
 		}
-		time.Sleep(2 * time.Second)
+		pause(2 * time.Second)
 		b.Add(letter(9, "", "b@two.example"))
 		synctest.Wait()
 		if trips != 2 {
