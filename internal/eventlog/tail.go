@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 )
 
@@ -88,8 +87,11 @@ func (l *Log) lastLines(stamps []string, n int) (stamp string, offset int64, err
 		if err != nil {
 			return "", 0, err
 		}
-		var found int
-		offset, found, err = backward(f, n)
+		found := 0
+		info, err := f.Stat()
+		if err == nil {
+			offset, found, err = backward(f, info.Size(), n)
+		}
 		f.Close()
 		if err != nil {
 			return "", 0, err
@@ -102,16 +104,12 @@ func (l *Log) lastLines(stamps []string, n int) (stamp string, offset int64, err
 	return stamp, offset, nil
 }
 
-// backward returns where the last n complete lines of a file begin, and how many there are if fewer.
-func backward(f *os.File, n int) (offset int64, found int, err error) {
-	info, err := f.Stat()
-	if err != nil {
-		return 0, 0, err
-	}
+// backward returns where the last n complete lines of a file of size bytes begin, and how many there are if fewer.
+func backward(f io.ReaderAt, size int64, n int) (offset int64, found int, err error) {
 	const step = 32 << 10
 	buf := make([]byte, step)
 	ends := 0 // line ends seen; the first one ends the last line
-	for end := info.Size(); end > 0; {
+	for end := size; end > 0; {
 		begin := max(0, end-step)
 		b := buf[:end-begin]
 		if _, err := f.ReadAt(b, begin); err != nil {

@@ -27,15 +27,7 @@ func FuzzMessageFile(f *testing.F) {
 	f.Add(appendRecord(appendHead(nil), 1, headSize, stateRecord, []byte("[]")))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		path := filepath.Join(t.TempDir(), "1.msg")
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		file, err := osFiles{}.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
+		file := &ramHandle{d: &ramDisk{steps: -1}, f: &ramFile{durable: b}}
 		m, err := scan(file, 1)
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNewer) {
@@ -60,7 +52,8 @@ func FuzzTornTail(f *testing.F) {
 	f.Add(uint(7), []byte{0, 0, 0})
 	f.Add(uint(60), appendRecord(nil, 1, 300, stateRecord, []byte(`[{"rid":0,"done":true}]`)))
 	dir := f.TempDir()
-	s := mustOpen(f, dir, Options{})
+	disk := newRAMDisk(filepath.Join(dir, "mid"))
+	s := mustOpen(f, dir, Options{Files: disk})
 	f.Fuzz(func(t *testing.T, cut uint, tail []byte) {
 		mid := s.NextMID()
 		mustPut(t, s, mid, "body", 3)
@@ -71,14 +64,9 @@ func FuzzTornTail(f *testing.F) {
 		if err := s.Update(mid, Update{RID: 2, State: State{Done: true, LastError: "some words"}}); err != nil {
 			t.Fatal(err)
 		}
-		b, err := os.ReadFile(s.path(mid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		keep := acknowledged + int64(cut)%(int64(len(b))-acknowledged)
-		if err := os.WriteFile(s.path(mid), append(b[:keep], tail...), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		file := disk.now[s.path(mid)]
+		keep := acknowledged + int64(cut)%(int64(len(file.durable))-acknowledged)
+		file.durable = append(file.durable[:keep:keep], tail...)
 		m, err := s.read(mid)
 		if err != nil || !m.States[1].Done {
 			t.Fatalf("after the cut: %+v, %v", m, err)
