@@ -297,6 +297,7 @@ func (c *client) gone() {
 	} else if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.t.Error("the connection stays open")
 	}
+	c.conn.Close()
 }
 
 func (c *client) startTLS(conf *tls.Config) tls.ConnectionState {
