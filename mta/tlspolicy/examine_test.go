@@ -140,6 +140,12 @@ func TestKnownIssuers(t *testing.T) {
 	if id, _ := firstFatal(findings); id != cause.V2 || strings.Contains(findings[0].Detail, "presumed") {
 		t.Errorf("once learnt: %+v", findings)
 	}
+	after := trusting(p.root)
+	after.Inherit(trust)
+	findings, _ = after.examine(certsOf(p.leaf), x509.ExtKeyUsageServerAuth, names)
+	if id, _ := firstFatal(findings); id != cause.V2 || strings.Contains(findings[0].Detail, "presumed") {
+		t.Errorf("after a commit: %+v", findings)
+	}
 	off := trustIn(nil, certsOf(p.root))
 	findings, _ = off.examine(certsOf(p.leaf, p.mid), x509.ExtKeyUsageServerAuth, names)
 	if id, _ := firstFatal(findings); id != cause.V8 || !strings.Contains(findings[0].Detail, "not in force") {

@@ -148,6 +148,36 @@ func TestAgainstOpenSSLServer(t *testing.T) {
 	}
 }
 
+// TestOddCertificates has peers whose certificates only OpenSSL makes.
+func TestOddCertificates(t *testing.T) {
+	tool, dir := openSSLDir(t, newPKI(t))
+	for _, test := range []struct {
+		name    string
+		options []string
+		want    cause.ID
+	}{
+		{"short RSA key", []string{"-newkey", "rsa:512"}, cause.V10},
+		{"negative serial number", []string{"-newkey", "rsa:2048", "-set_serial", "-5"}, cause.V11},
+	} {
+		make := exec.Command(tool, append([]string{"req", "-x509", "-nodes", "-keyout", "odd.key", "-out", "odd.pem", "-subj", "/CN=mx1.partner.example"}, test.options...)...)
+		make.Dir = dir
+		if out, err := make.CombinedOutput(); err != nil {
+			t.Skipf("%s: this openssl cannot: %s", test.name, out)
+		}
+		for _, version := range []string{"-tls1_2", "-tls1_3"} {
+			if test.want == cause.V10 && version == "-tls1_3" {
+				continue // RSASSA-PSS with SHA-256 does not fit into so short a key
+			}
+			q := partner
+			q.Level = config.TLSRequire
+			addr := sServer(t, tool, dir, "-rev", version, "-key", "odd.key", "-cert", "odd.pem", "-cipher", "ALL:@SECLEVEL=0")
+			if o := shake(t, trusting(), q, addr); o.Cause != test.want || o.Encrypted {
+				t.Errorf("%s, %s: %+v", test.name, version, o)
+			}
+		}
+	}
+}
+
 // TestAgainstOpenSSLClient has OpenSSL as the peer that sends.
 func TestAgainstOpenSSLClient(t *testing.T) {
 	p := newPKI(t)

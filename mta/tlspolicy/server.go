@@ -161,7 +161,7 @@ func classifyServer(err error, hello *tls.ClientHelloInfo, certs []tls.Certifica
 		number, text := spell(alertPhrase(alert))
 		return incomingAlert(alert), number, text
 	}
-	id := serverCause(err, hello, certs, demanded, len(flight) > 0)
+	id := serverCause(err, hello, certs, demanded, flight)
 	var verify *VerifyError
 	p, ok := phraseOf(id, true)
 	switch {
@@ -177,7 +177,7 @@ func classifyServer(err error, hello *tls.ClientHelloInfo, certs []tls.Certifica
 	return id, number, text
 }
 
-func serverCause(err error, hello *tls.ClientHelloInfo, certs []tls.Certificate, demanded, heard bool) cause.ID {
+func serverCause(err error, hello *tls.ClientHelloInfo, certs []tls.Certificate, demanded bool, flight []byte) cause.ID {
 	var verify *VerifyError
 	switch {
 	case isOurs(err):
@@ -186,10 +186,12 @@ func serverCause(err error, hello *tls.ClientHelloInfo, certs []tls.Certificate,
 		return cause.H11
 	case isTimeout(err):
 		return cause.H5
-	case isClosed(err) && (hello != nil || heard):
+	case isClosed(err) && (hello != nil || len(flight) > 0):
 		return cause.H4
 	case isClosed(err):
 		return cause.S7
+	case isFirstHeaderError(err) && isSSLv2(flight):
+		return cause.H2
 	case isFirstHeaderError(err):
 		return cause.H3
 	case hello == nil:
@@ -277,6 +279,11 @@ func isRSA(c tls.Certificate) bool {
 		leaf, _ = x509.ParseCertificate(c.Certificate[0])
 	}
 	return leaf != nil && leaf.PublicKeyAlgorithm == x509.RSA
+}
+
+// isSSLv2 reports whether a client says hello in the form of SSL 2, as very old ones do even for TLS (RFC 5246 appendix E.2).
+func isSSLv2(flight []byte) bool {
+	return len(flight) > 2 && flight[0]&0x80 != 0 && flight[2] == messageClientHello
 }
 
 // isHTTP reports whether a client speaks HTTP, as scanners of port 25 do.

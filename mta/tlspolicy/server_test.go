@@ -132,6 +132,8 @@ func TestServerCauses(t *testing.T) {
 		})), cause.H1, "(336109761, 'error:1408A0C1:SSL routines:SSL3_GET_CLIENT_HELLO:no shared cipher')"},
 		{"H2", tlsClient(insecure(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })),
 			cause.H2, "(336027906, 'error:14076102:SSL routines:SSL23_GET_CLIENT_HELLO:unsupported protocol')"},
+		{"H2 in the form of SSL 2", says("\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x01\x00\x80" + string(make([]byte, 34))),
+			cause.H2, "(336027906, 'error:14076102:SSL routines:SSL23_GET_CLIENT_HELLO:unsupported protocol')"},
 		{"H3", says("EHLO mx1.partner.example\r\n"), cause.H3, "(336027900, 'error:140760FC:SSL routines:SSL23_GET_CLIENT_HELLO:unknown protocol')"},
 		{"H3 from a scanner", says("GET / HTTP/1.0\r\n\r\n"), cause.H3, "(336027804, 'error:1407609C:SSL routines:SSL23_GET_CLIENT_HELLO:http request')"},
 		{"H4", says("\x16\x03\x01\x02\x00\x01"), cause.H4, "(336150822, 'error:14094126:SSL routines:SSL3_READ_BYTES:unexpected eof while reading')"},

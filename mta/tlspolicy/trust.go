@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -122,6 +124,21 @@ func (t *Trust) learnt(c *x509.Certificate) *x509.Certificate {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.issuers.issuer(c)
+}
+
+// Inherit takes over what old learnt of issuers and of hosts that need a small ClientHello. It explains failures and
+// trusts nobody, so it may outlive a commit.
+func (t *Trust) Inherit(old *Trust) {
+	if old == nil || old == t {
+		return
+	}
+	old.mu.Lock()
+	issuers, small := slices.Concat(slices.Collect(maps.Values(old.issuers))...), maps.Clone(old.small)
+	old.mu.Unlock()
+	t.learn(issuers)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.small = small
 }
 
 // smallFor is how long a host is spared the large ClientHello before it is offered again.
