@@ -20,12 +20,14 @@ func console(ctx context.Context, args []string, std streams) error {
 	if err := parse(flags, args, std); err != nil {
 		return err
 	}
-	err := shell.Console(ctx, socketPath(*data), std.in, std.out)
+	status, err := shell.Console(ctx, socketPath(*data), std.in, std.out, std.err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("no appliance is running on %s: start it with posthouse serve --data %s", *data, *data)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the console of %s is for its owner only", *data)
+	case err == nil && status != 0:
+		return statusError(status)
 	}
 	return err
 }

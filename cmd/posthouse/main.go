@@ -90,7 +90,8 @@ func run(ctx context.Context, args []string, std streams) int {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
-		if err != nil {
+		var status statusError
+		if err != nil && !errors.As(err, &status) {
 			fmt.Fprintf(std.err, "posthouse %s: %v\n", sub.name, err)
 		}
 		return exitStatus(err)
@@ -107,8 +108,17 @@ func exitStatus(err error) int {
 	case errors.Is(err, errUsage):
 		return 2
 	}
+	var status statusError
+	if errors.As(err, &status) {
+		return int(status)
+	}
 	return 1
 }
+
+// statusError is a session's exit status; what went wrong has been said in the session.
+type statusError int
+
+func (s statusError) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: posthouse COMMAND [options]")
@@ -119,9 +129,12 @@ func usage(w io.Writer) {
 
 // parse reads a subcommand's flags; words that are no flags are refused.
 func parse(flags *flag.FlagSet, args []string, std streams) error {
-	flags.SetOutput(std.err)
+	flags.SetOutput(io.Discard)
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintf(std.out, "posthouse %s takes:\n", flags.Name())
+			flags.SetOutput(std.out)
+			flags.PrintDefaults()
 			return err
 		}
 		return fmt.Errorf("%w: %v", errUsage, err)

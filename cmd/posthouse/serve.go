@@ -79,26 +79,21 @@ func (h *house) attend(ctx context.Context, std streams) error {
 	case <-ctx.Done():
 		return nil
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	if err := h.shell.Start(ctx); err != nil {
+		return err
+	}
 	console, err := h.listenConsole()
 	if err != nil {
 		return err
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return h.shell.Run(ctx) })
 	if console != nil {
 		group.Go(func() error { return h.shell.ServeUnix(ctx, console) })
 	}
-	group.Go(func() error { return h.shell.Run(ctx) })
-	group.Go(func() error {
-		select {
-		case <-h.shell.Ready():
-		case <-ctx.Done():
-			return nil
-		}
-		h.system.ComingUp()
-		h.announce(std)
-		return h.bound.publish()
-	})
-	return group.Wait()
+	h.system.ComingUp()
+	h.announce(std)
+	return errors.Join(h.bound.publish(), group.Wait())
 }
 
 // announce tells the person who started it where to go.
