@@ -23,15 +23,15 @@ func TestOpenSSLFiles(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "leaf.pem"), EncodePEM(certsOf(f.leaf)))
 	writeFile(t, filepath.Join(dir, "others.pem"), EncodePEM(certsOf(f.upper, f.lower)))
 	for name, options := range map[string][]string{
-		"modern":       nil,
-		"legacy":       {"-legacy"},
-		"3DES":         {"-legacy", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"},
-		"RC2":          {"-legacy", "-keypbe", "PBE-SHA1-RC2-40", "-certpbe", "PBE-SHA1-RC2-40"},
-		"AES-128":      {"-keypbe", "AES-128-CBC", "-certpbe", "AES-128-CBC", "-macalg", "sha512"},
-		"clear certs":  {"-certpbe", "NONE"},
-		"with a name":  {"-name", "my friendly name"},
-		"few rounds":   {"-iter", "1"},
-		"million iter": {"-iter", "1000000"},
+		"modern":      nil,
+		"legacy":      {"-legacy"},
+		"3DES":        {"-legacy", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"},
+		"RC2":         {"-legacy", "-keypbe", "PBE-SHA1-RC2-40", "-certpbe", "PBE-SHA1-RC2-40"},
+		"AES-128":     {"-keypbe", "AES-128-CBC", "-certpbe", "AES-128-CBC", "-macalg", "sha512"},
+		"clear certs": {"-certpbe", "NONE"},
+		"with a name": {"-name", "my friendly name"},
+		"few rounds":  {"-iter", "1"},
+		"many rounds": {"-iter", "100000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := []string{"pkcs12", "-export", "-inkey", "key.pem", "-in", "leaf.pem", "-certfile", "others.pem", "-passout", "pass:pass wörd"}

@@ -148,7 +148,7 @@ func (h *Handshake) Outcome(err error) Outcome {
 	}
 	h.over = true
 	if h.wire != nil {
-		h.wire.end()
+		h.wire.end(h.asked && h.state.Version == tls.VersionTLS13)
 	}
 	o := h.established()
 	o.Findings = h.findings
@@ -177,8 +177,8 @@ func (h *Handshake) established() Outcome {
 }
 
 // Late says whether an error of the first read after a successful handshake belongs to the handshake still: in TLS 1.3
-// the peer refuses our certificate, or that we have none, only then. Where a write fails before that, read once all the
-// same: the peer's alert may have come, and its hanging up after it makes the write fail.
+// the peer refuses our certificate, or that we have none, only then. Without Watch, read once even where a write fails
+// before that: the peer's alert may have come, and its hanging up after it makes the write fail.
 func (h *Handshake) Late(err error) (Outcome, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -190,5 +190,7 @@ func (h *Handshake) Late(err error) (Outcome, bool) {
 	if id == cause.H1 || id == cause.H2 { // these were agreed upon already
 		id = cause.H13
 	}
-	return Outcome{Begun: true, Closed: true, Cause: id, Reason: reason(spell(alertPhrase(alert))), Findings: h.findings}, true
+	o := Outcome{Begun: true, Closed: true, Cause: id, Findings: h.findings}
+	o.say(spell(alertPhrase(alert)))
+	return o, true
 }

@@ -21,7 +21,7 @@ func (h *Handshake) failed(err error) Outcome {
 	var flight []byte
 	written := true
 	if h.wire != nil {
-		flight, written = h.wire.end()
+		flight, written = h.wire.end(false)
 	}
 	var verify *VerifyError
 	alert, isAlert := peerAlert(err, flight)
@@ -33,7 +33,8 @@ func (h *Handshake) failed(err error) Outcome {
 		o.Reason = "cancelled"
 		return o
 	case isAlert:
-		o.Cause, o.Reason = h.alertCause(alert), reason(spell(alertPhrase(alert)))
+		o.Cause = h.alertCause(alert)
+		o.say(spell(alertPhrase(alert)))
 		return o
 	case isTimeout(err), isClosed(err):
 		o.Cause = silence(err, written)
@@ -44,9 +45,9 @@ func (h *Handshake) failed(err error) Outcome {
 		o.Cause = h.localCause(flight)
 	}
 	if p, ok := phraseOf(o.Cause, false); ok {
-		o.Reason = reason(spell(p))
+		o.say(spell(p))
 	} else {
-		o.Reason = reason(OpenSSLError(err))
+		o.say(OpenSSLError(err))
 	}
 	return o
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -342,6 +343,46 @@ func TestResumption(t *testing.T) {
 			t.Errorf("resumed under other trust: %+v", o)
 		}
 	}
+}
+
+// TestRefusalBehindFailedWrite has a peer that hangs up behind its alert before we write again.
+func TestRefusalBehindFailedWrite(t *testing.T) {
+	p := newPKI(t)
+	addr := serve(t, tlsPeer(&tls.Config{Certificates: []tls.Certificate{shown(p.leaf, p.mid)}, ClientAuth: tls.RequireAnyClientCert}))
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c, h := trusting(p.root).ClientConfig(partner, nil)
+	late := &failing{Conn: conn}
+	client := tls.Client(h.Watch(late), c)
+	if o := h.Outcome(client.Handshake()); !o.Verified {
+		t.Fatalf("%+v", o)
+	}
+	late.broken = true
+	if _, err := io.WriteString(client, "hi\n"); err != nil {
+		t.Fatalf("the write fails: %v", err)
+	}
+	_, err = client.Read(make([]byte, 10))
+	if o, ok := h.Late(err); !ok || o.Cause != cause.H9 || o.Number != 336151644 {
+		t.Errorf("%v: %+v", err, o)
+	}
+	if _, err := h.wire.Write([]byte("hi")); err == nil {
+		t.Error("a later write passes for done")
+	}
+}
+
+type failing struct {
+	net.Conn
+	broken bool
+}
+
+func (f *failing) Write(p []byte) (int, error) {
+	if f.broken {
+		return 0, &net.OpError{Op: "write", Err: syscall.EPIPE}
+	}
+	return f.Conn.Write(p)
 }
 
 // TestLateOnly says that a read error that is no alert is no matter of the handshake.

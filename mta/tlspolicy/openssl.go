@@ -72,11 +72,6 @@ func spell(p phrase) (int, string) {
 	return p.number(), p.String()
 }
 
-// reason is how a log line says a number and a text.
-func reason(number int, text string) string {
-	return fmt.Sprintf("(%d, '%s')", number, text)
-}
-
 // plain keeps a text from ending the quotes of the log line.
 func plain(s string) string {
 	return strings.NewReplacer("'", "", "\\", "", "\n", " ", "\r", " ").Replace(s)

@@ -130,13 +130,13 @@ func (in *Incoming) Outcome(err error) Outcome {
 	defer in.mu.Unlock()
 	var flight []byte
 	if in.wire != nil {
-		flight, _ = in.wire.end()
+		flight, _ = in.wire.end(false)
 	}
 	if err != nil {
 		id, number, text := classifyServer(err, in.hello, in.server.base.Certificates, in.server.verify, flight)
-		o := Outcome{Begun: true, Closed: true, Cause: id, Reason: reason(number, text), Findings: in.findings}
-		if id == "" {
-			o.Reason = "cancelled"
+		o := Outcome{Begun: true, Closed: true, Cause: id, Reason: "cancelled", Findings: in.findings}
+		if id != "" {
+			o.say(number, text)
 		}
 		return o
 	}

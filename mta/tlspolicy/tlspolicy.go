@@ -8,6 +8,8 @@
 package tlspolicy
 
 import (
+	"fmt"
+
 	"posthouse/config"
 	"posthouse/internal/cause"
 )
@@ -43,9 +45,16 @@ type Outcome struct {
 
 	Cause    cause.ID // the first cause; empty where all is as wanted, or where we gave up by ourselves
 	Reason   string   // for the log, behind "TLS failed: ": `verify error: WORDS` or `(NUMBER, 'error:...')`
+	Number   int      // OpenSSL's number of a failed handshake, where Reason is no verify error
+	Text     string   // and its text, "error:1408F10B:..."
 	Findings []Finding
 
 	TrySmaller bool // the peer fell silent at our hello: try once more on a new connection with Query.Small (H12)
+}
+
+// say sets the words of a failed handshake.
+func (o *Outcome) say(number int, text string) {
+	o.Number, o.Text, o.Reason = number, text, fmt.Sprintf("(%d, '%s')", number, text)
 }
 
 // verifies reports whether the level asks for the peer's certificate to be verified.

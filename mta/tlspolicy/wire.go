@@ -18,24 +18,32 @@ type wire struct {
 	written bool       // ... and went out without an error
 	over    bool
 	flight  []byte
+	hopeful bool // the handshake is over and nothing was read since: see Write
 }
 
 // Write finds the ClientHello: a handshake record, which no line of SMTP can begin like.
+//
+// Where a peer refuses us right behind a TLS 1.3 handshake, it sends an alert and hangs up, so that our next write may
+// fail before anybody has read the alert. Such a write passes for done; the read that follows it finds out.
 func (w *wire) Write(p []byte) (int, error) {
 	hello := len(p) > 5 && p[0] == recordHandshake && p[1] == 3 && p[5] == messageClientHello
 	if hello {
 		w.set(func() { w.begun = true })
 	}
 	n, err := w.Conn.Write(p)
-	if hello && err == nil {
-		w.set(func() { w.written = true })
-	}
+	w.set(func() {
+		w.written = w.written || hello && err == nil
+		if err != nil && w.hopeful && isClosed(err) {
+			n, err = len(p), nil
+		}
+	})
 	return n, err
 }
 
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	w.set(func() {
+		w.hopeful = false
 		if w.begun && !w.over && len(w.flight) < maxFlight {
 			w.flight = append(w.flight, p[:n]...)
 		}
@@ -49,10 +57,11 @@ func (w *wire) set(f func()) {
 	f()
 }
 
-// end stops keeping and returns what was kept.
-func (w *wire) end() (flight []byte, written bool) {
+// end stops keeping and returns what was kept. hopeful says that the peer's refusal may be on its way.
+func (w *wire) end(hopeful bool) (flight []byte, written bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.hopeful = hopeful
 	flight, written = w.flight, w.written
 	w.over, w.flight = true, nil
 	return flight, written
