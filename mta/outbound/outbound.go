@@ -56,7 +56,8 @@ type Options struct {
 // Deliverer carries mail; it is a queue.Deliverer. It keeps nothing between trips but the count of connections to each
 // address.
 type Deliverer struct {
-	opt Options
+	opt  Options
+	port int // of mail exchangers; tests have another
 
 	mu    sync.Mutex
 	slots map[slot]int // connections under way, where a limit holds for each address
@@ -77,7 +78,7 @@ func New(opt Options) *Deliverer {
 	if opt.Shuffle == nil {
 		opt.Shuffle = shuffle
 	}
-	return &Deliverer{opt: opt, slots: make(map[slot]int)}
+	return &Deliverer{opt: opt, port: smtpPort, slots: make(map[slot]int)}
 }
 
 // slot is what a limit for each mail exchanger's address counts.

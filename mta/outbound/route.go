@@ -60,7 +60,7 @@ func (d *Deliverer) findWay(ctx context.Context, w World, domain string) (*way, 
 		}
 	}
 	if addr, ok := literal(domain); ok {
-		return &way{hosts: []host{{addr: addr, port: smtpPort}}}, nil
+		return &way{hosts: []host{{addr: addr, port: d.port}}}, nil
 	}
 	if strings.HasPrefix(domain, "[") || domain == "" {
 		return nil, badDestination(cause.N1, domain, "not a domain that mail can be sent to")
@@ -118,7 +118,7 @@ func (d *Deliverer) byDNS(ctx context.Context, w World, domain string) (*way, *q
 	if err != nil {
 		switch dns.KindOf(err) {
 		case dns.NoData:
-			return &way{hosts: []host{{name: ascii, port: smtpPort}}}, nil
+			return &way{hosts: []host{{name: ascii, port: d.port}}}, nil
 		case dns.NotFound:
 			return nil, badDestination(cause.N1, domain, fmt.Sprintf("DNS Hard Error looking up %s (MX): NXDomain", domain))
 		default:
@@ -134,7 +134,7 @@ func (d *Deliverer) byDNS(ctx context.Context, w World, domain string) (*way, *q
 	for _, mx := range records {
 		found.mx = append(found.mx, queue.MXRecord{Preference: mx.Preference, TTL: mx.TTL, Host: mx.Host})
 		if mx.Host != dns.NullMX {
-			found.hosts = append(found.hosts, host{preference: mx.Preference, name: mx.Host, port: smtpPort, ttl: mx.TTL})
+			found.hosts = append(found.hosts, host{preference: mx.Preference, name: mx.Host, port: d.port, ttl: mx.TTL})
 		}
 	}
 	return d.beforeOurselves(w.Config, found, domain)
