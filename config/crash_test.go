@@ -76,6 +76,7 @@ func (r *recorder) Abort()  { r.log = append(r.log, "abort") }
 
 // A commit is whole or has not happened, whichever step of writing fails and whether or not anything works after it.
 func TestCommitWithFaultAtEveryStep(t *testing.T) {
+	t.Parallel()
 	for name, edit := range edits {
 		for mode := range 4 {
 			failures := 0
@@ -126,6 +127,7 @@ func commitWithFault(t *testing.T, name string, edit func(*testing.T, *Store, *C
 
 // What a dead disk left is put right by the next commit that finds it working.
 func TestCommitAfterDeadDisk(t *testing.T) {
+	t.Parallel()
 	for name, edit := range edits {
 		for step := 0; ; step++ {
 			s, fsys := newFaultyStore(t)
@@ -140,8 +142,12 @@ func TestCommitAfterDeadDisk(t *testing.T) {
 			}
 			c = s.Candidate()
 			c.Config.Injection.MaxHops = 77
-			if _, err := s.Commit(context.Background(), c, alice, "fourth", true); err != nil {
+			r, err := s.Commit(context.Background(), c, alice, "fourth", true)
+			if err != nil {
 				t.Fatalf("%s step %d: %v", name, step, err)
+			}
+			if r.Edited != "" {
+				t.Errorf("%s step %d: its own file was taken for an edit", name, step)
 			}
 			again := mustOpen(t, s.dir).Running()
 			if !reflect.DeepEqual(again.Config, s.Running().Config) || again.Revision != s.Running().Revision {
@@ -152,6 +158,7 @@ func TestCommitAfterDeadDisk(t *testing.T) {
 }
 
 func TestCreateWithFaultAtEveryStep(t *testing.T) {
+	t.Parallel()
 	for mode := range 4 {
 		for step := 0; ; step++ {
 			dir := t.TempDir()
@@ -179,6 +186,7 @@ func TestCreateWithFaultAtEveryStep(t *testing.T) {
 
 // An edit by hand is taken whole or left where it is.
 func TestOpenEditedFileWithFaultAtEveryStep(t *testing.T) {
+	t.Parallel()
 	for mode := range 4 {
 		for step := 0; ; step++ {
 			s := newTestStore(t)
@@ -214,5 +222,23 @@ func TestCommitStepOrder(t *testing.T) {
 	file := "create chmod write sync close rename syncdir"
 	if got, want := strings.Join(fsys.log, " "), file+" "+file+" rename syncdir"; got != want {
 		t.Errorf("got %s", got)
+	}
+}
+
+// A commit of secrets alone is made by the last rename: without it, it never happened.
+func TestSecretsBeforeTheLastRename(t *testing.T) {
+	s, fsys := newFaultyStore(t)
+	before := s.Running()
+	c := s.Candidate()
+	c.Config.Refs[PassphraseRef("admin")] = put(t, s, "new")
+	*fsys = faultFS{failAt: len(strings.Fields("create chmod write sync close rename syncdir")), dead: true}
+	if _, err := s.Commit(context.Background(), c, alice, "", true); !errors.Is(err, errDisk) {
+		t.Fatalf("got %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.dir, revisionsName, "*"+pendingExt)); len(left) != 1 {
+		t.Fatalf("the pending revision is not there: %v", left)
+	}
+	if again := mustOpen(t, s.dir).Running(); !reflect.DeepEqual(again, before) {
+		t.Errorf("revision %d is running", again.Revision.Number)
 	}
 }

@@ -190,6 +190,7 @@ func TestMergeKeepsBoth(t *testing.T) {
 }
 
 func TestMergeConflicts(t *testing.T) {
+	t.Parallel()
 	for object, c := range map[string]struct{ theirs, mine func(s *Store, c *Config) }{
 		`destination_controls."a.example"`: {
 			func(_ *Store, c *Config) { c.Destinations["a.example"].TLS = TLSRequire },
@@ -268,6 +269,7 @@ func TestMergeIsValidated(t *testing.T) {
 }
 
 func TestConcurrentCommits(t *testing.T) {
+	t.Parallel()
 	s := newTestStore(t)
 	const sessions = 12
 	var wg sync.WaitGroup
@@ -360,6 +362,7 @@ func snapshotFiles(t *testing.T, dir string) map[string]string {
 }
 
 func TestRevisionsAreFifty(t *testing.T) {
+	t.Parallel()
 	s := newTestStore(t)
 	old := put(t, s, "old")
 	mustCommit(t, s, func(c *Config) { c.Refs[PassphraseRef("admin")] = old })
