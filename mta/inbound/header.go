@@ -108,7 +108,7 @@ func (h *header) flush(whole bool) error {
 
 // classify looks at a line from its beginning.
 func (h *header) classify() error {
-	line := h.line
+	line := h.line[:min(len(h.line), maxHeld)] // more than that is here or not as the blocks happen to be cut
 	if h.begun && (line[0] == ' ' || line[0] == '\t') {
 		h.current.collect(line)
 		return nil

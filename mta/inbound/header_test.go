@@ -123,6 +123,7 @@ func TestHeaderBlocks(t *testing.T) {
 func FuzzHeader(f *testing.F) {
 	f.Add("Date: x\r\nSubject: =?utf-8?b?YQ==?=\r\n y\r\n\r\nbody\r\n", 3)
 	f.Add("no header\r\n", 1)
+	f.Add("Subject: "+strings.Repeat("long", 400)+"\r\n", 21)
 	f.Fuzz(func(t *testing.T, in string, size int) {
 		in = strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(in, "\r\n", "\n"), "\r", ""), "\n", "\r\n")
 		if in != "" && !strings.HasSuffix(in, "\r\n") {
