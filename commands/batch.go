@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -14,12 +13,34 @@ type setting struct {
 	set func(value string) error
 }
 
-// applySettings reads "key value key value ..." in any order and any case of the keys.
+// abbreviated is the index of the word that typed means, in any case: the word itself or the beginning of only one; else -1.
+func abbreviated(typed string, words []string) int {
+	found, fits := -1, 0
+	for i, w := range words {
+		if strings.EqualFold(w, typed) {
+			return i
+		}
+		if typed != "" && len(typed) < len(w) && strings.EqualFold(w[:len(typed)], typed) {
+			found = i
+			fits++
+		}
+	}
+	if fits != 1 {
+		return -1
+	}
+	return found
+}
+
+// applySettings reads "key value key value ..." in any order.
 func applySettings(words []string, settings []setting) error {
+	keys := make([]string, len(settings))
+	for i, s := range settings {
+		keys[i] = s.key
+	}
 	for len(words) > 0 {
-		i := slices.IndexFunc(settings, func(s setting) bool { return strings.EqualFold(s.key, words[0]) })
+		i := abbreviated(words[0], keys)
 		if i < 0 {
-			return shell.Usage("Invalid key %q: accepted are %s.", words[0], settingKeys(settings))
+			return shell.Usage("Invalid key %q: accepted are %s.", words[0], strings.Join(keys, ", "))
 		}
 		if len(words) == 1 {
 			return shell.Usage("Invalid command: %s needs a value.", settings[i].key)
@@ -30,14 +51,6 @@ func applySettings(words []string, settings []setting) error {
 		words = words[2:]
 	}
 	return nil
-}
-
-func settingKeys(settings []setting) string {
-	keys := make([]string, len(settings))
-	for i, s := range settings {
-		keys[i] = s.key
-	}
-	return strings.Join(keys, ", ")
 }
 
 // number reads a whole number between low and high, called what in the refusal.
@@ -60,9 +73,9 @@ func switched(what, word string) (bool, error) {
 	return false, shell.Fail("Invalid %s %q: on or off is accepted.", what, word)
 }
 
-// oneOf reads one of the accepted words in any case.
+// oneOf reads one of the accepted words.
 func oneOf(what, word string, accepted ...string) (string, error) {
-	i := slices.IndexFunc(accepted, func(a string) bool { return strings.EqualFold(a, word) })
+	i := abbreviated(word, accepted)
 	if i < 0 {
 		return "", shell.Fail("Invalid %s %q: accepted are %s.", what, word, strings.Join(accepted, ", "))
 	}
@@ -90,19 +103,12 @@ func dispatch(name string, args []string, subcommands []subcommand) error {
 }
 
 func chosen(name, word string, subcommands []subcommand) (subcommand, error) {
-	var words []string
-	var fits []subcommand
-	for _, s := range subcommands {
-		if strings.EqualFold(s.word, word) {
-			return s, nil
-		}
-		if len(word) > 0 && len(word) < len(s.word) && strings.EqualFold(s.word[:len(word)], word) {
-			fits = append(fits, s)
-		}
-		words = append(words, s.word)
+	words := make([]string, len(subcommands))
+	for i, s := range subcommands {
+		words[i] = s.word
 	}
-	if len(fits) == 1 {
-		return fits[0], nil
+	if i := abbreviated(word, words); i >= 0 {
+		return subcommands[i], nil
 	}
 	return subcommand{}, shell.Usage("Invalid word %q behind %s: accepted are %s.", word, name, strings.Join(words, ", "))
 }

@@ -262,7 +262,8 @@ func bounceSettings(p *config.BounceProfile) []setting {
 		figure("delay_warning_after", &p.DelayWarningAfter, 1, queueTimeMost),
 		figure("delay_warnings", &p.DelayWarnings, 1, warningsMost),
 		{"notice_to", func(v string) error {
-			if p.NoticeTo = v; strings.EqualFold(v, "sender") {
+			p.NoticeTo = v
+			if strings.EqualFold(v, "sender") {
 				p.NoticeTo = ""
 			}
 			return nil

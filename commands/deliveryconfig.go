@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"posthouse/config"
 	"posthouse/shell"
@@ -88,7 +89,7 @@ func deliverySettings(s *shell.Session, words []string) error {
 	d := c.Delivery
 	err := applySettings(words, []setting{
 		{"interface", func(v string) (err error) {
-			if _, notAuto := oneOf("interface", v, "auto"); notAuto == nil {
+			if strings.EqualFold(v, "auto") {
 				d.Interface = ""
 				return nil
 			}

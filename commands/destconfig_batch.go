@@ -134,9 +134,11 @@ func (d *destinations) settings(entry *config.Destination, isDefault bool) []set
 		{"certificate", func(v string) (err error) { entry.Certificate, err = d.certificateOrDefault(v); return err }},
 		{"bounceprofile", func(v string) (err error) {
 			// The profile is called Default; the word default takes the setting back, as it does behind every key.
-			if entry.BounceProfile = ""; v != "default" {
-				entry.BounceProfile, err = bounceProfileNamed(d.config(), v)
+			if v == "default" {
+				entry.BounceProfile = ""
+				return nil
 			}
+			entry.BounceProfile, err = bounceProfileNamed(d.config(), v)
 			return err
 		}},
 		{"ipsort", func(v string) (err error) { entry.IPSort, err = readIPSort(v); return err }},

@@ -66,7 +66,7 @@ func (d *destinations) list() error {
 		width = max(width, utf8.RuneCountInString(name))
 		table.Rows = append(table.Rows, []string{name, rate, shortTLS(e.TLS), shortDANE(e.DANE), profile})
 	}
-	d.s.Printf("\n%-*s  %-27s  %s\n", width, "", "Rate", "Bounce")
+	d.s.Printf("%-*s  %-27s  %s\n", width, "", "Rate", "Bounce")
 	d.s.Table(table)
 	return nil
 }

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"slices"
-	"strings"
 
 	"posthouse/config"
 	"posthouse/shell"
@@ -62,18 +61,15 @@ func allowTLS(level config.TLSLevel) error {
 
 // readTLS reads a level as batch forms name it; default is the level that is inherited.
 func readTLS(word string) (config.TLSLevel, error) {
-	word = strings.ToLower(word)
-	if word == "default" {
-		return config.TLSDefault, nil
-	}
-	accepted := []string{"default"}
+	words := []string{"default"}
 	for _, l := range tlsLevels {
-		if string(l.level) == word {
-			return l.level, allowTLS(l.level)
-		}
-		accepted = append(accepted, string(l.level))
+		words = append(words, string(l.level))
 	}
-	return "", shell.Fail("Invalid TLS setting %q: accepted are %s.", word, strings.Join(accepted, ", "))
+	chosen, err := oneOf("TLS setting", word, words...)
+	if err != nil || chosen == "default" {
+		return config.TLSDefault, err
+	}
+	return config.TLSLevel(chosen), allowTLS(config.TLSLevel(chosen))
 }
 
 // daneLevels are in the order of the question, with the short form of the tables.

@@ -295,7 +295,8 @@ func serverSettings(server *config.DNSServer) []setting {
 		{"priority", func(v string) (err error) { server.Priority, err = number("priority", v, 0, priorityMost); return err }},
 		{"validating", func(v string) (err error) { server.Validating, err = switched("validating", v); return err }},
 		{"domain", func(v string) error {
-			if server.Domain = hostWord(v); server.Domain == "none" {
+			server.Domain = hostWord(v)
+			if server.Domain == "none" {
 				server.Domain = ""
 			}
 			return nil

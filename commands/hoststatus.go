@@ -116,7 +116,7 @@ func printFigures(s *shell.Session, figures []figure) {
 			s.Println(title)
 			continue
 		}
-		s.Printf("%-35s%14s\n", title, thousands(f.value))
+		s.Printf("%-35s%15s\n", title, thousands(f.value))
 	}
 }
 

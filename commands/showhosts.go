@@ -93,6 +93,8 @@ func printHosts(s *shell.Session, running *config.Config, hosts []mta.HostSummar
 	table := shell.Table{
 		Head:  []string{"Recipient Host", "State", "Active", "Conn.", "Oldest", "Next Attempt", "TLS", "Last Error"},
 		Right: []bool{false, false, true, true},
+		Min:   []int{24, 9, 6, 5, 9, 12, 6, 26},
+		Rule:  "=",
 	}
 	for _, h := range hosts {
 		oldest := "-"

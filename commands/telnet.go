@@ -153,8 +153,8 @@ func (t *conversation) run(ctx context.Context) error {
 	typing, typed := context.WithCancel(ctx)
 	defer typed()
 	go func() {
-		defer close(t.gone)
 		defer typed() // nobody is left to type for
+		defer close(t.gone)
 		t.listen()
 	}()
 	err := t.talk(ctx, typing)
@@ -198,10 +198,12 @@ func (t *conversation) talk(ctx, typing context.Context) error {
 		t.await(ctx, telnetBanner)
 	}
 	for {
+		if t.hungUp() {
+			break
+		}
 		line, err := t.s.ReadLine(typing, "")
 		if t.hungUp() {
-			t.s.Println("Connection closed by foreign host.")
-			return nil
+			break
 		}
 		if err != nil {
 			return t.inputEnded(ctx, err)
@@ -214,6 +216,8 @@ func (t *conversation) talk(ctx, typing context.Context) error {
 			t.silence(ctx)
 		}
 	}
+	t.s.Println("Connection closed by foreign host.")
+	return nil
 }
 
 func (t *conversation) hungUp() bool {
