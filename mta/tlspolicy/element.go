@@ -58,7 +58,7 @@ func (e *examination) purpose(path []*x509.Certificate) {
 		switch {
 		case !certstore.IsAuthority(c):
 			e.add(cause.V9, true, wordsInvalidCA, "%s is no authority", certstore.DN(c.Subject))
-		case !meantFor(c, e.usage) && !e.trust.inForce.holds(c):
+		case !meantFor(c, e.usage):
 			e.add(cause.V9, true, wordsPurpose, "%s may not issue for this use", certstore.DN(c.Subject))
 		}
 	}

@@ -124,6 +124,18 @@ func TestTrustedLeaf(t *testing.T) {
 	}
 }
 
+// TestAuthorityForMailOnly has an authority in force that may not issue for servers.
+func TestAuthorityForMailOnly(t *testing.T) {
+	root := issue(t, nil, ecKey(t), "Mail Root", isCA, func(c *x509.Certificate) {
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}
+	})
+	leaf := issue(t, root, ecKey(t), "x.example", dnsNames("x.example"))
+	findings, _ := trusting(root).examine(certsOf(leaf), x509.ExtKeyUsageServerAuth, []string{"x.example"})
+	if id, _ := firstFatal(findings); id != cause.V9 || len(findings) != 1 {
+		t.Errorf("findings %+v", findings)
+	}
+}
+
 // TestKnownIssuers tells a forgotten intermediate from a stranger by what was learnt before or is in a list not in force.
 func TestKnownIssuers(t *testing.T) {
 	p := newPKI(t)

@@ -101,8 +101,8 @@ func parseFlight(raw []byte) (f serverFlight) {
 		if raw[0] == recordApplicationData {
 			f.encrypted = true
 		}
-		clear := raw[0] == recordHandshake || raw[0] == recordChangeCipherSpec
-		if !clear || len(raw) < 5+n {
+		inClear := raw[0] == recordHandshake || raw[0] == recordChangeCipherSpec
+		if !inClear || len(raw) < 5+n {
 			break
 		}
 		if raw[0] == recordHandshake {
