@@ -3,8 +3,6 @@ package inbound
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"strings"
 
 	"posthouse/internal/cause"
 	"posthouse/mta/smtp"
@@ -64,16 +62,9 @@ func (c *connection) Handshake(h smtp.Handshake) *smtp.Reply {
 		log.TLSInSuccess(c.icid, o.Protocol, o.Cipher)
 		return nil
 	}
-	number, text := opensslError(o.Reason)
-	log.TLSInFailed(c.icid, number, text, o.Cause)
-	return &replyClientRefused // the session ends without it where the handshake failed
-}
-
-// opensslError takes apart what an Outcome says of a failed handshake: (NUMBER, 'TEXT').
-func opensslError(reason string) (number int, text string) {
-	if _, err := fmt.Sscanf(reason, "(%d, '", &number); err != nil {
-		return 0, reason
+	if o.Text == "" { // our own shutdown ended it
+		o.Text = o.Reason
 	}
-	_, text, _ = strings.Cut(reason, "'")
-	return number, strings.TrimSuffix(text, "')")
+	log.TLSInFailed(c.icid, o.Number, o.Text, o.Cause)
+	return &replyClientRefused // the session ends without it where the handshake failed
 }

@@ -153,15 +153,3 @@ func TestRenewedCertificate(t *testing.T) {
 	c.say("EHLO client.example", "250 SIZE")
 	c.quit()
 }
-
-func TestOpenSSLError(t *testing.T) {
-	for in, want := range map[string]string{
-		"(336109761, 'error:1408A0C1:SSL routines:SSL3_GET_CLIENT_HELLO:no shared cipher')": "336109761 error:1408A0C1:SSL routines:SSL3_GET_CLIENT_HELLO:no shared cipher",
-		"cancelled": "0 cancelled",
-	} {
-		number, text := opensslError(in)
-		if got := fmt.Sprint(number, " ", text); got != want {
-			t.Errorf("%q: %q", in, got)
-		}
-	}
-}
