@@ -26,7 +26,7 @@ func (s *Store) write(next *Snapshot, settings []byte) error {
 		return err
 	}
 	same := bytes.Equal(settings, s.settings)
-	if !same {
+	if found, err := os.ReadFile(s.settingsPath()); err != nil || !bytes.Equal(found, settings) {
 		if err := safefile.WriteFS(s.fsys, s.settingsPath(), settings, 0o600); err != nil {
 			s.undo(pending)
 			return err
