@@ -189,8 +189,15 @@ func (c *connection) begin() *smtp.Session {
 	return c.session
 }
 
+// maxFarewell is how long a client that was rejected may take to say QUIT.
+const maxFarewell = time.Minute
+
 func (c *connection) sessionOptions() smtp.Options {
 	p := &c.access.policy
+	each := seconds(c.conf.Injection.CommandTimeout, 5*time.Minute)
+	if c.access.behavior == config.Reject {
+		each = min(each, maxFarewell)
+	}
 	return smtp.Options{
 		Host:           c.host,
 		Greeting:       p.AcceptText,
@@ -199,7 +206,7 @@ func (c *connection) sessionOptions() smtp.Options {
 		MaxMessageSize: value(p.MaxMessageSize),
 		OfferTLS:       p.TLS == config.TLSPreferred || p.TLS == config.TLSRequired,
 		RequireTLS:     p.TLS == config.TLSRequired,
-		CommandTimeout: seconds(c.conf.Injection.CommandTimeout, 5*time.Minute),
+		CommandTimeout: each,
 		SessionTimeout: seconds(c.conf.Injection.SessionTimeout, 15*time.Minute),
 		MaxBadCommands: c.conf.Injection.MaxBadCommands,
 	}

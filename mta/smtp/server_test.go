@@ -117,11 +117,12 @@ type script struct {
 	in     *strings.Reader
 	size   int
 	out    bytes.Buffer
+	writes int
 	closed bool
 }
 
 func (s *script) Read(p []byte) (int, error)     { return s.in.Read(p[:min(len(p), max(s.size, 1))]) }
-func (s *script) Write(p []byte) (int, error)    { return s.out.Write(p) }
+func (s *script) Write(p []byte) (int, error)    { s.writes++; return s.out.Write(p) }
 func (s *script) Close() error                   { s.closed = true; return nil }
 func (*script) SetDeadline(time.Time) error      { return nil }
 func (*script) SetReadDeadline(time.Time) error  { return nil }
@@ -296,6 +297,15 @@ func TestBackendRefusals(t *testing.T) {
 		if got := last(out, 2); got != c.want || len(c.r.messages) > 0 {
 			t.Errorf("%s: %q, messages %q", c.name, got, c.r.messages)
 		}
+	}
+}
+
+// TestPipelining holds RFC 2920 §3.2: what is answered to commands that came together goes out together.
+func TestPipelining(t *testing.T) {
+	conn := &script{in: strings.NewReader(toRcpt + "RSET\r\nNOOP\r\n"), size: 1 << 20}
+	NewSession(conn, testOptions, &recorder{tb: t}).Serve(context.Background())
+	if conn.writes != 2 { // the banner, and all the rest
+		t.Errorf("%d writes", conn.writes)
 	}
 }
 

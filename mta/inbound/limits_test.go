@@ -1,0 +1,94 @@
+package inbound
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"posthouse/internal/dns"
+)
+
+func TestHourIsForgotten(t *testing.T) {
+	l := newLimits()
+	start := time.Unix(1e9, 0)
+	for i := range 100 {
+		addr := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
+		if !l.recipient(addr, 1, start) || l.recipient(addr, 1, start.Add(59*time.Minute)) {
+			t.Fatal("one recipient an hour is not what is let through")
+		}
+	}
+	if l.recipient(netip.MustParseAddr("192.0.2.200"), -1, start); len(l.hours) != 100 {
+		t.Error("what has no limit is counted")
+	}
+	if l.recipient(netip.MustParseAddr("192.0.2.1"), 1, start.Add(time.Hour)); len(l.hours) != 1 {
+		t.Errorf("%d hours are kept, want 1", len(l.hours))
+	}
+}
+
+func TestRefusingIsBounded(t *testing.T) {
+	l := newLimits()
+	want := map[admission]int{admitted: 5, tooMany: maxRefusing, flooded: 100 - 5 - maxRefusing}
+	got := map[admission]int{}
+	for range 100 {
+		got[l.enter(5)]++
+	}
+	for how, n := range want {
+		if got[how] != n {
+			t.Errorf("%d of kind %d, want %d", got[how], how, n)
+		}
+	}
+	for range 100 {
+		l.exit()
+	}
+	if l.enter(5) != admitted {
+		t.Error("what has left still counts")
+	}
+}
+
+// deaf is a nameserver that never answers.
+type deaf struct{}
+
+func (deaf) Reverse(ctx context.Context, _ netip.Addr) ([]string, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (deaf) Addresses(ctx context.Context, _ string) ([]dns.Addr, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestLookupIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for needed, want := range map[bool]time.Duration{false: lookupForLog, true: lookupNeeded} {
+			start := time.Now()
+			name, verified := reverseName(context.Background(), deaf{}, netip.MustParseAddr("192.0.2.1"), needed)
+			if took := time.Since(start); took != want || name != "" || verified {
+				t.Errorf("needed %v: %v, %q %v", needed, took, name, verified)
+			}
+		}
+	})
+}
+
+// TestReverseName lists which name a peer gets, whatever its zone says of it.
+func TestReverseName(t *testing.T) {
+	peer, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	names := &dns.Fake{
+		Names: map[netip.Addr][]string{peer: {"lie.example", "gone.example", "true.example"}, other: {"lie.example"}},
+		Hosts: map[string][]netip.Addr{"lie.example": {netip.MustParseAddr("198.51.100.1")}, "true.example": {other, peer}},
+	}
+	for addr, want := range map[netip.Addr]struct {
+		name     string
+		verified bool
+	}{
+		peer:                             {"true.example", true},
+		other:                            {"lie.example", false},
+		netip.MustParseAddr("192.0.2.3"): {"", false},
+	} {
+		if name, verified := reverseName(context.Background(), names, addr, true); name != want.name || verified != want.verified {
+			t.Errorf("%v: %q %v", addr, name, verified)
+		}
+	}
+}
