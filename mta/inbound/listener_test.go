@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -472,4 +473,27 @@ func TestManySessions(t *testing.T) {
 	if started, over := strings.Count(lines, "Start MID"), strings.Count(lines, "Message finished"); started != over {
 		t.Errorf("%d started, %d finished", started, over)
 	}
+}
+
+// TestShutdownTwice says that an impatient Shutdown ends what a patient one waits for, and that the patient one does not
+// wait for what came after it.
+func TestShutdownTwice(t *testing.T) {
+	r := newRig(t, nil)
+	busy := r.connect()
+	busy.say("MAIL FROM:<a@b.example>", "250")
+	patient := make(chan struct{})
+	go func() {
+		r.l.Shutdown(time.Hour)
+		close(patient)
+	}()
+	for r.l.present() == 0 {
+		runtime.Gosched()
+	}
+	r.l.Shutdown(0)
+	<-patient
+	busy.gone()
+	r.serve()
+	later := r.connect()
+	r.l.each(0, func(*connection) { t.Error("a session of the first era is open") })
+	later.quit()
 }
