@@ -298,10 +298,11 @@ Maximum Number Of Recipients Per Message: %s
 Maximum Number Of Recipients Per Hour: %s
 Use TLS: %s
 Allow SMTP Authentication: No
+
 `, config.FormatSize(*p.MaxMessageSize), thousands(*p.MaxConcurrency), thousands(*p.MaxMessages), thousands(*p.MaxRecipients),
 		perHour, tlsName(p))
 	s.Print(text)
-	edit, err := s.YesNo("\nWould you like to change the default host access policy?", false)
+	edit, err := s.YesNo("Would you like to change the default host access policy?", false)
 	if err != nil || !edit {
 		return err
 	}

@@ -16,9 +16,6 @@ const recipientAll = "ALL"
 // changeRecipients edits the recipient access table in a copy of the candidate.
 func (e *listenerEdit) changeRecipients(edit func(t config.RecipientAccess) error) error {
 	return e.change(func(_ *config.Config, l *config.Listener) error {
-		if l.Type != config.Public {
-			return shell.Fail("Error: listener \"%s\" is not public; only a public one has a Recipient Access Table.", e.name)
-		}
 		if l.RecipientAccess == nil {
 			l.RecipientAccess = config.RecipientAccess{}
 		}

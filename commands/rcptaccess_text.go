@@ -54,28 +54,38 @@ func parseRecipients(text string) (config.RecipientAccess, error) {
 }
 
 func parseRecipient(line string) (string, *config.RecipientRule, error) {
-	word, rest, _ := strings.Cut(line, " ")
+	word, rest := cutWord(line)
 	key := recipientKey(word)
-	action, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	if key == "" || recipientKey(key) != key {
+		return "", nil, fmt.Errorf("%q is no recipient address", word)
+	}
+	action, rest := cutWord(rest)
 	rule := &config.RecipientRule{Accept: strings.EqualFold(action, "ACCEPT")}
 	if !rule.Accept && !strings.EqualFold(action, "REJECT") {
 		return "", nil, fmt.Errorf("%q is neither ACCEPT nor REJECT", action)
 	}
 	var err error
-	rest = strings.TrimSpace(rest)
 	if rest != "" && rest[0] != '"' {
 		var code string
-		code, rest, _ = strings.Cut(rest, " ")
+		code, rest = cutWord(rest)
 		if rule.Code, err = replyCode(rule.Accept, code); err != nil {
 			return "", nil, fmt.Errorf("%q is no code for %s", code, action)
 		}
 	}
-	if rest = strings.TrimSpace(rest); rest != "" {
+	if rest != "" {
 		if rule.Text, err = unquote(rest); err != nil {
 			return "", nil, err
 		}
 	}
 	return key, rule, nil
+}
+
+// cutWord takes the first word off a line.
+func cutWord(line string) (word, rest string) {
+	if i := strings.IndexAny(line, " \t"); i >= 0 {
+		return line[:i], strings.TrimSpace(line[i:])
+	}
+	return line, ""
 }
 
 // replyCode reads the code of a custom reply: 250 for an acceptance, 400 to 599 for a rejection.
@@ -174,6 +184,9 @@ func (e *listenerEdit) saveRecipients(name string) error {
 
 // recipientAccessBatch runs what stands behind "listenerconfig edit NAME rcptaccess".
 func (e *listenerEdit) recipientAccessBatch(args []string) error {
+	if e.listener().Type != config.Public {
+		return shell.Fail("Error: listener \"%s\" is not public; only a public one has a Recipient Access Table.", e.name)
+	}
 	if len(args) == 0 {
 		args = []string{"print"}
 	}

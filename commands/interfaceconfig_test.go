@@ -1,0 +1,104 @@
+package commands
+
+import "testing"
+
+// The dialogue is that of the transcript, prompt for prompt.
+func TestInterfaceConfigDialogue(t *testing.T) {
+	b := newBench(t)
+	out := b.script(0, "interfaceconfig", "new", "Data1", "192.0.2.11", "255.255.255.0", "MX1.example.com", "y", "", "y",
+		"details", "1", "edit", "data1", "Data2", "", "25", "", "", "2022", "", "", "commit -y")
+	contains(t, out, `
+Currently configured interfaces:
+1. Management (127.0.0.1/8 on Management: mail.example.com)
+
+Choose the operation you want to perform:
+- NEW - Create a new interface.
+- EDIT - Modify an interface.
+- DELETE - Remove an interface.
+- DETAILS - Show details of an interface.
+[]> 
+IP interface name (Ex: "InternalNet"):
+[]> 
+IP Address (Ex: 192.168.1.2):
+[]> 
+Netmask (Ex: "255.255.255.0" or "24"):
+[24]> 
+Hostname:
+[]> 
+Do you want to enable SSH on this interface? [N]> 
+Which port do you want to use for SSH?
+[22]> 
+Do you want to enable HTTPS on this interface? [N]> 
+HTTPS is not available in this version; it stays off.
+`, "1. Data1 (192.0.2.11/24 on Data1: mx1.example.com)\n", "SSH: Enabled (TCP Port 22)\n", "[Data1]> ", "[192.0.2.11]> ", "[Y]> ", "[22]> ")
+	again := newBench(t)
+	again.exec(0, "interfaceconfig new Data1 192.0.2.11/24 mx1.example.com ssh 22; interfaceconfig edit data1 name Data2 netmask 25 ssh 2022; commit -y", "")
+	if b.settings() != again.settings() {
+		t.Errorf("dialogue and batch form give different files:\n%s\n%s", b.settings(), again.settings())
+	}
+}
+
+// What refers to an interface follows its new name.
+func TestInterfaceConfigRename(t *testing.T) {
+	b := newBench(t)
+	b.exec(0, "deliveryconfig setup interface Management; interfaceconfig edit Management name Front address 127.0.0.2; commit -y", "")
+	c := b.running()
+	if c.Listeners["InboundMail"].Interface != "Front" || c.Delivery.Interface != "Front" || c.Interfaces["Front"].Address != "127.0.0.2" {
+		t.Errorf("interfaces %v, listener %+v", c.Interfaces, c.Listeners["InboundMail"])
+	}
+}
+
+func TestInterfaceConfigRefuses(t *testing.T) {
+	b := newBench(t)
+	for _, c := range []struct{ line, want string }{
+		{"interfaceconfig delete Management", `Interface "Management" is used by Listener InboundMail, Listener OutboundMail`},
+		{"interfaceconfig delete Nowhere", `Unknown interface "Nowhere"`},
+		{"interfaceconfig edit Management ssh off", "the last one with SSH"},
+		{"interfaceconfig new management 192.0.2.1 a.example", `interface "Management" exists already`},
+		{"interfaceconfig new auto 192.0.2.1 a.example", `Invalid name "auto"`},
+		{"interfaceconfig new ../x 192.0.2.1 a.example", "is not a name"},
+		{"interfaceconfig new X 192.0.2.300 a.example", `Invalid IP address "192.0.2.300"`},
+		{"interfaceconfig new X fe80::1%eth0 a.example", `Invalid IP address "fe80::1%eth0"`},
+		{"interfaceconfig new X 192.0.2.1/33 a.example", "Invalid IP address"},
+		{"interfaceconfig new X 192.0.2.1 a..example", "is not a host name"},
+		{"interfaceconfig new X 192.0.2.1 a.example ssh 70000", `Invalid SSH port "70000"`},
+		{"interfaceconfig new X 127.0.0.1 a.example ssh 2525", "port 2525"},
+		{"interfaceconfig new X 192.0.2.1 a.example https 443", "HTTPS is not available"},
+		{"interfaceconfig edit Management netmask 255.0.255.0", `Invalid netmask "255.0.255.0"`},
+		{"interfaceconfig edit Management colour red", `Invalid key "colour"`},
+	} {
+		b.fails(c.line, "", c.want)
+	}
+	b.exec(0, "interfaceconfig new Six 2001:db8::1 six.example; interfaceconfig new Any 0.0.0.0/0 any.example; commit -y", "")
+	if got := b.running().Interfaces["Six"].PrefixLength; got != 64 {
+		t.Errorf("prefix length %d", got)
+	}
+	b.exec(0, "interfaceconfig delete six; commit -y", "")
+	contains(t, b.exec(0, "interfaceconfig list --json; interfaceconfig details management", ""), `"interfaces": [`, `"used_by": []`, `"Listener InboundMail"`, "Name: Management\n")
+}
+
+func TestInterfaceConfigInterrupted(t *testing.T) {
+	b := newBench(t)
+	out := b.script(1, "interfaceconfig", "new", "Data1", "192.0.2.11", "", "mx1.example.com", "", "", "new", "Data2", "\x03", "showchanges")
+	contains(t, out, "Interface Data1 created.", "There are no changes.")
+}
+
+func TestNetmask(t *testing.T) {
+	for _, c := range []struct {
+		mask string
+		want int
+		ok   bool
+	}{
+		{"255.255.255.0", 24, true}, {"0.0.0.0", 0, true}, {"255.255.255.255", 32, true}, {"30", 30, true}, {"0", 0, true},
+		{"255.255.0.255", 0, false}, {"33", 0, false}, {"-1", 0, false}, {"", 0, false}, {"ffff::", 0, false},
+	} {
+		addr, _, err := hostAddress("192.0.2.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := netmask(addr, c.mask)
+		if got != c.want || (err == nil) != c.ok {
+			t.Errorf("netmask %q is %d, %v", c.mask, got, err)
+		}
+	}
+}
