@@ -85,7 +85,7 @@ func (s *Session) retry(text, tail string, complete func(string) []string, accep
 func wrongAnswer(answer string, err error) error {
 	text := err.Error()
 	var f *failure
-	if errors.As(err, &f) && (answer == "" || strings.Contains(text, answer) || strings.Contains(text, quote(answer))) {
+	if errors.As(err, &f) && (answer == "" || strings.Contains(text, quote(answer)) || len(answer) > 3 && strings.Contains(text, answer)) {
 		return &failure{text: text}
 	}
 	text = strings.TrimPrefix(text, "Error: ")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -38,6 +37,7 @@ func (e *editor) line(ctx context.Context, q prompt) (string, error) {
 	*e = editor{keys: e.keys, scr: e.scr, history: e.history, killed: e.killed, q: q, pasting: e.pasting}
 	e.recall = e.history.len()
 	e.scr.draw(e, e.show)
+	e.scr.update()
 	for {
 		k, err := e.keys.read(ctx)
 		if err != nil {
@@ -323,11 +323,23 @@ func (e *editor) tab(again bool) {
 	case len(common) > len(word) || len(found) == 1:
 		e.replace(e.at-len([]rune(word)), e.at, []rune(common))
 	case again:
-		io.WriteString(e.scr, columns(found, e.scr.columns()))
+		e.list(found)
 	default:
 		e.tabbed = true
 		e.bell()
 	}
+}
+
+// list shows words below the line, and the line again below them.
+func (e *editor) list(words []string) {
+	text := strings.ReplaceAll(columns(words, e.scr.columns()), "\n", "\r\n")
+	e.draw(func(out *bytes.Buffer) {
+		at := e.at
+		e.move(out, len(e.text))
+		e.at = at
+		out.WriteString("\r\n" + text)
+		e.show(out)
+	})
 }
 
 // proposals returns the word before the cursor, which is the whole line at a question, and what it could become.

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,7 +13,16 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeStore is a configuration that commands of these tests edit; only the host name counts.
-type fakeStore struct{ snap *config.Snapshot }
+type fakeStore struct {
+	mu   sync.Mutex
+	snap *config.Snapshot
+}
+
+func (f *fakeStore) set(c *config.Config) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.snap = &config.Snapshot{Config: c}
+}
 
 func newStore() *fakeStore {
 	c := &config.Config{
@@ -23,9 +33,15 @@ func newStore() *fakeStore {
 	return &fakeStore{snap: &config.Snapshot{Config: c}}
 }
 
-func (f *fakeStore) Running() *config.Snapshot { return f.snap }
+func (f *fakeStore) Running() *config.Snapshot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.snap
+}
+
 func (f *fakeStore) Candidate() *config.Candidate {
-	return &config.Candidate{Base: f.snap, Config: f.snap.Config.Clone()}
+	snap := f.Running()
+	return &config.Candidate{Base: snap, Config: snap.Config.Clone()}
 }
 
 // testOptions has a small table of commands that use every primitive.

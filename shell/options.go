@@ -42,6 +42,8 @@ type Options struct {
 	Stall       time.Duration    // how long a client may take nothing of the output; 0: as long as it may be idle
 	Now         func() time.Time // nil: time.Now
 
+	idleLimit time.Duration // for tests; 0: as configured
+
 	sessions *sessionList    // set by the server
 	stopping context.Context // ends when the server stops; set by the server
 }
@@ -68,6 +70,9 @@ func (o *Options) stall() time.Duration { return orDefault(o.Stall, o.idle()) }
 
 // idle is how long a session may wait for input.
 func (o *Options) idle() time.Duration {
+	if o.idleLimit > 0 {
+		return o.idleLimit
+	}
 	const usual = 30
 	minutes := usual
 	if snap := o.Config.Running(); snap != nil && snap.Config != nil && snap.Config.Shell.IdleTimeout > 0 {

@@ -163,8 +163,8 @@ func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err
 			log(s.opts.System, fmt.Sprintf("fault in the command %s: %v\n%s", cmd.Name, r, debug.Stack()))
 			err = Fail("Error: %s failed by a fault of its own; system_logs says more.", cmd.Name)
 		}
-		if err != nil && context.Cause(ctx) == ErrInterrupted {
-			err = ErrInterrupted
+		if context.Cause(ctx) == ErrInterrupted && (err != nil || s.way == terminal) {
+			err = s.showInterrupt(err)
 		}
 		if err != nil && !errors.Is(err, ErrEnough) && !errors.Is(err, ErrExit) {
 			s.cand = saved
@@ -174,6 +174,17 @@ func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err
 		s.ctx = outer
 	}()
 	return cmd.Run(ctx, s, args)
+}
+
+// showInterrupt shows the Ctrl-C that came while no question waited. A command that had finished by then has succeeded.
+func (s *Session) showInterrupt(err error) error {
+	if s.way == terminal {
+		s.say("^C")
+	}
+	if err == nil {
+		return nil
+	}
+	return ErrInterrupted
 }
 
 // saveCandidate returns a candidate to go back to.
@@ -247,6 +258,9 @@ func (s *Session) pageKey() (rune, error) {
 	ctx, stop := context.WithTimeoutCause(s.ctx, s.opts.idle(), errIdle)
 	defer stop()
 	for {
+		if s.ctx.Err() != nil {
+			return 0, ErrInterrupted
+		}
 		k, err := s.keys.read(ctx)
 		switch {
 		case errors.Is(err, io.EOF):

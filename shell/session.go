@@ -144,8 +144,14 @@ func (s *Session) Println(a ...any) { fmt.Fprintln(s, a...) }
 // Printf prints as fmt.Printf does.
 func (s *Session) Printf(format string, a ...any) { fmt.Fprintf(s, format, a...) }
 
-// Write makes the session a writer. It returns ErrEnough when nobody wants more, which a command that prints much returns.
-func (s *Session) Write(b []byte) (int, error) { return s.stdout.Write(b) }
+// Write makes the session a writer. It returns ErrEnough when nobody wants more, which a command that prints much returns,
+// and ErrInterrupted after Ctrl-C.
+func (s *Session) Write(b []byte) (int, error) {
+	if s.ctx.Err() != nil {
+		return 0, ErrInterrupted
+	}
+	return s.stdout.Write(b)
+}
 
 // Unpaged switches paging off for the rest of the command: for output that never ends, such as tail.
 func (s *Session) Unpaged() { s.scr.setPaging(false) }

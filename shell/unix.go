@@ -12,7 +12,7 @@ import (
 const consoleUser = "admin"
 
 // ServeUnix serves the console: SSH without a login over the unix socket l, which only the machine's owner can open. It
-// closes l and returns when ctx has ended and its last connection is closed.
+// closes l and returns when ctx has ended; Run waits for the connections.
 func (srv *Server) ServeUnix(ctx context.Context, l net.Listener) error {
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	for {
@@ -25,9 +25,8 @@ func (srv *Server) ServeUnix(ctx context.Context, l net.Listener) error {
 			return err
 		}
 		p := newPeer(conn, methodConsole, srv.opts.handshake())
-		if !srv.enter() || !srv.register(p) {
-			p.handshake.Stop()
-			conn.Close()
+		if !srv.register(p) || !srv.enter() {
+			srv.forget(p)
 			continue
 		}
 		go func() {
