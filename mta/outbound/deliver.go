@@ -92,12 +92,13 @@ func (t *trip) fail(ctx context.Context, f *queue.Failure) {
 	if f.Cause != "" && t.tried == 0 {
 		t.d.opt.Log.Cause(0, f.Cause, t.Destination())
 	}
-	t.Down(f.Cause, f.Text())
-	outcome := queue.Soft
 	if !temporary(f) {
-		outcome = queue.Hard
+		// What is certain holds for every message alike: none has to wait for another try.
+		t.Settle(t.First, everyone(t.First, queue.Hard, f))
+		return
 	}
-	t.Settle(t.First, everyone(t.First, outcome, f))
+	t.Down(f.Cause, f.Text())
+	t.Settle(t.First, everyone(t.First, queue.Soft, f))
 }
 
 // discard takes the mail of a route to /dev/null.

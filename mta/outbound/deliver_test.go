@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"net"
 	"strings"
 	"testing"
 
@@ -270,5 +271,42 @@ func TestDestinationsWithoutAWay(t *testing.T) {
 			t.Errorf("%s:\n  %s\nwant:\n  %s", domain, line, want)
 		}
 		b.until("MID") // finished, or pending
+	}
+}
+
+// TestManyMessagesToNowhereBounceAtOnce: a domain that certainly does not exist makes no message wait for a probe.
+func TestManyMessagesToNowhereBounceAtOnce(t *testing.T) {
+	b := newBench(t, nil)
+	var list []spool.Message
+	for range 5 {
+		list = append(list, b.put(spool.Envelope{}, letter, "b@nowhere.example"))
+	}
+	for _, m := range list {
+		b.queue.Add(m)
+	}
+	for range list {
+		b.until("Double bounce: DCID 0 MID")
+	}
+	b.until("Message finished")
+}
+
+func TestALimitForEachAddress(t *testing.T) {
+	d := New(Options{})
+	one, two := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2)}
+	if !d.enter("a.example", one, 1) || d.enter("a.example", one, 1) || !d.enter("a.example", two, 1) || !d.enter("b.example", one, 1) {
+		t.Error("the slots of an address are counted wrongly")
+	}
+	d.leave("a.example", one, 1)
+	if !d.enter("a.example", one, 1) || !d.enter("a.example", one, 0) {
+		t.Error("a slot that was given back cannot be taken")
+	}
+	for _, l := range []struct {
+		domain string
+		addr   net.Addr
+	}{{"a.example", one}, {"a.example", two}, {"b.example", one}} {
+		d.leave(l.domain, l.addr, 1)
+	}
+	if len(d.slots) != 0 {
+		t.Errorf("slots left: %v", d.slots)
 	}
 }

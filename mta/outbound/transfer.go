@@ -40,6 +40,9 @@ func (t *trip) send(ctx context.Context, c *connection, task *queue.Task, reused
 		return refused
 	}
 	env := task.Envelope
+	if err := smtp.CheckAddress(env.Sender); err != nil {
+		return append(refused, everyone(task, queue.Hard, notSendable(env.Sender))...)
+	}
 	tx := smtp.Transaction{From: env.Sender, Size: env.Size, Body8Bit: env.Body8Bit, UTF8: env.SMTPUTF8}
 	var rids []int
 	for _, r := range task.Recipients {
@@ -160,10 +163,6 @@ func (t *trip) brokenOff(c *connection, receipt *smtp.Receipt, err error) *queue
 	case errors.Is(err, smtp.ErrContent):
 		t.d.opt.Fault("reading a message for delivery", err)
 		return ourFault("the message cannot be read at the moment")
-	case errors.Is(err, smtp.ErrAddress):
-		f := notSendable("")
-		f.Lines = []string{err.Error()}
-		return f
 	}
 	_, text := tlspolicy.ClassifyConnect(beneath(err), tlspolicy.PhaseEHLO)
 	if errors.Is(err, smtp.ErrReply) {

@@ -1,5 +1,27 @@
 package queue
 
+// fifo is hosts in the order in which they came.
+type fifo struct {
+	items []*host
+	head  int
+}
+
+func (f *fifo) len() int { return len(f.items) - f.head }
+
+func (f *fifo) push(h *host) { f.items = append(f.items, h) }
+
+// pop returns the first host; there must be one.
+func (f *fifo) pop() *host {
+	h := f.items[f.head]
+	f.items[f.head] = nil
+	f.head++
+	if f.head > len(f.items)/2 {
+		f.items = f.items[:copy(f.items, f.items[f.head:])]
+		f.head = 0
+	}
+	return h
+}
+
 // links are a group's neighbours in one list.
 type links struct {
 	prev, next *group

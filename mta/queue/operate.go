@@ -251,12 +251,15 @@ func (q *Queue) deleted(d deletion) error {
 		updates = append(updates, spool.Update{RID: rid, State: spool.State{Done: true}})
 	}
 	err := q.opt.Spool.Update(d.mid, updates...)
-	if err != nil {
-		err = fmt.Errorf("recording the deletion in MID %d: %w", d.mid, err)
-	}
 	q.opt.Log.Deleted(d.mid, d.rids)
+	if err != nil {
+		q.call(func(*state) {
+			q.workers.Go(func() { q.persistLater(d.mid, updates, d.finished) })
+		})
+		return fmt.Errorf("recording the deletion in MID %d: %w", d.mid, err)
+	}
 	if d.finished {
 		q.remove(d.mid)
 	}
-	return err
+	return nil
 }

@@ -104,18 +104,26 @@ func (s *state) meetDeadlines(now instant) {
 		expiry := s.expiry(g, p)
 		if expiry <= now {
 			s.chores++
-			s.jobs = append(s.jobs, job{expire: s.grab(g)})
+			s.jobs = append(s.jobs, job{expire: s.grab(g), last: s.lastSaid(g)})
 			continue
 		}
 		if at := s.warnAt(g.msg, p); at != 0 && at <= now {
 			g.msg.warned++
 			s.chores++
 			task := &Task{Envelope: g.msg.env, Recipients: append([]Recipient(nil), g.rcpts...), group: g}
-			s.jobs = append(s.jobs, job{warn: task, until: expiry.time(), last: g.last})
+			s.jobs = append(s.jobs, job{warn: task, until: expiry.time(), last: s.lastSaid(g)})
 		}
 		g.deadline = s.deadlineOf(g)
 		s.deadlines.fix(g)
 	}
+}
+
+// lastSaid is the latest failure that kept a group waiting: its own, or its destination's if it was never tried.
+func (s *state) lastSaid(g *group) string {
+	if g.last == "" {
+		return g.host.lastError
+	}
+	return g.last
 }
 
 // expiredFailure is why a recipient is given up. last is what the latest attempt said.

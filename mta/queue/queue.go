@@ -45,6 +45,7 @@ type Queue struct {
 	opt     Options
 	ops     chan func(*state)
 	loaded  chan struct{}
+	ending  chan struct{} // closed when no trip and no chore is left
 	stopped chan struct{}
 	workers sync.WaitGroup
 	last    Suspension // when Run returned; read only once stopped is closed
@@ -61,7 +62,8 @@ func New(opt Options) *Queue {
 	if opt.Linger == 0 {
 		opt.Linger = lingerDefault
 	}
-	return &Queue{opt: opt, ops: make(chan func(*state)), loaded: make(chan struct{}), stopped: make(chan struct{})}
+	return &Queue{opt: opt, ops: make(chan func(*state)), loaded: make(chan struct{}),
+		ending: make(chan struct{}), stopped: make(chan struct{})}
 }
 
 // Loaded is closed when Run has taken up what the spool holds. Listeners are opened after that.
@@ -85,6 +87,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	q.own(ctx, s, work, cut)
+	close(q.ending)
 	q.workers.Wait()
 	q.last = s.suspension
 	return nil
@@ -184,21 +187,16 @@ func (q *Queue) chore(j job) {
 	defer q.call(func(s *state) { s.chores-- })
 	switch {
 	case j.expire != nil:
-		q.expire(j.expire)
+		q.expire(j)
 	case j.warn != nil:
 		q.guarded("delay warning", func() { q.warn(j) })
 	}
 }
 
-func (q *Queue) expire(task *Task) {
-	settled := false
+func (q *Queue) expire(j job) {
 	q.guarded("expiry", func() {
-		q.settle(nil, 0, task, everyone(task, Hard, expiredFailure(task.group.last)))
-		settled = true
+		q.settle(nil, 0, j.expire, everyone(j.expire, Hard, expiredFailure(j.last)))
 	})
-	if !settled {
-		q.conclude(nil, task, judge(task, nil, nil, time.Now(), q.opt.Random))
-	}
 }
 
 func (q *Queue) warn(j job) {

@@ -51,7 +51,15 @@ func (m *memory) Update(mid uint64, updates ...spool.Update) error {
 	for _, u := range updates {
 		m.note("update %d/%d done=%v attempts=%d", mid, u.RID, u.Done, u.Attempts)
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return m.fail
+}
+
+func (m *memory) breakWith(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = err
 }
 
 func (m *memory) Remove(mid uint64) error {
@@ -113,9 +121,17 @@ type bench struct {
 	notices *notices
 	conf    *config.Config
 	start   time.Time
-	faults  []string
 	stop    func() error
 	lines   func() []string
+
+	mu   sync.Mutex
+	told []string // faults
+}
+
+func (b *bench) faults() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.told)
 }
 
 // run starts a queue in the present bubble.
@@ -131,7 +147,11 @@ func run(t *testing.T, d delivery, change ...func(*bench, *Options)) *bench {
 	opt := Options{
 		Config: func() *config.Config { return b.conf }, Spool: b.spool, Log: maillog.New(log), Deliverer: d, Bouncer: b.notices,
 		Random: func() float64 { return 0 }, Linger: -1,
-		Fault: func(what string, err error) { b.faults = append(b.faults, what+": "+err.Error()) },
+		Fault: func(what string, err error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.told = append(b.told, what+": "+err.Error())
+		},
 	}
 	for _, f := range change {
 		f(b, &opt)
@@ -313,8 +333,8 @@ func TestAPanicCostsOneAttempt(t *testing.T) {
 		})
 		b.Add(letter(1, "a@x.example", "b@two.example"))
 		synctest.Wait()
-		if len(b.faults) != 1 || !strings.Contains(b.faults[0], "boom") {
-			t.Errorf("faults %q", b.faults)
+		if len(b.faults()) != 1 || !strings.Contains(b.faults()[0], "boom") {
+			t.Errorf("faults %q", b.faults())
 		}
 		if n := b.Totals(); n.Active != 1 || n.Attempted != 1 {
 			t.Errorf("totals %+v", n)
@@ -596,4 +616,44 @@ func TestSuspensionOfDomains(t *testing.T) {
 	if !s.Covers("a") || s.Covers("c") || !s.Covers("d") || s.resumed(nil).Any() {
 		t.Errorf("%+v", s)
 	}
+}
+
+func TestAPanicInANoticeLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := run(t, func(_ context.Context, trip *Trip) { trip.Settle(trip.First, everyone(trip.First, Hard, never)) },
+			func(_ *bench, o *Options) { o.Bouncer = panicking{} })
+		b.Add(letter(1, "a@x.example", "b@two.example"))
+		pause(time.Second)
+		if n := b.Totals(); n.Active != 1 || n.HardBounced != 0 || len(b.faults()) != 1 {
+			t.Errorf("totals %+v, faults %q", n, b.faults())
+		}
+		pause(2 * time.Minute)
+		if h, _ := b.Host("two.example"); h.SoftBounced < 2 || len(b.spool.trace) != 0 {
+			t.Errorf("host %+v, trace %q", h, b.spool.trace)
+		}
+	})
+}
+
+func TestWhatTheDiskRefusesIsRecordedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := run(t, func(_ context.Context, trip *Trip) { trip.Settle(trip.First, everyone(trip.First, Delivered, nil)) })
+		b.spool.breakWith(errors.New("disk full"))
+		b.Add(letter(1, "a@x.example", "b@two.example"))
+		pause(25 * time.Second)
+		if n := b.Totals(); n.Delivered != 1 || n.Active != 0 || len(b.faults()) != 1 {
+			t.Errorf("totals %+v, faults %q", n, b.faults())
+		}
+		b.spool.breakWith(nil)
+		pause(10 * time.Second)
+		update := "update 1/0 done=true attempts=0"
+		compare(t, "trace", b.spool.trace, []string{update, update, update, update, "remove 1"})
+	})
+}
+
+// panicking is a Bouncer with a fault.
+type panicking struct{}
+
+func (panicking) Bounce(*spool.Envelope, []Failed, Notice) (spool.Message, error) { panic("boom") }
+func (panicking) Delay(*spool.Envelope, []Failed, time.Time, Notice) (spool.Message, error) {
+	panic("boom")
 }

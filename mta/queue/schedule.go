@@ -22,9 +22,14 @@ func (s *state) step(now instant) {
 		return
 	}
 	s.meetDeadlines(now)
-	for n := len(s.run); n > 0; n-- {
-		h := s.run[0]
-		s.run = slices.Delete(s.run, 0, 1)
+	// A trip that waits costs no further connection, so its host is served even if there are as many as there may be.
+	for len(s.hot) > 0 {
+		h := s.hot[len(s.hot)-1]
+		s.hot = s.hot[:len(s.hot)-1]
+		s.serve(h, now)
+	}
+	for most := s.config().Delivery.Concurrency; s.run.len() > 0 && s.trips < most; {
+		h := s.run.pop()
 		h.queued = false
 		if s.serve(h, now) {
 			s.mark(h)

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"posthouse/config"
@@ -18,21 +19,49 @@ func (t *Trip) Settle(task *Task, results []Result) {
 }
 
 // settle carries the results into the notices, the spool, the log and the owner's state, in this order: a notice of
-// failure must exist before the failure is final, and nobody may believe what is not durable.
+// failure must exist before the failure is final, and nobody may believe what is not durable. Whatever panics on the
+// way, the owner gets its recipients back: as done if that is durable, else to be tried later.
 func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) {
 	now := time.Now()
 	name, profile := Profile(q.opt.Config(), task.group.host.name, task.Envelope)
 	list := judge(task, results, profile, now, q.opt.Random)
+	durable, concluded := false, false
+	defer func() {
+		if !concluded {
+			if !durable {
+				list = putBack(task, at(now.Add(backoff(profile, 1, 1))))
+			}
+			q.conclude(t, task, list)
+		}
+	}()
 	bounce := q.bounce(task, list, profile, now)
-	q.persist(task, list)
+	updates := updatesOf(list)
+	err := q.persist(task.Envelope.MID, updates)
+	durable = true
 	q.report(dcid, task, list, name)
 	if bounce != nil {
 		q.announce(bounce, task.Envelope.MID)
 	}
-	q.conclude(t, task, list)
+	concluded = true
+	finished := q.conclude(t, task, list)
+	switch {
+	case err != nil:
+		q.workers.Go(func() { q.persistLater(task.Envelope.MID, updates, finished) })
+	case finished:
+		q.remove(task.Envelope.MID)
+	}
 	if bounce != nil {
 		q.Add(*bounce)
 	}
+}
+
+// putBack is recipients of whom nothing is known but that they are not done.
+func putBack(task *Task, next instant) []settled {
+	var list []settled
+	for _, r := range task.Recipients {
+		list = append(list, settled{Recipient: r, outcome: Soft, next: next, failure: internalFailure()})
+	}
+	return list
 }
 
 // judge turns results into what becomes of the recipients under the bounce profile.
@@ -104,9 +133,8 @@ func notice(env *spool.Envelope, p *config.BounceProfile) Notice {
 	return Notice{To: to, DSN: p.DSN}
 }
 
-// persist makes the recipients' new states durable. A failure is told to the operator and the memory goes on with
-// what is true: after a restart the recipient may be sent to again.
-func (q *Queue) persist(task *Task, list []settled) {
+// updatesOf is what the spool has to know of the results.
+func updatesOf(list []settled) []spool.Update {
 	var updates []spool.Update
 	for i := range list {
 		r := &list[i]
@@ -119,11 +147,44 @@ func (q *Queue) persist(task *Task, list []settled) {
 		}
 		updates = append(updates, spool.Update{RID: r.RID, State: st})
 	}
+	return updates
+}
+
+// persist makes the recipients' new states durable. A failure is told to the operator; the memory goes on with what is
+// true, and persistLater tries again.
+func (q *Queue) persist(mid uint64, updates []spool.Update) error {
+	if len(updates) == 0 {
+		return nil
+	}
+	err := q.opt.Spool.Update(mid, updates...)
+	if err != nil {
+		q.opt.Fault(fmt.Sprintf("recording MID %d", mid), err)
+	}
+	return err
+}
+
+// persistLater tries to make durable what could not be made so at first, until it succeeds or the queue ends; in that
+// case the recipients may be sent to again after the next start. Only what
+// is done is worth it: a delayed recipient's state is written anew by its next attempt.
+func (q *Queue) persistLater(mid uint64, updates []spool.Update, finished bool) {
+	updates = slices.DeleteFunc(updates, func(u spool.Update) bool { return !u.Done })
 	if len(updates) == 0 {
 		return
 	}
-	if err := q.opt.Spool.Update(task.Envelope.MID, updates...); err != nil {
-		q.opt.Fault(fmt.Sprintf("recording MID %d", task.Envelope.MID), err)
+	ticker := time.NewTicker(persistAgain)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-q.ending:
+			return
+		case <-ticker.C:
+		}
+		if q.opt.Spool.Update(mid, updates...) == nil {
+			break
+		}
+	}
+	if finished {
+		q.remove(mid)
 	}
 }
 
@@ -202,9 +263,8 @@ func (q *Queue) announce(m *spool.Message, of uint64) {
 	log.Queued(m.MID)
 }
 
-// conclude tells the owner, and removes the message when that was its last recipient.
-func (q *Queue) conclude(t *Trip, task *Task, list []settled) {
-	finished := false
+// conclude tells the owner, and returns whether that was the message's last recipient.
+func (q *Queue) conclude(t *Trip, task *Task, list []settled) (finished bool) {
 	q.call(func(s *state) {
 		for i := range list {
 			if t != nil && list[i].outcome != Again {
@@ -213,9 +273,7 @@ func (q *Queue) conclude(t *Trip, task *Task, list []settled) {
 		}
 		finished = s.finish(task, list, at(time.Now()))
 	})
-	if finished {
-		q.remove(task.Envelope.MID)
-	}
+	return finished
 }
 
 // remove takes a finished message out of the spool. The log line comes last: a message in the spool without it is one

@@ -14,6 +14,7 @@ const (
 	pauseIdle     = time.Second            // how long a destination rests after a trip that achieved nothing
 	minLife       = 60 * time.Second       // a recipient is tried at least once before it expires, unless this has passed
 	sweepHosts    = 20000                  // destinations remembered before the idle ones are forgotten
+	persistAgain  = 10 * time.Second       // between two tries to record what the disk did not take
 	forgetAfter   = time.Hour              // how long an idle destination is remembered then
 	lingerDefault = 200 * time.Millisecond // how long an open connection waits for the next message
 )
@@ -116,7 +117,8 @@ type state struct {
 	hosts     map[string]*host
 	wakes     *heap[*host]
 	deadlines *heap[*group]
-	run       []*host // that may start something, in turn
+	run       fifo    // hosts that may start something, in turn
+	hot       []*host // hosts that have both an idle trip and something for it
 	sweepAt   int
 
 	trips, chores int
@@ -133,7 +135,7 @@ type job struct {
 	expire *Task
 	warn   *Task
 	until  time.Time // with warn: when the recipients expire
-	last   string    // with warn: what the latest attempt said
+	last   string    // with expire and warn: what the latest attempt said
 }
 
 func newState(conf func() *config.Config, random func() float64) *state {
@@ -279,11 +281,17 @@ func (s *state) place(g *group, now instant) {
 	s.rearm(g.host)
 }
 
-// mark puts the host into the run queue.
+// mark puts the host among those that step looks at.
 func (s *state) mark(h *host) {
-	if !h.queued && h.ready.n > 0 {
+	if h.ready.n == 0 {
+		return
+	}
+	if len(h.idle) > 0 {
+		s.hot = append(s.hot, h)
+	}
+	if !h.queued {
 		h.queued = true
-		s.run = append(s.run, h)
+		s.run.push(h)
 	}
 }
 
