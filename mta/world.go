@@ -35,6 +35,9 @@ func (e *Engine) build(before *world, conf *config.Config) (*world, error) {
 	if w.trust, err = tlspolicy.NewTrust(conf, e.opt.Certs); err != nil {
 		return nil, err
 	}
+	if before != nil {
+		w.trust.Inherit(before.trust)
+	}
 	for name := range conf.Certificates {
 		p, err := e.opt.Certs.Get(conf.Refs[config.CertificateRef(name)])
 		if err != nil {
