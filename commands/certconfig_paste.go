@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"posthouse/certstore"
 	"posthouse/config"
@@ -56,7 +57,7 @@ func (p *profiles) paste() error {
 		return err
 	}
 	p.recognised(certs)
-	text, err := p.s.Block(askPrivate)
+	text, err := p.askKeyText()
 	if err != nil {
 		return err
 	}
@@ -76,6 +77,29 @@ func (p *profiles) paste() error {
 		return pasteError(err)
 	}
 	return p.storeWithNotes(name, profile, notes)
+}
+
+// maxKeyText is more than any private key needs, in bytes.
+const maxKeyText = 64 << 10
+
+// askKeyText reads a block with a private key. At a terminal its lines are not echoed: they would stay on the screen.
+func (p *profiles) askKeyText() (string, error) {
+	if !p.s.Interactive() {
+		return p.s.Block(askPrivate)
+	}
+	p.s.Println(askPrivate)
+	var text strings.Builder
+	for text.Len() < maxKeyText {
+		line, err := p.s.Secret("")
+		if err != nil {
+			return "", err
+		}
+		if strings.TrimSpace(line) == "." {
+			return text.String(), nil
+		}
+		text.WriteString(line + "\n")
+	}
+	return "", shell.Fail("Invalid private key: it is longer than %d bytes.", maxKeyText)
 }
 
 func pasteError(err error) error {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"posthouse/config"
+	"posthouse/shell"
 )
 
 // issuer is an authority with one below it, for tests.
@@ -416,4 +417,35 @@ func TestRedactPassPhrase(t *testing.T) {
 			t.Errorf("%q becomes %q, want %q", c.line, got, c.want)
 		}
 	}
+}
+
+// A person at a terminal never sees the key that is pasted, nor a pass phrase.
+func TestCertConfigHidesSecretsAtTheTerminal(t *testing.T) {
+	b, ca := newBench(t), newIssuer(t)
+	key := newECKey(t)
+	typed := strings.Join([]string{
+		"certconfig", "certificate", "paste", "partner", block(certPEM(ca.leaf(&key.PublicKey, 90))), block(keyPEM(t, key)), "",
+		"export", "partner", "mx.p12", "one", "another", "open sesame", "open sesame",
+		"import", "again", "mx.p12", "wrong", "open sesame", "", "", "commit -y", "exit", "",
+	}, "\r")
+	screen := shell.RunTyped(t.Context(), b.opts, strings.ReplaceAll(typed, "\n", "\r"), 200, 50)
+	secret := strings.Split(keyPEM(t, key), "\n")[1]
+	if strings.Contains(screen, secret[10:30]) || strings.Contains(screen, "PRIVATE") || strings.Contains(screen, "sesame") {
+		t.Errorf("a secret is on the screen:\n%s", screen)
+	}
+	contains(t, screen, "Invalid pass phrase: the two pass phrases differ", "Invalid pass phrase for \"mx.p12\"", "Changes committed: ")
+	refs := b.running().Refs
+	if refs[config.CertificateRef("partner")] == "" || refs[config.CertificateRef("partner")] != refs[config.CertificateRef("again")] {
+		t.Errorf("profiles %v", refs)
+	}
+}
+
+// A failed operation says why and the menu comes again; five wrong answers in a row end the command.
+func TestCertConfigAtTheTerminal(t *testing.T) {
+	b := newBench(t)
+	typed := "certconfig\rcrl\rcertificate\rnew\r2\r\rDemo\ra/b\rx\ra.example\r\r\r\r\rDEU\rDE\r\r\r\rn\r\r\r" +
+		"certconfig\rcertificate\rexport\r9\r9\r9\r9\r9\rshowchanges\rclear\r\rexit\r"
+	screen := shell.RunTyped(t.Context(), b.opts, typed, 200, 50)
+	contains(t, screen, "Certificate Revocation Lists are not available", "S/MIME certificates are not available", `Invalid name "Demo"`,
+		`"a/b" is not a name`, `Invalid country "DEU"`, "Commit profile \"x\"", `Invalid choice "9"`, "5 wrong answers in a row", "certificates.x")
 }

@@ -92,70 +92,94 @@ func (e *listenerEdit) editGroup() error {
 	if err != nil {
 		return err
 	}
-	label := labels[i]
-	group := func() *config.SenderGroup { g, _ := groupNamed(e.table(), label); return g }
-	fixed := func() bool { return closing(group()) }
-	unnamed := func() bool { return group().Name == "" }
+	g := &groupEdit{e, labels[i]}
+	fixed := func() bool { return closing(g.group()) }
+	unnamed := func() bool { return g.group().Name == "" }
 	return e.s.Menu(shell.Menu{
-		State: func() { e.describeGroup(group()) },
+		State: g.describe,
 		Items: []shell.MenuItem{
-			{Keyword: "NEW", What: "Add new hosts.", Hidden: fixed, Do: plainly(func() error {
-				hosts, err := e.askMembers("Enter the hosts to add.", true)
-				if err != nil {
-					return err
-				}
-				label, err = e.addMembers(label, hosts)
-				return err
-			})},
-			{Keyword: "DELETE", What: "Remove hosts.", Hidden: fixed, Do: plainly(func() error {
-				answer, err := e.s.Ask(shell.Question{
-					Text: "Enter the hosts to remove, separated by commas.", Required: true, Complete: func() []string { return group().Members },
-				})
-				if err != nil {
-					return err
-				}
-				label, err = e.deleteMembers(label, answer)
-				return err
-			})},
-			{Keyword: "POLICY", What: "Change the policy.", Do: plainly(func() error {
-				policy, err := e.askPolicyName(group().Policy)
-				if err != nil {
-					return err
-				}
-				return e.setGroupPolicy(label, policy)
-			})},
-			{Keyword: "COMMENT", What: "Change the comment.", Do: plainly(func() error {
-				text, err := e.s.Ask(shell.Question{Text: "Enter a comment for this sender group.", Default: group().Comment, Check: groupComment})
-				if err != nil {
-					return err
-				}
-				return e.setGroupComment(label, text)
-			})},
-			{Keyword: "RENAME", What: "Rename this sender group.", Hidden: unnamed, Do: plainly(func() error {
-				name, err := e.s.Ask(shell.Question{
-					Text: "Enter the new name of this sender group.", Default: label,
-					Check: func(name string) error { return newGroupName(e.table(), name, label) },
-				})
-				if err != nil {
-					return err
-				}
-				if err := e.renameGroup(label, name); err != nil {
-					return err
-				}
-				label = strings.ToUpper(name)
-				return nil
-			})},
+			{Keyword: "NEW", What: "Add new hosts.", Hidden: fixed, Do: plainly(g.add)},
+			{Keyword: "DELETE", What: "Remove hosts.", Hidden: fixed, Do: plainly(g.remove)},
+			{Keyword: "POLICY", What: "Change the policy.", Do: plainly(g.choosePolicy)},
+			{Keyword: "COMMENT", What: "Change the comment.", Do: plainly(g.comment)},
+			{Keyword: "RENAME", What: "Rename this sender group.", Hidden: unnamed, Do: plainly(g.rename)},
 		},
 	})
 }
 
-func (e *listenerEdit) describeGroup(g *config.SenderGroup) {
-	policy := "$" + g.Policy
-	if g.Inline != nil {
-		policy = string(g.Inline.Behavior) + " (its own)"
+// groupEdit is the dialogue about one entry, which has the label at present.
+type groupEdit struct {
+	e     *listenerEdit
+	label string
+}
+
+func (g *groupEdit) group() *config.SenderGroup {
+	group, err := groupNamed(g.e.table(), g.label)
+	if err != nil {
+		return &config.SenderGroup{}
 	}
-	e.s.Printf("\nSender Group: %s\nPolicy: %s\nComment: %s\nHosts: %s\n",
-		groupLabel(g), policy, orNone(g.Comment), orNone(strings.Join(g.Members, ", ")))
+	return group
+}
+
+func (g *groupEdit) describe() {
+	group := g.group()
+	policy := "$" + group.Policy
+	if group.Inline != nil {
+		policy = string(group.Inline.Behavior) + " (its own)"
+	}
+	g.e.s.Printf("\nSender Group: %s\nPolicy: %s\nComment: %s\nHosts: %s\n",
+		groupLabel(group), policy, orNone(group.Comment), orNone(strings.Join(group.Members, ", ")))
+}
+
+func (g *groupEdit) add() error {
+	hosts, err := g.e.askMembers("Enter the hosts to add.", true)
+	if err != nil {
+		return err
+	}
+	g.label, err = g.e.addMembers(g.label, hosts)
+	return err
+}
+
+func (g *groupEdit) remove() error {
+	answer, err := g.e.s.Ask(shell.Question{
+		Text: "Enter the hosts to remove, separated by commas.", Required: true, Complete: func() []string { return g.group().Members },
+	})
+	if err != nil {
+		return err
+	}
+	g.label, err = g.e.deleteMembers(g.label, answer)
+	return err
+}
+
+func (g *groupEdit) choosePolicy() error {
+	policy, err := g.e.askPolicyName(g.group().Policy)
+	if err != nil {
+		return err
+	}
+	return g.e.setGroupPolicy(g.label, policy)
+}
+
+func (g *groupEdit) comment() error {
+	text, err := g.e.s.Ask(shell.Question{Text: "Enter a comment for this sender group.", Default: g.group().Comment, Check: groupComment})
+	if err != nil {
+		return err
+	}
+	return g.e.setGroupComment(g.label, text)
+}
+
+func (g *groupEdit) rename() error {
+	name, err := g.e.s.Ask(shell.Question{
+		Text: "Enter the new name of this sender group.", Default: g.label,
+		Check: func(name string) error { return newGroupName(g.e.table(), name, g.label) },
+	})
+	if err != nil {
+		return err
+	}
+	if err := g.e.renameGroup(g.label, name); err != nil {
+		return err
+	}
+	g.label = strings.ToUpper(name)
+	return nil
 }
 
 // changeGroup edits one entry and returns its label, which changes with the members of an unnamed one.

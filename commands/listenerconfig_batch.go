@@ -142,17 +142,10 @@ func batchSetup(s *shell.Session, args []string) error {
 	return nil
 }
 
-var (
-	listenerWords  = []string{"list", "details", "new", "edit", "delete", "setup"}
-	listenerKeys   = []string{"name", "interface", "port", "certificate", "max_connections", "listen_queue", "default_domain", "bounceprofile", "hostaccess", "rcptaccess"}
-	hostWords      = []string{"print", "new", "edit", "delete", "move", "default", "import", "export", "clear"}
-	recipientWords = []string{"print", "new", "edit", "delete", "import", "export", "clear"}
-)
-
 func completeListener(a *Appliance) func(*shell.Session, []string) []string {
 	return func(s *shell.Session, args []string) []string {
 		if len(args) <= 1 {
-			return startingWith(args, listenerWords)
+			return startingWith(args, []string{"list", "details", "new", "edit", "delete", "setup"})
 		}
 		return startingWith(args, listenerProposals(a, s.Candidate(), args))
 	}
@@ -172,9 +165,17 @@ func listenerProposals(a *Appliance, c *config.Config, args []string) []string {
 	case args[0] != "edit" || len(args) < 3:
 		return nil
 	case len(args) == 3:
-		return listenerKeys
+		return listenerKeys()
 	}
 	return settingProposals(a, c, args[1], args[2:])
+}
+
+// listenerKeys are the words that may stand behind "listenerconfig edit NAME".
+func listenerKeys() []string {
+	return []string{
+		"name", "interface", "port", "certificate", "max_connections", "listen_queue", "default_domain", "bounceprofile",
+		"hostaccess", "rcptaccess",
+	}
 }
 
 func settingProposals(a *Appliance, c *config.Config, listener string, args []string) []string {
@@ -189,7 +190,7 @@ func settingProposals(a *Appliance, c *config.Config, listener string, args []st
 		return recipientProposals(a, l, args[1:])
 	}
 	if len(args)%2 == 1 {
-		return listenerKeys
+		return listenerKeys()
 	}
 	switch args[len(args)-2] {
 	case "certificate":
@@ -204,7 +205,7 @@ func hostProposals(a *Appliance, t *config.HostAccess, args []string) []string {
 	groups, policies := groupLabels(t), t.PolicyNames()
 	switch {
 	case len(args) == 1:
-		return hostWords
+		return []string{"print", "new", "edit", "delete", "move", "default", "import", "export", "clear"}
 	case args[0] == "import":
 		return fileNames(a)
 	case args[0] == "move":
@@ -228,7 +229,7 @@ func hostProposals(a *Appliance, t *config.HostAccess, args []string) []string {
 func recipientProposals(a *Appliance, l *config.Listener, args []string) []string {
 	switch {
 	case len(args) == 1:
-		return recipientWords
+		return []string{"print", "new", "edit", "delete", "import", "export", "clear"}
 	case args[0] == "import":
 		return fileNames(a)
 	case len(args) == 2:

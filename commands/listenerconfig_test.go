@@ -9,6 +9,7 @@ import (
 
 	"posthouse/certstore"
 	"posthouse/config"
+	"posthouse/shell"
 )
 
 // The dialogue is that of the transcript, prompt for prompt.
@@ -155,7 +156,7 @@ func TestListenerConfigSetup(t *testing.T) {
 	b := newBench(t)
 	b.script(0, "listenerconfig", "setup", "50", "", "600", "", "", "commit -y")
 	i := b.running().Injection
-	if i.MaxHops != 50 || i.SessionTimeout != 600 || i.MaxBadCommands != 10 {
+	if i.MaxHops != 50 || i.SessionTimeout != 600 || i.CommandTimeout != 300 {
 		t.Errorf("injection %+v", i)
 	}
 	contains(t, b.exec(0, "listenerconfig setup max_hops 60; listenerconfig setup; listenerconfig setup --json; clearchanges -y", ""), "max_hops = 60\n", `"max_hops": 60`)
@@ -236,5 +237,22 @@ func TestListenerConfigJSON(t *testing.T) {
 		`"default": {`, `"max_concurrency": 10`, `"policies": [`, `"sender_groups": [`, `"name": "RELAYLIST"`)
 	if out := b.exec(0, "listenerconfig list", ""); !strings.Contains(out, "1. InboundMail") {
 		t.Errorf("list printed %s", out)
+	}
+}
+
+// At a terminal a refused operation leaves the earlier ones, and the menus go on under the present name.
+func TestListenerConfigAtTheTerminal(t *testing.T) {
+	b := newBench(t)
+	typed := strings.Join([]string{
+		"listenerconfig", "edit", "InboundMail", "name", "OutboundMail", "a b", "Front", "interface", "", "QMQP", "1", "2526", "2600",
+		"hostaccess", "delete", "2", "ACCEPTED", "delete", "", "SUSPECTLIST", "", "rcptaccess", "new", "a@b@c", "example.com", "", "", "", "", "",
+		"commit -y", "exit", "",
+	}, "\r")
+	screen := shell.RunTyped(t.Context(), b.opts, typed, 200, 60)
+	contains(t, screen, `listener "OutboundMail" exists already`, `"a b" is not a name`, "Invalid protocol QMQP", `Invalid port "2526"`,
+		`Policy "ACCEPTED" is used by sender group ALL`, "is not a recipient", "Changes committed: ")
+	l := b.running().Listeners["Front"]
+	if l == nil || l.Port != 2600 || len(l.HostAccess.Groups) != 4 || l.RecipientAccess["example.com"] == nil {
+		t.Errorf("listeners %v", b.running().Listeners)
 	}
 }
