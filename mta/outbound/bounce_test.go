@@ -278,6 +278,10 @@ func TestOurOwnListeners(t *testing.T) {
 		t.Errorf("EHLO from Out says %q", name)
 	}
 	conf.Delivery.Interface = "Out"
+	both := []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.1")}
+	if got := deliverySource(conf).reaches(both); len(got) != 1 || !got[0].Is4() || len(deliverySource(conf).reaches(both[:1])) != 1 || len(source{}.reaches(both)) != 2 {
+		t.Errorf("an IPv4 source reaches %v", got)
+	}
 	if from := deliverySource(conf); from.addr.String() != "192.0.2.9" || helloName(conf, netip.Addr{}) != "out.example.com" {
 		t.Errorf("source %v", from)
 	}

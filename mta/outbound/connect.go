@@ -30,6 +30,18 @@ func deliverySource(conf *config.Config) source {
 	return source{addr}
 }
 
+// reaches leaves the addresses of the source's family, or all if there is none: then the failure says what is wrong.
+func (s source) reaches(list []netip.Addr) []netip.Addr {
+	if !s.addr.IsValid() {
+		return list
+	}
+	same := func(a netip.Addr) bool { return a.Is4() == s.addr.Unmap().Is4() }
+	if !slices.ContainsFunc(list, same) {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(a netip.Addr) bool { return !same(a) })
+}
+
 // helloName is the host name of the interface that a connection goes out from; where none has that address, that of
 // the delivery interface, else of the first.
 func helloName(conf *config.Config, local netip.Addr) string {

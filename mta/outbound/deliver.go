@@ -53,6 +53,7 @@ func (t *trip) tryHosts(ctx context.Context, found *way) bool {
 			continue
 		}
 		t.routed(found, h, list, ttl)
+		list = deliverySource(t.world.Config).reaches(list)
 		for _, addr := range list {
 			if ctx.Err() != nil || t.tried >= maxAddresses {
 				return false

@@ -34,11 +34,11 @@ func (t *trip) secure(ctx context.Context, c *connection, how *manner) next {
 	if ctx.Err() != nil {
 		return another
 	}
+	action := tlspolicy.Decide(t.dest.TLS, n.outcome)
+	t.tellFailure(c, &n, action)
 	if n.outcome.TrySmaller && !how.small {
 		return smaller
 	}
-	action := tlspolicy.Decide(t.dest.TLS, n.outcome)
-	t.tellFailure(c, &n, action)
 	switch action.Do {
 	case tlspolicy.Proceed:
 		t.encrypted(c, n.outcome, action)
