@@ -247,7 +247,13 @@ func (p *profiles) batchNew(args []string) error {
 	if err := p.storeNew(name, r); err != nil {
 		return err
 	}
+	if p.s.JSON {
+		return p.showRequest(name)
+	}
 	p.s.Printf("Certificate profile \"%s\" created.\n", name)
+	if err := p.showRequest(name); err != nil {
+		return err
+	}
 	p.remind(name)
 	return nil
 }

@@ -173,7 +173,8 @@ Delivery (destination controls)  Demo
 	}
 
 	again := newBench(t)
-	again.exec(0, `certconfig new example cn=mx.example.com o=Example ou=Mail l=Bremen st=HB c=DE; commit -y`, "")
+	contains(t, again.exec(0, `certconfig new example cn=mx.example.com o=Example ou=Mail l=Bremen st=HB c=DE; commit -y`, ""),
+		"-----BEGIN CERTIFICATE REQUEST-----\n", "Commit profile \"example\" before")
 	if b.settings() != again.settings() {
 		t.Errorf("dialogue and batch form give different files:\n%s\n%s", b.settings(), again.settings())
 	}
