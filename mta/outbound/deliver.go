@@ -127,10 +127,8 @@ func (t *trip) routed(found *way, h host, list []netip.Addr, ttl time.Duration) 
 	} else {
 		t.addresses = append(t.addresses, queue.PreferenceList{Preference: h.preference, Addresses: texts})
 	}
-	if ttl > 0 {
-		if end := time.Now().Add(ttl); t.expires.IsZero() || end.Before(t.expires) {
-			t.expires = end
-		}
+	if end := time.Now().Add(ttl); t.expires.IsZero() || end.Before(t.expires) {
+		t.expires = end
 	}
 	known := make([]queue.PreferenceList, len(t.addresses))
 	for i, p := range t.addresses {

@@ -108,8 +108,10 @@ func (q *Queue) Host(name string) (HostStatus, bool) {
 
 func (s *state) status(h *host) HostStatus {
 	c := h.counts
-	dest, _ := s.config().Destination(h.name)
-	wanted := min(h.ready.n, value(dest.Concurrency, 500))
+	wanted := 0
+	if dest, _ := s.config().Destination(h.name); h.blocked == 0 && !s.suspension.Covers(h.name) {
+		wanted = min(h.ready.n, value(dest.Concurrency, 500))
+	}
 	return HostStatus{
 		HostSummary: s.summary(h),
 		DNSHard:     c.dns, FiveXXHard: c.fiveXX, FilterHard: c.filter, ExpiredHard: c.expired, OtherHard: c.other,

@@ -78,7 +78,7 @@ type RecipientInfo struct {
 type Routing struct {
 	MX        []MXRecord       // empty where a route or the domain's own address is used
 	Addresses []PreferenceList // in the order of preference
-	Expires   time.Time        // when it has to be looked up again; zero: with every connection
+	Expires   time.Time        // when it has to be looked up again; an address that is not looked up is found anew each time
 }
 
 // Totals are the queue's counts: events since the start, and what is there now.
