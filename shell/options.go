@@ -26,7 +26,7 @@ type Options struct {
 	Config  Store
 	Secrets Secrets // the passphrases' hashes; a session in a test needs none
 
-	HostKeys []gossh.Signer // at least one; see LoadHostKeys
+	HostKeys []gossh.Signer // at least one; ed25519, ECDSA and RSA, because older clients know no more than one of them
 	Version  string         // "1.0.0", for the banner
 	Build    string         // "001"
 	State    string         // the folder for histories and last logins; empty: nothing is kept

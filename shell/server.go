@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"runtime/debug"
 	"slices"
@@ -206,7 +207,12 @@ func (srv *Server) handshakeFailed(p *peer, err error) {
 	if errors.As(err, &auth) {
 		return // each attempt has its line already
 	}
-	srv.system("An SSH connection from %s failed: %s", p.remote, quote(err.Error()))
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		return // somebody only looked whether the port is open, or was too slow
+	}
+	const most = 1000 // where nothing could be agreed on, what both sides offered stands in it
+	text := err.Error()
+	srv.system("An SSH connection from %s failed: %q", p.remote, text[:min(len(text), most)])
 }
 
 // enter counts a session in, so that stop waits for it.
