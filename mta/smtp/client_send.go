@@ -168,17 +168,19 @@ func (c *Client) pipelined(t Transaction, receipt *Receipt) (open bool, err erro
 	if receipt.Mail.Code/100 == 2 && receipt.any() {
 		return true, nil
 	}
-	// A peer that wants the content of a message without recipients gets none (RFC 2920 §3.1). Its answer is about
-	// nothing.
+	return false, c.nothing(receipt)
+}
+
+// nothing sends no content to a peer that wants it for a message without recipients (RFC 2920 §3.1). Its answer is
+// about nothing.
+func (c *Client) nothing(receipt *Receipt) error {
 	receipt.Data = Reply{}
 	c.put(".")
 	if err := c.flush(StageData, c.timeouts.Command); err != nil {
-		return false, err
+		return err
 	}
-	if _, err := c.read(StageData, c.timeouts.Final); err != nil {
-		return false, err
-	}
-	return false, nil
+	_, err := c.read(StageData, c.timeouts.Final)
+	return err
 }
 
 // stepwise waits for each answer before the next command.
