@@ -89,8 +89,6 @@ func (s *Session) runStatement(ctx context.Context, st statement) error {
 	}
 	args := slices.Clone(st.words[1:])
 	s.audit("'" + cmd.auditLine(args) + "'")
-	s.live.active(s.opts.now(), cmd.Name)
-	defer func() { s.live.active(s.opts.now(), "cli") }()
 	if len(args) == 1 && args[0] == "?" {
 		cmd, args = s.opts.help(), []string{cmd.Name}
 	}
@@ -234,7 +232,7 @@ func (s *Session) readLine(ctx context.Context, p prompt) (string, error) {
 		defer context.AfterFunc(s.opts.stopping, func() { end(errClosing) })()
 	}
 	line, err := s.in.line(ctx, p)
-	s.live.active(s.opts.now(), "")
+	s.live.active(s.opts.now())
 	return line, err
 }
 

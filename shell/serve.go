@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // attach gives a session without a terminal its input and output.
@@ -44,7 +45,7 @@ func (s *Session) banner(last string) {
 	s.scr.fresh()
 	fmt.Fprintf(s.scr, "Last login: %s\nPosthouse %s for P100V build %s\n\nWelcome to the Posthouse P100V Email Gateway\n\n", last, s.opts.Version, s.opts.Build)
 	fmt.Fprintf(s.scr, "NOTE: This session will expire if left idle for %s. Any uncommitted\nconfiguration changes will be lost when the session expires.\n",
-		plural(int(s.opts.idle().Minutes()), "minute"))
+		spoken(s.opts.idle()))
 }
 
 // runExec does the command line of an exec request and returns the exit status.
@@ -89,7 +90,7 @@ func (s *Session) readCommand(ctx context.Context) (string, error) {
 func (s *Session) finish(end error) int {
 	switch {
 	case errors.Is(end, errIdle):
-		s.sayError(fmt.Sprintf("Error: nothing was entered for %s; the session ends.", s.opts.idle()))
+		s.sayError(fmt.Sprintf("Error: nothing was entered for %s; the session ends.", spoken(s.opts.idle())))
 		s.note(statusFailed)
 	case errors.Is(end, errClosing):
 		s.sayError("Error: the appliance is stopping; the session ends.")
@@ -114,6 +115,14 @@ func (s *Session) exitStatus() int {
 		return statusOK
 	}
 	return s.status
+}
+
+// spoken writes a duration, in minutes where that is exact.
+func spoken(d time.Duration) string {
+	if d >= time.Minute && d%time.Minute == 0 {
+		return plural(int(d/time.Minute), "minute")
+	}
+	return d.String()
 }
 
 func plural(n int, what string) string {

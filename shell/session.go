@@ -173,7 +173,7 @@ type SessionInfo struct {
 	Remote string
 	Login  time.Time
 	Idle   time.Duration // since the last input
-	What   string        // "cli", or the command in progress
+	What   string        // "cli"
 }
 
 // liveSession is a session's entry in the list of open ones.
@@ -250,17 +250,14 @@ func (l *sessionList) list() []SessionInfo {
 	return out
 }
 
-// active notes input at t; what is the command in progress, or "cli", or empty when that has not changed.
-func (e *liveSession) active(t time.Time, what string) {
+// active notes input at t.
+func (e *liveSession) active(t time.Time) {
 	if e == nil {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.last = t
-	if what != "" {
-		e.info.What = what
-	}
 }
 
 // number is what the logs call the session.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // typedLine types at the main prompt and returns the line that the shell understood, by way of the command say.
@@ -223,7 +224,12 @@ func FuzzTyping(f *testing.F) {
 	opts := testOptions()
 	opts.Table = opts.Table[:len(opts.Table)-2] // without those that wait or panic
 	f.Fuzz(func(t *testing.T, typed string, width, height uint16) {
-		RunTyped(t.Context(), opts, typed, int(width), int(height))
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+		defer stop()
+		RunTyped(ctx, opts, typed, int(width), int(height))
+		if ctx.Err() != nil {
+			t.Error("the session hangs")
+		}
 	})
 }
 
