@@ -20,15 +20,23 @@ func change(s *shell.Session, edit func(c *config.Config) error) error {
 	return nil
 }
 
-// newFault is the first fault of after that before does not have, or nil.
+// newFault refuses what has a fault that it did not have before.
 func newFault(before, after *config.Config) error {
+	if err := firstNewFault(before, after); err != nil {
+		return shell.Fail("Error: %v.", err)
+	}
+	return nil
+}
+
+// firstNewFault is the first fault of after that before does not have, or nil.
+func firstNewFault(before, after *config.Config) error {
 	known := map[string]bool{}
 	for _, err := range faults(before) {
 		known[err.Error()] = true
 	}
 	for _, err := range faults(after) {
 		if !known[err.Error()] {
-			return shell.Fail("Error: %v.", err)
+			return err
 		}
 	}
 	return nil

@@ -300,7 +300,7 @@ func TestCertConfigRefusesFiles(t *testing.T) {
 		{"certconfig import x link.p12 right", "Invalid name: "},
 		{"certconfig import x folder right", "Invalid name: "},
 		{"certconfig import Demo mx.p12 right", `Invalid name "Demo"`},
-		{"certconfig import ../x mx.p12 right", "Error: certificates."},
+		{"certconfig import ../x mx.p12 right", "is not a name"},
 		{"certconfig export Demo link.p12 right", "Invalid name: "},
 		{"certconfig export Demo ../x.p12 right", "Invalid name: "},
 		{`certconfig export Demo x.p12 ""`, "Failed to export"},

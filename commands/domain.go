@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 
@@ -23,9 +24,18 @@ func checkDomain(name string) error {
 	return nil
 }
 
-// acceptable says whether edit brings the candidate a fault that it does not have; it changes nothing.
+// acceptable is the check of an answer that goes into one field: it refuses what would bring the candidate a fault, in
+// the words of that fault and without the field's path, since the question names the field. It changes nothing.
 func acceptable(s *shell.Session, edit func(c *config.Config)) error {
 	c := s.Candidate().Clone()
 	edit(c)
-	return newFault(s.Candidate(), c)
+	err := firstNewFault(s.Candidate(), c)
+	var field *config.FieldError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &field):
+		return shell.Fail("Error: %s.", strings.TrimSuffix(field.Text, "."))
+	}
+	return shell.Fail("Error: %v.", err)
 }

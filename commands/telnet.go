@@ -118,6 +118,10 @@ func (c calling) dial(ctx context.Context, a *Appliance, s *shell.Session) (io.R
 			return conn, nil
 		}
 		failure = err
+		var op *net.OpError
+		if errors.As(err, &op) {
+			failure = op.Err // the address is named already
+		}
 	}
 	return nil, shell.Fail("Unable to connect to %s port %d: %v.", c.host, c.port, failure)
 }
