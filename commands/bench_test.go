@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"posthouse/certstore"
 	"posthouse/config"
 	"posthouse/internal/dns"
@@ -22,6 +24,8 @@ import (
 	"posthouse/mta"
 	"posthouse/shell"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bench is an appliance for tests of commands: a real configuration in a folder of its own and an engine that only
 // notes what it is asked for.

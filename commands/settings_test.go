@@ -63,6 +63,7 @@ func TestSMTPRoutesBatch(t *testing.T) {
 
 func FuzzParseRoutes(f *testing.F) {
 	f.Add("example.com mx.example.com,[192.0.2.1]:25 # text\nALL USEDNS")
+	f.Add(". mx.example.com")
 	f.Fuzz(func(t *testing.T, text string) {
 		read, err := parseRoutes(text)
 		if err != nil {
