@@ -98,8 +98,9 @@ func replyCode(accept bool, word string) (int, error) {
 
 // unquote reads text in double quotes, in which \" and \\ stand for themselves.
 func unquote(text string) (string, error) {
-	inner, ok := strings.CutPrefix(text, `"`)
-	if inner, ok = strings.CutSuffix(inner, `"`); !ok || len(text) < 2 {
+	inner, opened := strings.CutPrefix(text, `"`)
+	inner, closed := strings.CutSuffix(inner, `"`)
+	if !opened || !closed || len(text) < 2 {
 		return "", fmt.Errorf("the text of a reply stands in double quotes")
 	}
 	var b strings.Builder

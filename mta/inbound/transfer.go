@@ -80,7 +80,7 @@ func (w content) Write(p []byte) (int, error) {
 	return t.file.Write(p)
 }
 
-func (w content) through() inflow { return inflow{w.c} }
+func (w content) through() inflow { return inflow(w) }
 
 // inflow is the near end: what the client sends, read for its header on the way to the spool.
 type inflow struct{ c *connection }

@@ -279,7 +279,7 @@ func TestNoMailForgesALine(t *testing.T) {
 		t.Errorf("%d lines of 30 calls", len(got))
 	}
 	for _, line := range got {
-		if len(line) > 3000 || strings.ContainsAny(line, "\r\xff\u2028") {
+		if len(line) > 3000 || strings.Contains(line, "\xff") || strings.ContainsAny(line, "\r\u2028") {
 			t.Errorf("line of %d bytes: %.200q", len(line), line)
 		}
 		if e, ok := ParseLine(line); !ok || e.Kind == MessageFinished || e.Kind == Other {

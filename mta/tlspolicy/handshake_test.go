@@ -304,10 +304,9 @@ func TestResumption(t *testing.T) {
 		var mu sync.Mutex
 		var resumed []bool
 		addr := serve(t, func(conn net.Conn) {
-			server := tls.Server(conn, &tls.Config{
-				Certificates: []tls.Certificate{shown(p.leaf, p.mid)}, MaxVersion: version,
-				SessionTicketKey: [32]byte{1},
-			})
+			conf := &tls.Config{Certificates: []tls.Certificate{shown(p.leaf, p.mid)}, MaxVersion: version}
+			conf.SetSessionTicketKeys([][32]byte{{1}})
+			server := tls.Server(conn, conf)
 			if server.Handshake() != nil {
 				return
 			}
