@@ -2,7 +2,6 @@ package certstore
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
