@@ -191,6 +191,9 @@ func (q queueSpool) Update(mid uint64, updates ...spool.Update) error {
 // Remove is queue.Spool's.
 func (q queueSpool) Remove(mid uint64) error { return q.e.spool.Remove(mid) }
 
+// SetAside is queue.Spool's.
+func (q queueSpool) SetAside(mid uint64, reason string) error { return q.e.spool.SetAside(mid, reason) }
+
 // Close gives the spool and the state back, after Run has returned or if it never ran.
 func (e *Engine) Close() error {
 	var faults []error

@@ -134,6 +134,14 @@ func ourFault(text string) *queue.Failure {
 	return &queue.Failure{Class: "4.3.0", Title: "Other mail system problem", Status: "4.3.0", Lines: []string{text}}
 }
 
+// damagedHere is a message that has come to harm in the spool: its sender has to send it again.
+func damagedHere() *queue.Failure {
+	return &queue.Failure{
+		Class: "5.3.0", Title: "Other mail system problem", Status: "5.3.0", Damaged: true,
+		Lines: []string{"the message was damaged while it was stored here; please send it again"},
+	}
+}
+
 // everyone gives all of a task's recipients one outcome.
 func everyone(task *queue.Task, o queue.Outcome, f *queue.Failure) []queue.Result {
 	list := make([]queue.Result, 0, len(task.Recipients))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,13 +58,31 @@ type bench struct {
 	lines chan string
 	seen  []string
 	port  int // of mail exchangers
+	dir   string
+
+	faultless bool // a fault of the queue fails the test
+	mu        sync.Mutex
+	told      []string
+}
+
+// fault takes note of what fails on our own side.
+func (b *bench) fault(what string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.told = append(b.told, what+": "+err.Error())
+}
+
+func (b *bench) faults() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.told)
 }
 
 // newBench starts the delivering side. Domains under peer.example lead to the given peer by route.
 func newBench(t *testing.T, change func(b *bench, c *config.Config)) *bench {
 	t.Helper()
-	b := &bench{t: t, dns: &dns.Fake{}, certs: certstore.New(vault{}), lines: make(chan string, 1000), port: smtpPort}
-	dir := t.TempDir()
+	b := &bench{t: t, dns: &dns.Fake{}, certs: certstore.New(vault{}), lines: make(chan string, 1000), port: smtpPort, faultless: true, dir: t.TempDir()}
+	dir := b.dir
 	var err error
 	if b.log, err = eventlog.Open(eventlog.Options{Dir: dir, Name: "mail_logs", File: "mail", Type: "Text Mail Logs"}); err != nil {
 		t.Fatal(err)
@@ -85,14 +104,19 @@ func newBench(t *testing.T, change func(b *bench, c *config.Config)) *bench {
 	d := New(Options{
 		World: func() World { return *b.world.Load() }, Spool: b.spool, Log: ml, NextDCID: func() uint64 { return dcid.Add(1) },
 		Timeouts: &limits, ConnectTimeout: 2 * time.Second, Shuffle: func(int, func(i, j int)) {},
-		Fault: func(what string, err error) { t.Logf("fault: %s: %v", what, err) },
+		Fault: b.fault,
 	})
 	d.port = b.port
 	b.queue = queue.New(queue.Options{
 		Config: func() *config.Config { return b.world.Load().Config }, Spool: b.spool, Log: ml, Deliverer: d,
 		Bouncer: &Bouncer{Config: func() *config.Config { return b.world.Load().Config }, Spool: b.spool},
 		Random:  func() float64 { return 0 }, Linger: -1,
-		Fault: func(what string, err error) { t.Errorf("fault: %s: %v", what, err) },
+		Fault: func(what string, err error) {
+			b.fault(what, err)
+			if b.faultless {
+				t.Errorf("fault: %s: %v", what, err)
+			}
+		},
 	})
 	b.run()
 	return b

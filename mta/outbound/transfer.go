@@ -3,12 +3,14 @@ package outbound
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
 	"posthouse/internal/cause"
 	"posthouse/mta/queue"
 	"posthouse/mta/smtp"
+	"posthouse/mta/spool"
 	"posthouse/mta/tlspolicy"
 )
 
@@ -57,7 +59,17 @@ func (t *trip) send(ctx context.Context, c *connection, task *queue.Task, reused
 	if reused && unstarted(receipt, err) {
 		return refused // the peer had enough of this connection: a new one is made
 	}
+	if damaged(err) {
+		t.d.opt.Fault(fmt.Sprintf("MID %d cannot be delivered and will be set aside", env.MID), err)
+		return append(refused, everyone(task, queue.Hard, damagedHere())...)
+	}
 	return append(refused, t.judge(c, task, receipt, err)...)
+}
+
+// damaged says that the message in the spool is not, or not any more, what was accepted. To try again is of no use,
+// unlike after other errors of the disk.
+func damaged(err error) bool {
+	return errors.Is(err, smtp.ErrContent) && (errors.Is(err, spool.ErrDamaged) || errors.Is(err, spool.ErrNotFound))
 }
 
 // unstarted says that the peer ended the connection before it answered anything about this message.

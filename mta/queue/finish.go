@@ -17,8 +17,14 @@ type settled struct {
 // done says that the recipient is never sent to again.
 func (r *settled) done() bool { return r.outcome != Soft && r.outcome != Again }
 
-// finish takes note of what became of a task's recipients. It returns true when the message has none left.
-func (s *state) finish(task *Task, results []settled, now instant) bool {
+// conclusion is what is to be done with a message's file when the last recipient is done.
+type conclusion struct {
+	finished bool   // false: others are still to be delivered to
+	damaged  string // why it is set aside rather than removed
+}
+
+// finish takes note of what became of a task's recipients.
+func (s *state) finish(task *Task, results []settled, now instant) conclusion {
 	g := task.group
 	h := g.host
 	h.lastActivity = now
@@ -29,6 +35,9 @@ func (s *state) finish(task *Task, results []settled, now instant) bool {
 	for i := range results {
 		r := &results[i]
 		s.count(h, r, now)
+		if r.failure != nil && r.failure.Damaged {
+			g.msg.damaged = r.failure.Text()
+		}
 		if r.done() {
 			g.msg.left--
 			continue
@@ -55,11 +64,16 @@ func (s *state) finish(task *Task, results []settled, now instant) bool {
 	}
 	h.groups.remove(g)
 	s.rearm(h)
-	if g.msg.left > 0 {
-		return false
+	return s.endOf(g.msg)
+}
+
+// endOf forgets a message that has no recipient left.
+func (s *state) endOf(m *message) conclusion {
+	if m.left > 0 {
+		return conclusion{}
 	}
-	delete(s.messages, g.msg.env.MID)
-	return true
+	delete(s.messages, m.env.MID)
+	return conclusion{finished: true, damaged: m.damaged}
 }
 
 // lastWords is a failure's text. The many messages that a dead host keeps waiting share one string.

@@ -65,6 +65,11 @@ func (m *memory) Remove(mid uint64) error {
 	return nil
 }
 
+func (m *memory) SetAside(mid uint64, reason string) error {
+	m.note("set aside %d: %s", mid, reason)
+	return nil
+}
+
 // notices is a Bouncer that remembers what it was told.
 type notices struct {
 	*memory

@@ -196,9 +196,9 @@ func (s *state) hurry(h *host) int {
 
 // deletion is one message's part of a deletion.
 type deletion struct {
-	mid      uint64
-	rids     []int
-	finished bool
+	mid  uint64
+	rids []int
+	end  conclusion
 }
 
 // Delete takes the chosen recipients out of the queue for good and returns how many messages lost one. Those whose
@@ -235,10 +235,7 @@ func (s *state) delete(f Filter) []deletion {
 		g.host.counts.deleted += len(d.rids)
 		s.totals.Deleted += uint64(len(d.rids))
 		g.msg.left -= len(d.rids)
-		if g.msg.left == 0 {
-			d.finished = true
-			delete(s.messages, d.mid)
-		}
+		d.end = s.endOf(g.msg)
 		step = append(step, d)
 		return len(step) < deleteStep
 	})
@@ -256,12 +253,10 @@ func (q *Queue) deleted(d deletion) error {
 	q.opt.Log.Deleted(d.mid, d.rids)
 	if err != nil {
 		q.call(func(*state) {
-			q.workers.Go(func() { q.persistLater(d.mid, updates, d.finished) })
+			q.workers.Go(func() { q.persistLater(d.mid, updates, d.end) })
 		})
 		return fmt.Errorf("recording the deletion in MID %d: %w", d.mid, err)
 	}
-	if d.finished {
-		q.remove(d.mid)
-	}
+	q.dispose(d.mid, d.end)
 	return nil
 }

@@ -22,6 +22,7 @@ type Spool interface {
 	Messages(do func(spool.Message) error) error
 	Update(mid uint64, updates ...spool.Update) error
 	Remove(mid uint64) error
+	SetAside(mid uint64, reason string) error
 }
 
 // Options of New. Config, Spool, Log, Deliverer and Bouncer must be given.

@@ -1,7 +1,9 @@
 package queue
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -43,12 +45,11 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) {
 		q.announce(bounce, task.Envelope.MID)
 	}
 	concluded = true
-	finished := q.conclude(t, task, list)
-	switch {
-	case err != nil:
-		q.workers.Go(func() { q.persistLater(task.Envelope.MID, updates, finished) })
-	case finished:
-		q.remove(task.Envelope.MID)
+	end := q.conclude(t, task, list)
+	if err != nil {
+		q.workers.Go(func() { q.persistLater(task.Envelope.MID, updates, end) })
+	} else {
+		q.dispose(task.Envelope.MID, end)
 	}
 	if bounce != nil {
 		q.Add(*bounce)
@@ -160,13 +161,19 @@ func (q *Queue) persist(mid uint64, updates []spool.Update) error {
 	if err != nil {
 		q.opt.Fault(fmt.Sprintf("recording MID %d", mid), err)
 	}
+	if gone(err) {
+		return nil
+	}
 	return err
 }
 
+// gone says that there is no file any more in which anything could be recorded, or from which it could come back.
+func gone(err error) bool { return errors.Is(err, spool.ErrNotFound) || errors.Is(err, fs.ErrNotExist) }
+
 // persistLater tries to make durable what could not be made so at first, until it succeeds or the queue ends; in that
-// case the recipients may be sent to again after the next start. Only what
-// is done is worth it: a delayed recipient's state is written anew by its next attempt.
-func (q *Queue) persistLater(mid uint64, updates []spool.Update, finished bool) {
+// case the recipients may be sent to again after the next start. Only what is done is worth it: a delayed recipient's
+// state is written anew by its next attempt.
+func (q *Queue) persistLater(mid uint64, updates []spool.Update, end conclusion) {
 	updates = slices.DeleteFunc(updates, func(u spool.Update) bool { return !u.Done })
 	if len(updates) == 0 {
 		return
@@ -179,13 +186,12 @@ func (q *Queue) persistLater(mid uint64, updates []spool.Update, finished bool) 
 			return
 		case <-ticker.C:
 		}
-		if q.opt.Spool.Update(mid, updates...) == nil {
+		err := q.opt.Spool.Update(mid, updates...)
+		if err == nil || gone(err) {
 			break
 		}
 	}
-	if finished {
-		q.remove(mid)
-	}
+	q.dispose(mid, end)
 }
 
 // report writes the log lines of what became of the recipients.
@@ -263,23 +269,32 @@ func (q *Queue) announce(m *spool.Message, of uint64) {
 	log.Queued(m.MID)
 }
 
-// conclude tells the owner, and returns whether that was the message's last recipient.
-func (q *Queue) conclude(t *Trip, task *Task, list []settled) (finished bool) {
+// conclude tells the owner, and returns whether that was the message's end.
+func (q *Queue) conclude(t *Trip, task *Task, list []settled) (end conclusion) {
 	q.call(func(s *state) {
 		for i := range list {
 			if t != nil && list[i].outcome != Again {
 				t.achieved = true
 			}
 		}
-		finished = s.finish(task, list, at(time.Now()))
+		end = s.finish(task, list, at(time.Now()))
 	})
-	return finished
+	return end
 }
 
-// remove takes a finished message out of the spool. The log line comes last: a message in the spool without it is one
+// dispose takes a finished message out of the spool. The log line comes last: a message in the spool without it is one
 // whose end has not been written down yet.
-func (q *Queue) remove(mid uint64) {
-	if err := q.opt.Spool.Remove(mid); err != nil {
+func (q *Queue) dispose(mid uint64, end conclusion) {
+	if !end.finished {
+		return
+	}
+	var err error
+	if end.damaged == "" {
+		err = q.opt.Spool.Remove(mid)
+	} else {
+		err = q.opt.Spool.SetAside(mid, end.damaged)
+	}
+	if err != nil {
 		q.opt.Fault(fmt.Sprintf("removing MID %d", mid), err)
 	}
 	q.opt.Log.MessageFinished(mid)

@@ -52,6 +52,8 @@ type message struct {
 	env    *spool.Envelope // without its recipients
 	left   int             // recipients that are not done
 	warned int             // delay warnings sent
+
+	damaged string // why its file is to be set aside in the end; empty for a sound one
 }
 
 // group is recipients of one message at one destination that are due together. It is in exactly one of three places:

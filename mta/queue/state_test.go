@@ -135,7 +135,7 @@ func (m *machine) settle(t *rapid.T, trip *Trip, choose func() Outcome) {
 		trip.achieved = trip.achieved || res.outcome != Again
 		list = append(list, res)
 	}
-	finished := m.s.finish(task, list, m.now)
+	finished := m.s.finish(task, list, m.now).finished
 	left := slices.ContainsFunc(m.model, func(r *modelRecipient) bool { return r.mid == task.Envelope.MID })
 	if finished == left {
 		t.Fatalf("MID %d finished: %v, with recipients left: %v", task.Envelope.MID, finished, left)

@@ -101,6 +101,10 @@ type Failure struct {
 	Cause  cause.ID // empty where the catalogue has none
 	Remote string   // the host that answered; empty where none did
 	Kind   Kind
+
+	// Damaged says that the message in the spool is not what was accepted. When no recipient is left, it is set aside
+	// for people to look at.
+	Damaged bool
 }
 
 // Text is the failure's words on one line.
