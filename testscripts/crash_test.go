@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -237,6 +238,7 @@ func newSink(t *testing.T) *sink {
 	s := &sink{addr: l.Addr().String(), seen: map[string]int{}, more: make(chan struct{})}
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return s, nil }))
 	server.Domain = "sink.example"
+	server.ErrorLog = log.New(io.Discard, "", 0) // a sender that is killed is what the test is about
 	served := make(chan struct{})
 	go func() { server.Serve(l); close(served) }()
 	t.Cleanup(func() { server.Close(); <-served })
