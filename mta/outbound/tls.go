@@ -129,7 +129,10 @@ func (t *trip) tellFailure(c *connection, n *negotiation, action tlspolicy.Actio
 	case verifyReason(o) != "":
 		log.TLSOutNotVerified(c.dcid, verifyReason(o), o.Cause)
 	case n.err != nil:
-		number, text := tlspolicy.OpenSSLError(n.err)
+		number, text := o.Number, o.Text // the error alone knows less than who watched the handshake
+		if text == "" {
+			number, text = tlspolicy.OpenSSLError(n.err)
+		}
 		log.TLSOutFailed(c.dcid, number, text, o.Cause)
 	case action.Do == tlspolicy.NextHost:
 		log.TLSOutUnexpected(c.dcid, o.Cause)

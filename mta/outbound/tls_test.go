@@ -250,6 +250,14 @@ func TestTLSThatIsNotToBeHad(t *testing.T) {
 			l.r.ReadByte()
 			l.say("500 what is this\r\n")
 		}, waits("DCID 1 TLS failed: (336130315, 'error:1408F10B:SSL routines:SSL3_GET_RECORD:wrong version number') [H3]")},
+		{"H2 found by us", config.TLSPrefer, func(_ int, l *line) {
+			l.greet("STARTTLS")
+			l.hear("STARTTLS", "220 go\r\n")
+			l.r.Peek(1)
+			hello := append([]byte{22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2}, make([]byte, 32)...) // TLS 1.1
+			l.conn.Write(append(hello, 0, 0xc0, 0x13, 0))
+			l.r.ReadString(0) // until the other side is gone
+		}, waits("DCID 1 TLS failed: (336032002, 'error:14077102:SSL routines:SSL23_GET_SERVER_HELLO:unsupported protocol') [H2]")},
 		{"H1 required", config.TLSRequire, func(_ int, l *line) {
 			l.greet("STARTTLS")
 			l.hear("STARTTLS", "220 go\r\n")
