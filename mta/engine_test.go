@@ -217,6 +217,48 @@ func TestSurvivesRestart(t *testing.T) {
 	receive(t, got)
 }
 
+// TestSuspensionIsOnDiskBeforeTheWait: a machine that dies while deliveries under way get their grace must not deliver
+// again at once when it is back.
+func TestSuspensionIsOnDiskBeforeTheWait(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	dir := t.TempDir()
+	conf, certs := testConfig(t, dir)
+	conf.Routes = map[string]*config.Route{config.RouteAll: {Hops: []string{"[127.0.0.1]:" + port(t, silent.Addr().String())}}}
+	e := start(t, dir, conf, certs)
+	if err := e.send(t, "OutboundMail", "b@far.example"); err != nil {
+		t.Fatal(err)
+	}
+	held, err := silent.Accept() // and says nothing: the delivery is under way
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- e.SuspendDelivery(t.Context(), nil, time.Hour) }()
+	kept := func() bool {
+		s, err := openSuspensions(filepath.Join(dir, "state", "suspended.json"))
+		return err == nil && s.delivery.All
+	}
+	for end := time.Now().Add(20 * time.Second); !kept() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	select {
+	case err := <-done:
+		t.Errorf("nothing was waited for: %v", err)
+	default:
+		if !kept() {
+			t.Error("the suspension is not on disk while the grace lasts")
+		}
+	}
+	held.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestListenersChange renames, moves, suspends and resumes listeners, and refuses a port in use whole.
 func TestListenersChange(t *testing.T) {
 	dir := t.TempDir()

@@ -2,6 +2,7 @@ package mta
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -136,13 +137,13 @@ func (e *Engine) withoutPort(names []string) []string {
 }
 
 // SuspendDelivery starts nothing new for the domains (all if none is named), waits up to grace for deliveries under way
-// and then ends them. The state survives a restart.
+// and then ends them. The state is on disk before the wait, so that it survives whatever happens meanwhile.
 func (e *Engine) SuspendDelivery(ctx context.Context, domains []string, grace time.Duration) error {
-	err := e.queue.Suspend(ctx, domains, grace)
-	if kept := e.keepSuspension(); kept != nil {
-		return kept
+	if err := e.queue.Suspend(domains); err != nil {
+		return err
 	}
-	return err
+	kept := e.keepSuspension()
+	return errors.Join(kept, e.queue.Drain(ctx, domains, grace))
 }
 
 // ResumeDelivery delivers to the domains again, to all if none is named.

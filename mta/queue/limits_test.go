@@ -64,7 +64,10 @@ func TestSuspendWaitsAndThenCuts(t *testing.T) {
 		b.Add(letter(1, "", "b@two.example"))
 		synctest.Wait()
 		begin := time.Now()
-		if err := b.Suspend(t.Context(), []string{"Two.Example"}, 30*time.Second); err != nil {
+		if err := b.Suspend([]string{"Two.Example"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Drain(t.Context(), []string{"Two.Example"}, 30*time.Second); err != nil {
 			t.Fatal(err)
 		}
 		if !cut || time.Since(begin) != 30*time.Second {
@@ -86,6 +89,23 @@ func TestSuspendWaitsAndThenCuts(t *testing.T) {
 		}
 		if b.Suspended().Any() {
 			t.Errorf("suspended after the end: %+v", b.Suspended())
+		}
+	})
+}
+
+func TestNobodyWaitsForWhatIsResumed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := run(t, func(ctx context.Context, trip *Trip) { <-ctx.Done() })
+		b.Add(letter(1, "", "b@two.example"))
+		synctest.Wait()
+		b.Suspend([]string{"two.example"})
+		drained := make(chan error, 1)
+		begin := time.Now()
+		go func() { drained <- b.Drain(t.Context(), nil, time.Minute) }()
+		synctest.Wait()
+		b.Resume([]string{"two.example"})
+		if err := <-drained; err != nil || time.Since(begin) != 0 {
+			t.Errorf("%v after %v", err, time.Since(begin))
 		}
 	})
 }
@@ -125,7 +145,7 @@ func TestDelayWarning(t *testing.T) {
 				p.MaxRetries, p.DelayWarning, p.DelayWarningAfter, p.DelayWarnings = 1000, true, 600, 2
 			})
 		b.Add(letter(1, "a@x.example", "b@two.example"))
-		b.Suspend(t.Context(), nil, 0)
+		b.Suspend(nil)
 		pause(3 * time.Hour)
 		var got []string
 		for _, line := range b.spool.trace {

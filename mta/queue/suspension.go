@@ -97,14 +97,27 @@ func (q *Queue) Suspended() Suspension {
 	return now
 }
 
-// Suspend starts no new delivery to the domains (all if none is named), waits up to grace for those under way, and
-// then cuts them. It returns when none is left, or with the context's error.
-func (q *Queue) Suspend(ctx context.Context, domains []string, grace time.Duration) error {
-	covered := Suspension{}.suspended(sorted(domains)).Covers
-	var w *waiter
+// Suspend starts no new delivery to the domains, all if none is named. Those under way go on; see Drain.
+func (q *Queue) Suspend(domains []string) error {
 	ok := q.call(func(s *state) {
 		s.suspension = s.suspension.suspended(sorted(domains))
-		s.dismissIdle(func(h *host) bool { return covered(h.name) })
+		s.dismissIdle(func(h *host) bool { return s.suspension.Covers(h.name) })
+	})
+	if !ok {
+		return ErrStopped
+	}
+	return nil
+}
+
+// Drain waits up to grace for deliveries under way to those of the domains (all if none is named) that are suspended,
+// and then cuts them. It returns when none is left, or with the context's error. What is resumed meanwhile is not
+// waited for any more.
+func (q *Queue) Drain(ctx context.Context, domains []string, grace time.Duration) error {
+	named := Suspension{}.suspended(sorted(domains)).Covers
+	var w *waiter
+	var covered func(string) bool
+	ok := q.call(func(s *state) {
+		covered = func(name string) bool { return named(name) && s.suspension.Covers(name) }
 		w = s.watch(covered)
 	})
 	if !ok {
@@ -150,6 +163,7 @@ func (q *Queue) Resume(domains []string) error {
 		for _, h := range s.hosts {
 			s.mark(h)
 		}
+		s.tellWaiters()
 	})
 	if !ok {
 		return ErrStopped
