@@ -53,11 +53,14 @@ func TestStories(t *testing.T) {
 			"await":     awaitVerb,
 			"ca":        caVerb,
 			"cert":      certVerb,
+			"disk":      diskVerb,
 			"dns":       dnsVerb,
+			"hop":       hopVerb,
 			"partner":   partnerVerb,
 			"maildir":   maildirVerb,
 			"replace":   replaceVerb,
 			"converse":  converseVerb,
+			"terminal":  terminalVerb,
 		},
 	})
 }
@@ -107,6 +110,12 @@ func condition(name string) (bool, error) {
 	}
 	if name == "race" {
 		return raceEnabled, nil
+	}
+	if name == "mount" {
+		return mountable(), nil
+	}
+	if at, ok := strings.CutPrefix(name, "free:"); ok {
+		return free(at), nil
 	}
 	for _, dir := range []string{"/usr/bin", "/usr/sbin", "/usr/lib/postfix/sbin"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {

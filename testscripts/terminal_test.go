@@ -1,0 +1,215 @@
+package testscripts
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+)
+
+// typist is a person at a terminal in which a program runs.
+type typist struct {
+	ts      *testscript.TestScript
+	master  *os.File
+	program *exec.Cmd
+	gone    chan struct{} // closed once the program has ended and all of its output is in out
+
+	mu   sync.Mutex
+	out  []byte
+	more chan struct{} // closed and replaced with every new output
+
+	read int    // of out, what was seen already
+	part string // what the last look passed over
+}
+
+// terminalVerb is "terminal [WIDTHxHEIGHT] FILE COMMAND...": run COMMAND in a terminal of that size, 80x24 where none is
+// given, and do what the lines of FILE say:
+//
+//	see TEXT       wait until TEXT has come, behind what was seen before
+//	type TEXT      type TEXT and Enter; what follows type is typed as it stands, escapes as in Go
+//	press KEYS     type KEYS without Enter
+//	without TEXT   the part of the output that the last see has taken must not have TEXT
+//	resize WxH     give the terminal another size
+//	end            wait until COMMAND has ended
+//	end N          and until its exit status is N
+func terminalVerb(ts *testscript.TestScript, neg bool, args []string) {
+	size := "80x24"
+	if len(args) > 0 && args[0][0] >= '0' && args[0][0] <= '9' {
+		size, args = args[0], args[1:]
+	}
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: terminal [WIDTHxHEIGHT] FILE COMMAND...")
+	}
+	p := sitDown(ts, size, args[1:]...)
+	defer p.leave()
+	for n, line := range strings.Split(ts.ReadFile(args[0]), "\n") {
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if err := p.act(line); err != nil {
+			ts.Fatalf("%s:%d: %s: %v", args[0], n+1, line, err)
+		}
+	}
+}
+
+// sitDown starts a program in a new terminal.
+func sitDown(ts *testscript.TestScript, size string, command ...string) *typist {
+	master, tty, err := openTerminal()
+	ts.Check(err)
+	defer tty.Close()
+	p := &typist{ts: ts, master: master, gone: make(chan struct{}), more: make(chan struct{})}
+	ts.Check(p.resize(size))
+	path := command[0]
+	if path == "ssh" {
+		path = ts.MkAbs("bin/ssh")
+	}
+	p.program = exec.Command(path, command[1:]...)
+	p.program.Dir = ts.MkAbs(".")
+	p.program.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TERM=vt100", "TZ=UTC"}
+	p.program.Stdin, p.program.Stdout, p.program.Stderr = tty, tty, tty
+	p.program.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	ts.Check(p.program.Start())
+	go p.listen()
+	return p
+}
+
+// openTerminal makes a pseudo-terminal; see pty(7).
+func openTerminal() (master, tty *os.File, err error) {
+	master, err = os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	}
+	if err != nil {
+		master.Close()
+	}
+	return master, tty, err
+}
+
+// listen collects the output until the program has closed its terminal.
+func (p *typist) listen() {
+	defer close(p.gone)
+	chunk := make([]byte, 16<<10)
+	for {
+		n, err := p.master.Read(chunk)
+		p.mu.Lock()
+		p.out = append(p.out, chunk[:n]...)
+		close(p.more)
+		p.more = make(chan struct{})
+		p.mu.Unlock()
+		if err != nil {
+			p.program.Wait()
+			return
+		}
+	}
+}
+
+// leave ends the program, if it still runs.
+func (p *typist) leave() {
+	p.program.Process.Kill()
+	<-p.gone
+	p.master.Close()
+}
+
+func (p *typist) act(line string) error {
+	word, text, _ := strings.Cut(line, " ")
+	text, err := strconv.Unquote(`"` + strings.ReplaceAll(text, `"`, `\"`) + `"`)
+	if err != nil {
+		return err
+	}
+	switch word {
+	case "see":
+		return p.see(text)
+	case "without":
+		if strings.Contains(p.part, text) {
+			return fmt.Errorf("it came:\n%s", p.part)
+		}
+		return nil
+	case "type":
+		return p.press(text + "\r")
+	case "press":
+		return p.press(text)
+	case "resize":
+		return p.resize(text)
+	case "end":
+		return p.end(text)
+	}
+	return fmt.Errorf("%q is not understood", word)
+}
+
+func (p *typist) press(keys string) error {
+	_, err := p.master.WriteString(keys)
+	return err
+}
+
+func (p *typist) resize(size string) error {
+	var w, h uint16
+	if _, err := fmt.Sscanf(size, "%dx%d", &w, &h); err != nil {
+		return err
+	}
+	return unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: h, Col: w})
+}
+
+// see waits until text has come.
+func (p *typist) see(text string) error {
+	return p.until(func(unread string) int {
+		if i := strings.Index(unread, text); i >= 0 {
+			return i + len(text)
+		}
+		return -1
+	})
+}
+
+// until waits until found says how much of the unread output it wants to take; -1 is that it wants to see more.
+func (p *typist) until(found func(unread string) int) error {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for ended := false; ; {
+		p.mu.Lock()
+		unread, more := string(p.out[p.read:]), p.more
+		p.mu.Unlock()
+		if n := found(unread); n >= 0 {
+			p.part = unread[:n]
+			p.read += n
+			return nil
+		}
+		if ended {
+			return fmt.Errorf("the program has ended; unread:\n%s", unread)
+		}
+		select {
+		case <-more:
+		case <-p.gone:
+			ended = true
+		case <-late.C:
+			return fmt.Errorf("it does not come; unread:\n%s", unread)
+		}
+	}
+}
+
+// end waits for the program's end.
+func (p *typist) end(status string) error {
+	select {
+	case <-p.gone:
+	case <-time.After(patience):
+		return fmt.Errorf("it does not end; unread:\n%s", p.out[p.read:])
+	}
+	p.part = string(p.out[p.read:])
+	p.read = len(p.out)
+	if got := strconv.Itoa(p.program.ProcessState.ExitCode()); status != "" && got != status {
+		return fmt.Errorf("its exit status is %s:\n%s", got, p.part)
+	}
+	return nil
+}
