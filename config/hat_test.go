@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -129,19 +130,19 @@ func TestHATLookup(t *testing.T) {
 		{"203.0.113.7", "", "None", "203.0.113.7", Accept, TLSRequired, 7},
 		{"2001:db8::1", "", "None", "ALL", Accept, TLSOff, 7},
 	} {
-		group, pattern, b, p := h.Lookup(netip.MustParseAddr(c.addr), c.name)
+		group, pattern, b, p := h.Compile().Lookup(netip.MustParseAddr(c.addr), c.name)
 		if group != c.group || pattern != c.pattern || b != c.behavior || p.TLS != c.tls || *p.MaxConcurrency != c.concurrency {
 			t.Errorf("%s %q: %s match %s %s %s %d", c.addr, c.name, group, pattern, b, p.TLS, *p.MaxConcurrency)
 		}
 	}
-	if !h.NeedsName() {
+	if !h.Compile().NeedsName() {
 		t.Error("the table has names")
 	}
 }
 
 // A table without any entry and without a default still gives every limit.
 func TestHATLookupInEmptyTable(t *testing.T) {
-	group, pattern, b, p := new(HostAccess).Lookup(netip.MustParseAddr("192.0.2.1"), "")
+	group, pattern, b, p := new(HostAccess).Compile().Lookup(netip.MustParseAddr("192.0.2.1"), "")
 	if group != "None" || pattern != "ALL" || b != Accept {
 		t.Errorf("%s match %s %s", group, pattern, b)
 	}
@@ -318,5 +319,16 @@ func TestSizes(t *testing.T) {
 		if got := FormatSize(n); got != want {
 			t.Errorf("%d: %s", n, got)
 		}
+	}
+}
+
+func BenchmarkAccessLookup(b *testing.B) {
+	h := DefaultHostAccess(Public)
+	for i := range 1000 {
+		h.Groups[0].Members = append(h.Groups[0].Members, fmt.Sprintf("10.%d.%d.0/24", i/256, i%256), fmt.Sprintf(".host%d.example.com", i))
+	}
+	t := h.Compile()
+	for b.Loop() {
+		t.Lookup(netip.MustParseAddr("192.0.2.1"), "mx.example.com")
 	}
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net/netip"
 	"reflect"
 	"strings"
 )
@@ -9,52 +8,11 @@ import (
 // noGroup stands for the sender group of a peer that matches none or an unnamed entry.
 const noGroup = "None"
 
-// Lookup returns what the table does with a peer: the sender group, the member that matched, the behavior (never
-// Continue) and the limits, all of them set. The name is the peer's forward-confirmed reverse name or empty. The
-// group is "None" for an unnamed entry, and with the pattern ALL for a peer that no entry matches.
-func (h *HostAccess) Lookup(addr netip.Addr, name string) (group, pattern string, b Behavior, p PolicyParams) {
-	for _, g := range h.Groups {
-		policy := h.policy(&g)
-		if policy == nil || policy.Behavior == Continue {
-			continue
-		}
-		if pattern, ok := g.match(addr, name); ok {
-			group = g.Name
-			if group == "" {
-				group = noGroup
-			}
-			return group, pattern, policy.Behavior, h.Effective(policy.Params)
-		}
-	}
-	return noGroup, MemberAll, Accept, h.Effective(PolicyParams{})
-}
-
 func (h *HostAccess) policy(g *SenderGroup) *Policy {
 	if g.Inline != nil {
 		return g.Inline
 	}
 	return h.Policies[g.Policy]
-}
-
-func (g *SenderGroup) match(addr netip.Addr, name string) (pattern string, ok bool) {
-	for _, text := range g.Members {
-		if m, err := ParseMember(text); err == nil && m.Match(addr, name) {
-			return text, true
-		}
-	}
-	return "", false
-}
-
-// NeedsName says whether any member of the table is matched against the peer's name.
-func (h *HostAccess) NeedsName() bool {
-	for _, g := range h.Groups {
-		for _, text := range g.Members {
-			if m, err := ParseMember(text); err == nil && m.NeedsName() {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // Effective returns p with everything that it leaves unset taken from the table's default.

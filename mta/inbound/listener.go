@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"posthouse/config"
@@ -82,6 +83,7 @@ type Options struct {
 type Listener struct {
 	opts   Options
 	limits *limits
+	access atomic.Pointer[accessTable] // of the latest connection's configuration
 
 	mu      sync.Mutex
 	era     int // counts the calls of Shutdown: each ends what began in the eras before
@@ -102,6 +104,23 @@ func New(o Options) *Listener {
 		o.Now = time.Now
 	}
 	return &Listener{opts: o, limits: newLimits(), open: make(map[*connection]struct{}), count: make(map[int]int)}
+}
+
+// accessTable is a host access table with the setting that it was made of.
+type accessTable struct {
+	*config.AccessTable
+	of *config.Listener
+}
+
+// table returns a listener's host access table ready for use. A configuration never changes once it is published, so
+// the table is made once for each.
+func (l *Listener) table(of *config.Listener) *accessTable {
+	t := l.access.Load()
+	if t == nil || t.of != of {
+		t = &accessTable{of.HostAccess.Compile(), of}
+		l.access.Store(t)
+	}
+	return t
 }
 
 // Open is the number of open connections.
