@@ -54,7 +54,9 @@ func TestStories(t *testing.T) {
 			"ca":        caVerb,
 			"cert":      certVerb,
 			"disk":      diskVerb,
+			"disk":      diskVerb,
 			"dns":       dnsVerb,
+			"hop":       hopVerb,
 			"hop":       hopVerb,
 			"partner":   partnerVerb,
 			"maildir":   maildirVerb,
@@ -110,6 +112,12 @@ func condition(name string) (bool, error) {
 	}
 	if name == "race" {
 		return raceEnabled, nil
+	}
+	if name == "mount" {
+		return mountable(), nil
+	}
+	if at, ok := strings.CutPrefix(name, "free:"); ok {
+		return free(at), nil
 	}
 	if name == "mount" {
 		return mountable(), nil

@@ -25,11 +25,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// caVerb is "ca NAME": NAME.pem and NAME.key are a certificate authority.
+// caVerb is "ca NAME [CA]": NAME.pem and NAME.key are a certificate authority, below another one where it is named.
 func caVerb(ts *testscript.TestScript, neg bool, args []string) {
 	template := &x509.Certificate{Subject: pkix.Name{CommonName: args[0]}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
-	issue(ts, args[0], template, "")
+	issue(ts, args[0], template, strings.Join(args[1:], ""))
 }
 
 // certVerb is "cert NAME CA|self HOST...": NAME.pem and NAME.key are a server's, NAME.pem without the authority.
@@ -89,8 +89,9 @@ func freeLoopback(ts *testscript.TestScript) string {
 	return ""
 }
 
-// partnerVerb is "partner NAME DOMAIN [CERT]": a real Postfix that takes mail for DOMAIN into the Maildir
-// $WORK/NAME/mail/DOMAIN, offers STARTTLS with CERT.pem and CERT.key where given, and is reached at $NAME:25.
+// partnerVerb is "partner NAME DOMAIN [CERT] [KEY=VALUE]...": a real Postfix that takes mail for DOMAIN into the Maildir
+// $WORK/NAME/mail/DOMAIN, offers STARTTLS with CERT.pem and CERT.key where given, and is reached at $NAME:25. Each
+// KEY=VALUE is a line of its main.cf.
 func partnerVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: partner NAME DOMAIN [CERT]")
@@ -130,8 +131,13 @@ virtual_gid_maps = static:%[4]s
 maillog_file = %[1]s/maillog
 maillog_file_prefixes = %[1]s
 `, dir, args[1], uid, gid)
-	if len(args) == 3 {
+	settings := args[2:]
+	if len(settings) > 0 && !strings.Contains(settings[0], "=") {
 		main += fmt.Sprintf("smtpd_tls_security_level = may\nsmtpd_tls_cert_file = %s.pem\nsmtpd_tls_key_file = %s.key\n", ts.MkAbs(args[2]), ts.MkAbs(args[2]))
+		settings = settings[1:]
+	}
+	for _, setting := range settings {
+		main += setting + "\n"
 	}
 	ts.Check(os.WriteFile(filepath.Join(dir, "etc", "main.cf"), []byte(main), 0o644))
 	ts.Check(os.WriteFile(filepath.Join(dir, "etc", "master.cf"), []byte(masterFile(ip)), 0o644))
@@ -219,7 +225,8 @@ func maildirVerb(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("no message holds %q", args[2])
 }
 
-// dnsVerb is "dns ZONEFILE": a nameserver that answers from the records of the file and is reached at $DNS.
+// dnsVerb is "dns ZONEFILE": a nameserver that answers from the records of the file and is reached at $DNS. It follows a
+// CNAME, as a resolver does; a name with a TXT record is one for which it fails.
 func dnsVerb(ts *testscript.TestScript, neg bool, args []string) {
 	records := map[string][]dns.RR{}
 	parser := dns.NewZoneParser(strings.NewReader(ts.ReadFile(args[0])), ".", args[0])
@@ -234,7 +241,14 @@ func dnsVerb(ts *testscript.TestScript, neg bool, args []string) {
 	server := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
 		answer := new(dns.Msg).SetReply(q)
 		name := strings.ToLower(q.Question[0].Name)
-		answer.Answer = records[name+dns.TypeToString[q.Question[0].Qtype]]
+		if alias := records[name+"CNAME"]; len(alias) == 1 {
+			name = strings.ToLower(alias[0].(*dns.CNAME).Target)
+			answer.Answer = append(answer.Answer, alias...)
+		}
+		answer.Answer = append(answer.Answer, records[name+dns.TypeToString[q.Question[0].Qtype]]...)
+		if len(records[name+"TXT"]) > 0 {
+			answer.Rcode = dns.RcodeServerFailure
+		}
 		if _, known := records[name]; !known && len(answer.Answer) == 0 {
 			answer.Rcode = dns.RcodeNameError
 		}
