@@ -118,7 +118,7 @@ func address(a net.Addr) netip.Addr {
 // decide looks the peer up in the host access table.
 func (c *connection) decide(ctx context.Context) {
 	table := c.l.table(c.listener)
-	c.name, c.verified = reverseName(ctx, c.l.opts.Names, c.remote, table.NeedsName())
+	c.name, c.verified = c.l.nameOf(ctx, c.remote, table.NeedsName())
 	name := c.name
 	if !c.verified { // What the peer's own zone says of it proves nothing.
 		name = ""

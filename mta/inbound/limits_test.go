@@ -64,9 +64,37 @@ func TestLookupIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for needed, want := range map[bool]time.Duration{false: lookupForLog, true: lookupNeeded} {
 			start := time.Now()
-			name, verified := reverseName(context.Background(), deaf{}, netip.MustParseAddr("192.0.2.1"), needed)
+			name, verified, _ := reverseName(context.Background(), deaf{}, netip.MustParseAddr("192.0.2.1"), needed)
 			if took := time.Since(start); took != want || name != "" || verified {
 				t.Errorf("needed %v: %v, %q %v", needed, took, name, verified)
+			}
+		}
+	})
+}
+
+// TestAnUnreachableNameserverIsAskedOnceAMinute: else each banner would wait for it.
+func TestAnUnreachableNameserverIsAskedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		addr := netip.MustParseAddr("192.0.2.1")
+		for needed, pause := range map[bool]time.Duration{false: forgetForLog, true: forgetNeeded} {
+			l := New(Options{Names: deaf{}})
+			waits := func() bool {
+				start := time.Now()
+				l.nameOf(t.Context(), addr, needed)
+				return time.Since(start) > 0
+			}
+			if !waits() || waits() {
+				t.Error("the failure is not remembered")
+			}
+			time.Sleep(pause)
+			if !waits() {
+				t.Error("the failure is remembered for ever")
+			}
+			for i := range 2*maxNameless + 1 {
+				l.names.add(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), time.Now().Add(time.Minute), time.Now())
+			}
+			if n := len(l.names.until); n > maxNameless {
+				t.Errorf("%d addresses are remembered", n)
 			}
 		}
 	})
@@ -87,8 +115,8 @@ func TestReverseName(t *testing.T) {
 		other:                            {"lie.example", false},
 		netip.MustParseAddr("192.0.2.3"): {"", false},
 	} {
-		if name, verified := reverseName(context.Background(), names, addr, true); name != want.name || verified != want.verified {
-			t.Errorf("%v: %q %v", addr, name, verified)
+		if name, verified, err := reverseName(context.Background(), names, addr, true); name != want.name || verified != want.verified || err != nil {
+			t.Errorf("%v: %q %v, %v", addr, name, verified, err)
 		}
 	}
 }

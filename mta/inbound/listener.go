@@ -83,6 +83,7 @@ type Options struct {
 type Listener struct {
 	opts   Options
 	limits *limits
+	names  nameless
 	access atomic.Pointer[accessTable] // of the latest connection's configuration
 
 	mu      sync.Mutex
