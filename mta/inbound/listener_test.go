@@ -94,6 +94,29 @@ func TestRecipientAccess(t *testing.T) {
 	}
 }
 
+func TestARecipientNamedTwiceGetsOneCopy(t *testing.T) {
+	r := newRig(t, limited(config.PolicyParams{MaxRecipients: new(2)}))
+	c := r.connect()
+	c.say("MAIL FROM:<a@b.example>", "250")
+	c.say("RCPT TO:<joe@example.com>", "250 2.1.5 recipient <joe@example.com> ok")
+	c.say("RCPT TO:<Joe@example.com>", "250 2.1.5 recipient <Joe@example.com> ok")
+	c.say("RCPT TO:<joe@EXAMPLE.com>", "250 2.1.5 recipient <joe@EXAMPLE.com> ok")
+	c.say("RCPT TO:<ann@example.com>", "452 4.5.3 Too many recipients")
+	c.say("DATA", "354")
+	c.say("\r\n.", "250")
+	c.quit()
+	r.hasLog(1, "MID 1 ICID 1 RID 0 To: <joe@EXAMPLE.com>")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var got []string
+	for _, to := range r.accepted[0].Recipients {
+		got = append(got, to.Address)
+	}
+	if strings.Join(got, " ") != "joe@example.com Joe@example.com" {
+		t.Errorf("recipients %q", got)
+	}
+}
+
 func TestNoDomain(t *testing.T) {
 	r := newRig(t, nil)
 	c := r.connect()

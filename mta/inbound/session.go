@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"strings"
 
 	"posthouse/config"
 	"posthouse/internal/cause"
@@ -45,7 +46,9 @@ func (c *connection) Mail(_ context.Context, m smtp.Mail) smtp.Reply {
 	if !ok {
 		return smtp.NewReply(501, "5.5.2", "syntax error sender address needs a domain")
 	}
-	c.transfer = &transfer{mid: c.l.opts.Spool.NextMID(), from: from.String(), utf8: m.UTF8, wide: !from.ASCII()}
+	c.transfer = &transfer{
+		mid: c.l.opts.Spool.NextMID(), from: from.String(), utf8: m.UTF8, wide: !from.ASCII(), rids: make(map[smtp.Path]int),
+	}
 	c.l.opts.Log.MessageStarted(c.transfer.mid, c.icid)
 	c.l.opts.Log.From(c.transfer.mid, c.icid, c.transfer.from)
 	return smtp.NewReply(250, "2.1.0", "sender <"+c.transfer.from+"> ok")
@@ -54,12 +57,13 @@ func (c *connection) Mail(_ context.Context, m smtp.Mail) smtp.Reply {
 // Recipient implements smtp.Backend.
 func (c *connection) Recipient(_ context.Context, to smtp.Path) smtp.Reply {
 	t, policy := c.transfer, &c.access.policy
-	if limit := value(policy.MaxRecipients); limit > 0 && len(t.to) >= limit {
-		return smtp.NewReply(452, "4.5.3", "Too many recipients")
-	}
 	to, ok := c.complete(to)
 	if !ok {
 		return smtp.NewReply(501, "5.5.2", "syntax error recipient address needs a domain")
+	}
+	rid, again := t.rids[mailbox(to)]
+	if limit := value(policy.MaxRecipients); limit > 0 && len(t.to) >= limit && !again {
+		return smtp.NewReply(452, "4.5.3", "Too many recipients")
 	}
 	reply, ok := c.admits(to)
 	if !ok {
@@ -70,10 +74,21 @@ func (c *connection) Recipient(_ context.Context, to smtp.Path) smtp.Reply {
 	if limit := policy.MaxRecipientsPerHour; limit != nil && !c.l.limits.recipient(c.remote, *limit, c.l.opts.Now()) {
 		return smtp.NewReply(452, "4.7.1", "Too many recipients received this hour")
 	}
+	if again { // Whoever is named twice gets the message once.
+		c.l.opts.Log.To(t.mid, c.icid, rid, to.String())
+		return reply
+	}
 	c.l.opts.Log.To(t.mid, c.icid, len(t.to), to.String())
+	t.rids[mailbox(to)] = len(t.to)
 	t.to = append(t.to, to.String())
 	t.wide = t.wide || !to.ASCII()
 	return reply
+}
+
+// mailbox is a path in the form in which two are the same: a domain has no case, a local part has (RFC 5321 §2.4).
+func mailbox(p smtp.Path) smtp.Path {
+	p.Domain = strings.ToLower(p.Domain)
+	return p
 }
 
 // complete adds the listener's default domain to an address that has none. Postmaster may always come without one

@@ -16,9 +16,10 @@ import (
 type transfer struct {
 	mid  uint64
 	from string
-	to   []string // by RID
-	utf8 bool     // the client asked for SMTPUTF8
-	wide bool     // an address is not ASCII
+	to   []string          // by RID
+	rids map[smtp.Path]int // the same by mailbox
+	utf8 bool              // the client asked for SMTPUTF8
+	wide bool              // an address is not ASCII
 
 	file Message // nil before the content, and for what is discarded
 	head *header
