@@ -140,6 +140,25 @@ func TestReverseAndQuery(t *testing.T) {
 	}
 }
 
+func TestLoopbackIsNotAskedOfTheSystemsNameservers(t *testing.T) {
+	s := dnstest.Start(t, "1.0.0.127.in-addr.arpa. 60 IN PTR mine.example.", "localhost. 60 IN A 192.0.2.66")
+	own := asking(s.Address)
+	system := asking(s.Address)
+	system.hosts = newHostsFile(t.TempDir() + "/none")
+	loopback := netip.MustParseAddr("127.0.0.1")
+	for r, want := range map[*resolver]string{own: "mine.example", system: "localhost"} {
+		if names, err := r.Reverse(t.Context(), loopback); err != nil || !slices.Equal(names, []string{want}) {
+			t.Errorf("Reverse = %q, %v; want %s", names, err, want)
+		}
+	}
+	if list, err := system.Addresses(t.Context(), "LocalHost."); err != nil || len(list) != 2 || list[0].Addr != loopback {
+		t.Errorf("localhost is %v, %v", list, err)
+	}
+	if n := s.Asked("localhost"); n != 0 {
+		t.Error("the nameserver was asked for localhost")
+	}
+}
+
 func TestCacheKeepsAnswersAsLongAsTheyLive(t *testing.T) {
 	s := dnstest.Start(t, "a.example. 60 IN MX 5 mx.example.")
 	r := asking(s.Address)

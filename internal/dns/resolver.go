@@ -20,6 +20,10 @@ type resolver struct {
 	rounds  int           // how often the list of servers is gone through
 }
 
+// localhost and the addresses of loopback are no business of the system's nameservers (RFC 6761 §6.3). An operator's own
+// nameserver is asked: whoever sets one up for loopback means it.
+const localhost = "localhost"
+
 // New returns a resolver that asks the given servers. With none it does as the host system does: the addresses of
 // /etc/hosts first, then the servers of /etc/resolv.conf.
 func New(servers []Server) Resolver {
@@ -59,6 +63,9 @@ func (r *resolver) Addresses(ctx context.Context, host string) ([]Addr, error) {
 	if r.hosts != nil {
 		if list := r.hosts.lookup(Canonical(host)); len(list) > 0 {
 			return list, nil
+		}
+		if Canonical(host) == localhost {
+			return []Addr{{Addr: netip.AddrFrom4([4]byte{127, 0, 0, 1})}, {Addr: netip.IPv6Loopback()}}, nil
 		}
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -124,6 +131,9 @@ func (r *resolver) Reverse(ctx context.Context, addr netip.Addr) ([]string, erro
 	if r.hosts != nil {
 		if names := r.hosts.reverse(addr.Unmap()); len(names) > 0 {
 			return names, nil
+		}
+		if addr.Unmap().IsLoopback() {
+			return []string{localhost}, nil
 		}
 	}
 	arpa, err := mdns.ReverseAddr(addr.Unmap().WithZone("").String())
