@@ -221,12 +221,20 @@ func (e *engineNotes) Host(name string) (mta.HostStatus, bool) {
 }
 
 func (e *engineNotes) Recipients(f mta.Filter) []mta.RecipientInfo {
-	e.note("recipients", f.Host, f.Sender)
+	e.note("recipients", f.Host, senderNote(f))
 	return e.recipients
 }
 
+// senderNote writes a filter's sender, the null sender as <>.
+func senderNote(f mta.Filter) string {
+	if f.NullSender {
+		return "<>" + f.Sender
+	}
+	return f.Sender
+}
+
 func (e *engineNotes) Delete(_ context.Context, f mta.Filter) (int, error) {
-	e.note("delete", f.Host, f.Sender)
+	e.note("delete", f.Host, senderNote(f))
 	return 1100, e.fail
 }
 

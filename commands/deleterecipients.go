@@ -14,7 +14,8 @@ func deleteRecipients(a *Appliance) *shell.Command {
 		Summary: "Delete messages from the delivery queue.",
 		Batch:   []string{"deleterecipients host HOST", "deleterecipients sender ADDRESS", "deleterecipients all"},
 		Help: `What is deleted is gone: nobody is told. A recipient whose delivery is under way at that moment is
-finished first and counts as delivered. The batch forms ask nothing.`,
+finished first and counts as delivered. The sender <> stands for messages without one: bounces and other notices.
+The batch forms ask nothing.`,
 		WholeWord: true,
 		JSON:      true,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
@@ -40,8 +41,8 @@ func deleteQuestion(f mta.Filter) string {
 	switch {
 	case f.Host != "":
 		return fmt.Sprintf("Are you sure you want to delete all messages being delivered to \"%s\"?", f.Host)
-	case f.Sender != "":
-		return fmt.Sprintf("Are you sure you want to delete all messages with the Envelope From address of \"%s\"?", f.Sender)
+	case f.Sender != "" || f.NullSender:
+		return fmt.Sprintf("Are you sure you want to delete all messages with the Envelope From address of \"%s\"?", senderName(f.Sender))
 	}
 	return "Are you sure you want to delete all messages in the delivery queue (all active recipients)?"
 }

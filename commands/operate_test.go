@@ -150,11 +150,13 @@ MID/       Bytes/        Sender/                  Subject
 [0]        [0]           9554@example.com
 `)
 	b.engine.called()
-	b.exec(0, "showrecipients sender <User@Example.org>; showrecipients host Example.com.; showrecipients all", "")
-	if got := b.engine.called(); got != "recipients  User@Example.org; recipients example.com ; recipients  " {
+	b.exec(0, "showrecipients sender <User@Example.org>; showrecipients host Example.com.; showrecipients sender <>; showrecipients all", "")
+	if got := b.engine.called(); got != "recipients  User@Example.org; recipients example.com ; recipients  <>; recipients  " {
 		t.Errorf("the engine was asked for %q", got)
 	}
 	contains(t, b.exec(0, "showrecipients all --json", ""), `"mid": 1527`, `"rid": 0`, `"size": 1230`)
+	b.engine.recipients[0].Sender = ""
+	contains(t, b.exec(0, "showrecipients all", ""), "1527       1230          <>                       Testing")
 }
 
 func TestDeleteRecipients(t *testing.T) {
@@ -173,10 +175,18 @@ func TestDeleteRecipients(t *testing.T) {
 		t.Errorf("the engine was told %q", got)
 	}
 	contains(t, b.exec(0, "deleterecipients host partner.example; deleterecipients all --json", ""), "1,100 messages deleted.", `"messages_deleted": 1100`)
+	contains(t, b.script(0, "deleterecipients", "2", "<>", "y"),
+		"Are you sure you want to delete all messages with the Envelope From address of \"<>\"? [N]> ", "1,100 messages deleted.")
+	b.exec(0, "deleterecipients sender <>", "")
+	if got := b.engine.called(); got != "delete partner.example ; delete  ; delete  <>; delete  <>" {
+		t.Errorf("the engine was told %q", got)
+	}
 	// What could be taken for everything by mistake is not.
 	b.engine.called()
 	b.fails(`deleterecipients host ""`, "", "a name is needed")
 	b.fails(`deleterecipients host .`, "", "a name is needed")
+	b.fails(`deleterecipients sender ""`, "", "a name is needed")
+	b.fails(`deleterecipients sender <`, "", "a name is needed")
 	b.fails(`deleterecipients`, "\n\n", "")
 	b.fails(`deleterecipients everything`, "", `"everything"`)
 	b.fails(`delete all`, "", "Unknown command")

@@ -15,8 +15,9 @@ func showRecipients(a *Appliance) *shell.Command {
 		Name:    "showrecipients",
 		Summary: "Show the messages in the delivery queue, recipient by recipient.",
 		Batch:   []string{"showrecipients host HOST", "showrecipients sender ADDRESS", "showrecipients all"},
-		Help:    "Atmps counts the attempts to deliver to this recipient so far. The host is the recipient's domain.",
-		JSON:    true,
+		Help: "Atmps counts the attempts to deliver to this recipient so far. The host is the recipient's domain.\n" +
+			"The sender <> stands for messages without one: bounces and other notices.",
+		JSON: true,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			filter, err := recipientFilter(s, "show", args)
 			if err != nil {
@@ -60,7 +61,7 @@ func recipientFilter(s *shell.Session, verb string, args []string) (mta.Filter, 
 		return mta.Filter{}, err
 	}
 	if how == 2 {
-		return mta.Filter{Sender: bareAddress(answer)}, nil
+		return senderFilter(answer), nil
 	}
 	return mta.Filter{Host: hostWord(answer)}, nil
 }
@@ -68,7 +69,7 @@ func recipientFilter(s *shell.Session, verb string, args []string) (mta.Filter, 
 func filterFromWords(verb string, args []string) (filter mta.Filter, err error) {
 	err = dispatch(verb+"recipients", args, []subcommand{
 		{"host", 1, 1, func(rest []string) error { filter.Host = hostWord(rest[0]); return nil }},
-		{"sender", 1, 1, func(rest []string) error { filter.Sender = bareAddress(rest[0]); return nil }},
+		{"sender", 1, 1, func(rest []string) error { filter = senderFilter(rest[0]); return nil }},
 		{"all", 0, 0, func([]string) error { return nil }},
 	})
 	if err == nil && len(args) == 2 && filter == (mta.Filter{}) {
@@ -83,13 +84,27 @@ func hostWord(word string) string {
 	return strings.ToLower(strings.TrimSuffix(strings.TrimSpace(word), "."))
 }
 
-// bareAddress takes the angle brackets off a typed address. The null sender stays "<>": an empty filter means everybody.
-func bareAddress(word string) string {
+// nullSender is how the sender of notices is typed and shown.
+const nullSender = "<>"
+
+// senderFilter chooses by a typed envelope sender, with or without angle brackets; <> is the null sender.
+func senderFilter(word string) mta.Filter {
 	word = strings.TrimSpace(word)
-	if inner, ok := strings.CutPrefix(word, "<"); ok && inner != ">" {
-		return strings.TrimSuffix(inner, ">")
+	if word == nullSender {
+		return mta.Filter{NullSender: true}
 	}
-	return word
+	if inner, ok := strings.CutPrefix(word, "<"); ok {
+		word = strings.TrimSuffix(inner, ">")
+	}
+	return mta.Filter{Sender: word}
+}
+
+// senderName is an envelope sender as it is shown.
+func senderName(sender string) string {
+	if sender == "" {
+		return nullSender
+	}
+	return eventlog.Escape(sender)
 }
 
 func printRecipients(s *shell.Session, found []mta.RecipientInfo) {
@@ -101,7 +116,7 @@ func printRecipients(s *shell.Session, found []mta.RecipientInfo) {
 	s.Printf(line, "MID/", "Bytes/", "Sender/", "Subject")
 	s.Printf("%-10s %-13s %s\n", "[RID]", "[Atmps]", "Recipient")
 	for _, r := range found {
-		s.Printf("%s\n", strings.TrimRight(fmt.Sprintf(line, fmt.Sprint(r.MID), fmt.Sprint(r.Size), r.Sender, eventlog.Escape(r.Subject)), " \n"))
+		s.Printf("%s\n", strings.TrimRight(fmt.Sprintf(line, fmt.Sprint(r.MID), fmt.Sprint(r.Size), senderName(r.Sender), eventlog.Escape(r.Subject)), " \n"))
 		s.Printf("%-10s %-13s %s\n", fmt.Sprintf("[%d]", r.RID), fmt.Sprintf("[%d]", r.Attempts), eventlog.Escape(r.Recipient))
 	}
 }

@@ -137,6 +137,24 @@ func TestDeleteLeavesWhatIsUnderWay(t *testing.T) {
 	})
 }
 
+func TestTheNullSenderCanBeChosen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := run(t, func(context.Context, *Trip) { t.Error("a delivery began") })
+		b.Suspend(nil)
+		b.Add(letter(1, "", "a@x.example"))
+		b.Add(letter(2, "b@one.example", "c@x.example"))
+		if found := b.Recipients(Filter{NullSender: true}); len(found) != 1 || found[0].MID != 1 {
+			t.Errorf("found %+v", found)
+		}
+		if n, err := b.Delete(t.Context(), Filter{Host: "x.example", NullSender: true}); n != 1 || err != nil {
+			t.Errorf("%d messages deleted, %v", n, err)
+		}
+		if left := b.Recipients(Filter{}); len(left) != 1 || left[0].MID != 2 {
+			t.Errorf("left %+v", left)
+		}
+	})
+}
+
 func TestDelayWarning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := run(t, func(_ context.Context, trip *Trip) { trip.Settle(trip.First, everyone(trip.First, Soft, later)) },

@@ -122,6 +122,11 @@ func (s *state) status(h *host) HostStatus {
 	}
 }
 
+// sentBy says whether the filter chooses messages of the sender.
+func (f Filter) sentBy(sender string) bool {
+	return (f.Sender == "" || strings.EqualFold(f.Sender, sender)) && (!f.NullSender || sender == "")
+}
+
 // chosen calls do for every group that the filter chooses, until do returns false.
 func (s *state) chosen(f Filter, do func(*group) bool) {
 	for name, h := range s.hosts {
@@ -130,7 +135,7 @@ func (s *state) chosen(f Filter, do func(*group) bool) {
 		}
 		for g := h.groups.first; g != nil; {
 			next := g.inHost.next
-			if (f.Sender == "" || strings.EqualFold(f.Sender, g.msg.env.Sender)) && !do(g) {
+			if f.sentBy(g.msg.env.Sender) && !do(g) {
 				return
 			}
 			g = next

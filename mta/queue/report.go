@@ -58,8 +58,9 @@ type MXRecord struct {
 
 // Filter chooses recipients in the queue; what is empty chooses all.
 type Filter struct {
-	Host   string // the recipient's destination, in lower case
-	Sender string // the envelope sender, compared without regard to case
+	Host       string // the recipient's destination, in lower case
+	Sender     string // the envelope sender, compared without regard to case
+	NullSender bool   // only what has no sender: notices such as bounces
 }
 
 // RecipientInfo is one queued recipient as showrecipients prints it.
