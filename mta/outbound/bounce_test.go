@@ -127,7 +127,7 @@ func TestBounceIsADeliveryStatusNotification(t *testing.T) {
 		{Recipient: queue.Recipient{RID: 0, Address: "b@y.example"}, Failure: queue.Failure{
 			Code: 550, Lines: []string{"5.1.1 no such", "5.1.1 user \x07here"}, Status: "5.1.1", Remote: "mx.y.example"}},
 		{Recipient: queue.Recipient{RID: 1, Address: "ü@y.example"}, Failure: queue.Failure{
-			Lines: []string{"TLS failed: verify error: hostname mismatch " + strings.Repeat("x", 3000)}, Status: "5.7.5", Cause: cause.V5}},
+			Lines: []string{"TLS failed: verify error: hostname mismatch " + strings.Repeat("x", 3000)}, Status: "5.7.5", Cause: cause.V5, Remote: "2001:db8::1"}},
 	}, queue.Notice{To: env.Sender, DSN: true})
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +138,9 @@ func TestBounceIsADeliveryStatusNotification(t *testing.T) {
 	msg, _ := read(t, s, m.MID)
 	if msg.Header.Get("Auto-Submitted") != "auto-replied" || msg.Header.Get("To") != "<a@x.example>" || msg.Header.Get("Subject") != "Delivery Status Notification (Failure)" {
 		t.Errorf("header %v", msg.Header)
+	}
+	if from, err := msg.Header.AddressList("From"); err != nil || len(from) != 1 || from[0].Address != "MAILER-DAEMON@mail.example.com" {
+		t.Errorf("from %v, %v", from, err)
 	}
 	list := parts(t, msg)
 	if len(list) != 3 {
@@ -157,7 +160,8 @@ func TestBounceIsADeliveryStatusNotification(t *testing.T) {
 		{"Reporting-MTA": "dns; mail.example.com", "Original-Envelope-Id": "QQ1"},
 		{"Final-Recipient": "rfc822; b@y.example", "Action": "failed", "Status": "5.1.1", "Remote-MTA": "dns; mx.y.example",
 			"Diagnostic-Code": "smtp; 550 5.1.1 no such 5.1.1 user  here"},
-		{"Final-Recipient": `utf-8; \x{FC}@y.example`, "Status": "5.7.5", "X-Posthouse-Cause": "V5"},
+		{"Final-Recipient": `utf-8; \x{FC}@y.example`, "Status": "5.7.5", "X-Posthouse-Cause": "V5",
+			"Remote-MTA": "dns; [IPv6:2001:db8::1]"},
 	} {
 		for key, value := range want {
 			if got := blocks[i].Get(key); got != value {

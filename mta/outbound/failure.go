@@ -93,13 +93,18 @@ func severity(code int) string {
 	return "4"
 }
 
-// words are a reply's lines as the peer sent them, without the code.
+// maxWords is how many lines of a reply are kept. What a peer says goes into logs and notices for every recipient.
+const maxWords = 10
+
+// words are a reply's lines as the peer sent them, without the code; the beginning of what is too long.
 func words(r smtp.Reply) []string {
-	list := make([]string, len(r.Lines))
-	for i, line := range r.Lines {
-		if list[i] = line; r.Enhanced != "" {
-			list[i] = strings.TrimSpace(r.Enhanced + " " + line)
+	lines := r.Lines[:min(len(r.Lines), maxWords)]
+	list := make([]string, len(lines))
+	for i, line := range lines {
+		if r.Enhanced != "" {
+			line = strings.TrimSpace(r.Enhanced + " " + line)
 		}
+		list[i] = clip(line)
 	}
 	return list
 }

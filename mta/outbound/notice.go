@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"mime/quotedprintable"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -160,7 +161,7 @@ func (n *notice) printRecipient(p *printer, r *queue.Failed) {
 	}
 	p.line("Status: %s", f.Status)
 	if f.Remote != "" {
-		p.line("Remote-MTA: dns; %s", f.Remote)
+		p.line("Remote-MTA: dns; %s", mtaName(f.Remote))
 	}
 	text := safeASCII(clip(f.Text()))
 	if f.Code != 0 {
@@ -174,6 +175,18 @@ func (n *notice) printRecipient(p *printer, r *queue.Failed) {
 	if n.delay() {
 		p.line("Will-Retry-Until: %s", n.until.Format(time.RFC1123Z))
 	}
+}
+
+// mtaName is a host's name, or its address in the form in which it can stand for one (RFC 3464 §2.1.2).
+func mtaName(host string) string {
+	addr, err := netip.ParseAddr(host)
+	switch {
+	case err != nil:
+		return host
+	case addr.Is6():
+		return "[IPv6:" + host + "]"
+	}
+	return "[" + host + "]"
 }
 
 // typedAddress is an address with its type. An internationalized one is written so that it passes every hop

@@ -78,7 +78,7 @@ func (s *state) endOf(m *message) conclusion {
 
 // lastWords is a failure's text. The many messages that a dead host keeps waiting share one string.
 func (s *state) lastWords(h *host, f *Failure) string {
-	if text := f.Text(); text != h.lastError {
+	if text := f.summary(); text != h.lastError {
 		return text
 	}
 	return h.lastError
@@ -99,7 +99,7 @@ func (s *state) count(h *host, r *settled, now instant) {
 		*h.counts.hardOf(r.failure.Kind)++
 	}
 	if f := r.failure; f != nil {
-		s.fault(h, f.Cause, f.Text())
+		s.fault(h, f.Cause, f.summary())
 		if f.Code >= 500 {
 			h.last5xx, h.last5xxAt = f.reply(), now
 		}
@@ -124,7 +124,7 @@ func (c *counts) hardOf(k Kind) *int {
 
 // fault remembers the host's latest failure. An expiry says nothing new about the host.
 func (s *state) fault(h *host, id cause.ID, text string) {
-	if text != h.lastError {
+	if text = brief(text); text != h.lastError {
 		h.lastError = text
 	}
 	h.lastCause = string(id)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 )
 
 var later = &Failure{Class: "4.1.0", Title: "Unknown address error", Code: 450, Lines: []string{"4.2.1 busy"}, Status: "4.2.1"}
@@ -86,6 +87,25 @@ func TestResultsAreDurableBeforeTheyAreSaid(t *testing.T) {
 			"MID 1001 ICID 0 RID 0 To: <a@x.example>", "MID 1001 queued for delivery", "Message finished MID 1 done",
 			"Message done DCID 7 MID 1001 to RID [0]", "MID 1001 RID [0] Response '2.0.0 ok'", "Message finished MID 1001 done",
 		})
+	})
+}
+
+// TestLongWordsAreNotRemembered: a peer's words are written to the spool at every attempt.
+func TestLongWordsAreNotRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		long := &Failure{Class: "4.3.0", Code: 451, Status: "4.3.0", Lines: []string{strings.Repeat("\u00fc", 100000)}}
+		b := run(t, func(ctx context.Context, trip *Trip) {
+			trip.Down("", long.Text())
+			trip.Settle(trip.First, everyone(trip.First, Soft, long))
+		})
+		b.Add(letter(1, "a@x.example", "b@one.example"))
+		synctest.Wait()
+		if h, _ := b.Host("one.example"); len(h.LastError) > maxSummary || !utf8.ValidString(h.LastError) {
+			t.Errorf("%d bytes are kept of the last error", len(h.LastError))
+		}
+		if n := len(updatesOf([]settled{{outcome: Soft, failure: long}})[0].LastError); n > maxSummary {
+			t.Errorf("%d bytes are written to the spool", n)
+		}
 	})
 }
 

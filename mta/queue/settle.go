@@ -144,7 +144,7 @@ func updatesOf(list []settled) []spool.Update {
 		}
 		st := spool.State{Done: r.done(), Attempts: r.Attempts, Next: r.next.time()}
 		if !st.Done && r.failure != nil {
-			st.LastError = r.failure.Text()
+			st.LastError = r.failure.summary()
 		}
 		updates = append(updates, spool.Update{RID: r.RID, State: st})
 	}
@@ -306,4 +306,4 @@ func (f *Failure) entry() maillog.Failure {
 }
 
 // reply is a failure's reply as the peer sent it, on one line.
-func (f *Failure) reply() string { return fmt.Sprintf("%d %s", f.Code, f.Text()) }
+func (f *Failure) reply() string { return fmt.Sprintf("%d %s", f.Code, f.summary()) }

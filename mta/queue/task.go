@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"posthouse/internal/cause"
@@ -105,6 +106,21 @@ type Failure struct {
 	// Damaged says that the message in the spool is not what was accepted. When no recipient is left, it is set aside
 	// for people to look at.
 	Damaged bool
+}
+
+// maxSummary is how many bytes of a failure's words are remembered with what waits because of it. A peer may say as
+// much as it likes, at every attempt and to every message.
+const maxSummary = 500
+
+// summary is the beginning of the failure's words on one line.
+func (f *Failure) summary() string { return brief(f.Text()) }
+
+// brief is the beginning of a text that came from outside.
+func brief(text string) string {
+	if len(text) <= maxSummary {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxSummary], "")
 }
 
 // Text is the failure's words on one line.
