@@ -181,11 +181,17 @@ func (h *hop) gathered(ended <-chan struct{}) bool {
 	}
 }
 
+// keep stores a message. Who looks for it finds it whole or not at all.
 func (h *hop) keep(folder string, body []byte) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.count++
-	return os.WriteFile(filepath.Join(h.dir, "mail", folder, "new", strconv.Itoa(h.count)), body, 0o600)
+	name := strconv.Itoa(h.count)
+	whole := filepath.Join(h.dir, name)
+	if err := os.WriteFile(whole, body, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(whole, filepath.Join(h.dir, "mail", folder, "new", name))
 }
 
 // hopVerb is "hop NAME [at=ADDRESS:PORT] [offer=KEYWORD,...] [gather=N] [COMMAND=REPLY]...": an SMTP server at $NAME,
