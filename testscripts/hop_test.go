@@ -129,7 +129,9 @@ func (h *hop) converse(conn net.Conn, ended <-chan struct{}) {
 		case "STARTTLS":
 			say("220 2.0.0 go ahead")
 			if h.tls == nil {
-				say("500 what was that?")
+				if _, err := lines.R.Peek(1); err == nil {
+					say("500 what was that?")
+				}
 				return
 			}
 			encrypted := tls.Server(conn, h.tls)
