@@ -101,7 +101,7 @@ func (p *profiles) printUses() error {
 	}
 	t := shell.Table{Head: []string{"Service", "Certificate"}, Gap: 1, Min: []int{32, 20}}
 	for _, u := range uses {
-		t.Rows = append(t.Rows, []string{u.Service, orNone(u.Certificate)})
+		t.Rows = append(t.Rows, []string{u.Service, orNone(strings.Join(u.Certificates, ", "))})
 	}
 	p.s.Table(t)
 	return nil

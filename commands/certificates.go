@@ -28,7 +28,7 @@ func profileNamed(c *config.Config, name string) (string, error) {
 	names := profileNames(c)
 	i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 	if i < 0 {
-		return "", shell.Fail("Unknown certificate profile %q: there are %s.", name, strings.Join(names, ", "))
+		return "", shell.Fail("Unknown certificate profile %q: %s.", name, acceptedAre(names))
 	}
 	return names[i], nil
 }
@@ -72,34 +72,66 @@ func warnOfCertificate(a *Appliance, s *shell.Session, c *config.Config, name st
 	}
 }
 
-// use is one place that a profile is assigned to.
-type use struct {
-	Service     string `json:"service"`
-	Certificate string `json:"certificate"` // several with ", " between; empty: none
+// placing is one certificate profile of one service; a listener with two profiles has two.
+type placing struct {
+	service string
+	profile string // empty: none
+	host    string // the name that the certificate should have; empty where none is compared
 }
 
-// certificateUses lists every service with its certificate, in the order that certconfig print shows. HTTPS management
-// and LDAP have no certificate of their own in this version.
-func certificateUses(c *config.Config) []use {
-	var uses []use
+// placings lists every service with its certificates, in the order that certconfig print shows. HTTPS management and
+// LDAP have no certificate of their own in this version.
+func placings(c *config.Config) []placing {
+	var all []placing
 	for _, name := range slices.Sorted(maps.Keys(c.Listeners)) {
-		uses = append(uses, use{"Listener " + name, strings.Join(c.Listeners[name].Certificates, ", ")})
-	}
-	uses = append(uses, use{"Delivery (destination controls)", c.Delivery.Certificate})
-	for _, domain := range slices.Sorted(maps.Keys(c.Destinations)) {
-		if cert := c.Destinations[domain].Certificate; cert != "" {
-			uses = append(uses, use{"Destination " + domain, cert})
+		l := c.Listeners[name]
+		host := ""
+		if i := c.Interfaces[l.Interface]; i != nil {
+			host = i.Hostname
+		}
+		for _, profile := range l.Certificates {
+			all = append(all, placing{"Listener " + name, profile, host})
+		}
+		if len(l.Certificates) == 0 {
+			all = append(all, placing{service: "Listener " + name})
 		}
 	}
-	return append(uses, use{"HTTPS Management", ""}, use{"LDAPS", ""}, use{"URL filtering", c.URLFilter.Certificate})
+	all = append(all, placing{service: "Delivery (destination controls)", profile: c.Delivery.Certificate})
+	for _, domain := range slices.Sorted(maps.Keys(c.Destinations)) {
+		if profile := c.Destinations[domain].Certificate; profile != "" {
+			all = append(all, placing{service: "Destination " + domain, profile: profile})
+		}
+	}
+	return append(all, placing{service: "HTTPS Management"}, placing{service: "LDAPS"},
+		placing{service: "URL filtering", profile: c.URLFilter.Certificate})
+}
+
+// use is a service with all of its certificates.
+type use struct {
+	Service      string   `json:"service"`
+	Certificates []string `json:"certificates"` // empty: none
+}
+
+// certificateUses is placings with the certificates of one service together.
+func certificateUses(c *config.Config) []use {
+	var uses []use
+	for _, p := range placings(c) {
+		if len(uses) == 0 || uses[len(uses)-1].Service != p.service {
+			uses = append(uses, use{p.service, []string{}})
+		}
+		if last := &uses[len(uses)-1]; p.profile != "" {
+			last.Certificates = append(last.Certificates, p.profile)
+		}
+	}
+	return uses
 }
 
 // usersOf names the services that a profile is assigned to.
 func usersOf(c *config.Config, profile string) []string {
 	var services []string
-	for _, u := range certificateUses(c) {
-		if slices.Contains(strings.Split(u.Certificate, ", "), profile) {
-			services = append(services, u.Service)
+	for _, p := range placings(c) {
+		if p.profile == profile {
+			services = append(services, p.service)
 		}
 	}
 	return services

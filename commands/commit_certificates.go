@@ -3,8 +3,6 @@ package commands
 import (
 	"crypto/x509"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"posthouse/certstore"
@@ -20,35 +18,6 @@ const (
 	worryChain
 	worryName
 )
-
-// placing is one use of a certificate profile; host is the name that it should have, empty where none is compared.
-type placing struct {
-	service, profile, host string
-}
-
-func placings(c *config.Config) []placing {
-	var all []placing
-	for _, name := range slices.Sorted(maps.Keys(c.Listeners)) {
-		l := c.Listeners[name]
-		host := ""
-		if i := c.Interfaces[l.Interface]; i != nil {
-			host = i.Hostname
-		}
-		for _, profile := range l.Certificates {
-			all = append(all, placing{"Listener " + name, profile, host})
-		}
-	}
-	all = append(all, placing{"Delivery", c.Delivery.Certificate, ""})
-	for _, domain := range slices.Sorted(maps.Keys(c.Destinations)) {
-		if profile := c.Destinations[domain].Certificate; profile != "" {
-			all = append(all, placing{"Destination " + domain, profile, ""})
-		}
-	}
-	if c.URLFilter.Certificate != "" {
-		all = append(all, placing{"URL filtering", c.URLFilter.Certificate, ""})
-	}
-	return all
-}
 
 // certificates asks once more where the commit makes a certificate's use worse than it was. It says whether to go on.
 func (c *committing) certificates() (bool, error) {
@@ -75,11 +44,13 @@ func (c *committing) worries() []string {
 	old, fresh := c.a.Config.Running().Config, c.s.Candidate()
 	had := map[string]map[worry]bool{}
 	for _, p := range placings(old) {
-		had[p.service] = c.judge(old, p, now)
+		if p.profile != "" {
+			had[p.service] = either(had[p.service], c.judge(old, p, now))
+		}
 	}
 	var sentences []string
 	for _, p := range placings(fresh) {
-		if p.profile == config.DemoCertificate {
+		if p.profile == config.DemoCertificate || p.profile == "" {
 			continue
 		}
 		before, ok := had[p.service]
@@ -108,6 +79,14 @@ func (p placing) sentence(w worry) string {
 
 // demoWorries is what is wrong with Demo wherever it is: anything else is an improvement.
 func demoWorries() map[worry]bool { return map[worry]bool{worryChain: true, worryName: true} }
+
+// either is what is wrong with one of a service's certificates or with another.
+func either(a, b map[worry]bool) map[worry]bool {
+	for w, wrong := range a {
+		b[w] = b[w] || wrong
+	}
+	return b
+}
 
 // judge is everything that is wrong with one use under the configuration.
 func (c *committing) judge(conf *config.Config, p placing, now time.Time) map[worry]bool {

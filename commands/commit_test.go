@@ -65,6 +65,7 @@ func TestCommitCheckChangesNothing(t *testing.T) {
 func TestCommitRefusals(t *testing.T) {
 	b := newBench(t)
 	b.fails("commit two words", "", `"words"`)
+	b.fails("sethostname -x", "", `Error: "-x" is not a host name.`)
 	b.fails("commit confirmed 5", "", "not available in this version")
 	b.fails("sethostname other.example; commit \"a\x01b\"", "", "")
 	b.fails("sethostname other.example; destconfig new x.example tls strong; commit -y", "", "Invalid")
@@ -165,6 +166,11 @@ func TestCommitThatMakesACertificatesUseWorse(t *testing.T) {
 		c.Authorities.Custom = true
 		c.Refs[config.AuthoritiesRef] = list
 	})
+	contains(t, b.exec(0, "certconfig print --json", ""), `"service": "Listener InboundMail",
+      "certificates": [
+        "Demo"
+      ]`, `"service": "URL filtering",
+      "certificates": []`)
 	assign := func(name string) string { return "listenerconfig edit InboundMail certificate " + name + "; " }
 	b.exec(0, assign("other")+"commit -y", "") // better than Demo, whatever it is
 	b.exec(0, assign("good")+"commit -y", "")

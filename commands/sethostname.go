@@ -31,7 +31,11 @@ see interfaceconfig.`,
 					return err
 				}
 			}
-			return change(s, func(c *config.Config) error { c.Hostname = hostWord(name); return nil })
+			setName := func(c *config.Config) { c.Hostname = hostWord(name) }
+			if err := acceptable(s, setName); err != nil {
+				return err
+			}
+			return change(s, func(c *config.Config) error { setName(c); return nil })
 		},
 	}
 }
