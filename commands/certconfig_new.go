@@ -27,14 +27,7 @@ var keyChoices = [...]struct {
 
 // create is the dialogue of NEW.
 func (p *profiles) create() error {
-	_, err := chooseAllowed(p.s, "", []string{"Create a self-signed certificate and CSR", "Create a self-signed SMIME certificate and CSR"}, 1,
-		func(i int) error {
-			if i == 1 {
-				return shell.Fail("Error: S/MIME certificates are not available in this version.")
-			}
-			return nil
-		})
-	if err != nil {
+	if err := p.askKind(); err != nil {
 		return err
 	}
 	name, err := p.askNewName("\n")
@@ -48,7 +41,7 @@ func (p *profiles) create() error {
 	if err := p.storeNew(name, r); err != nil {
 		return err
 	}
-	view, err := p.s.YesNo("\nDo you want to view the CSR?", true)
+	view, err := p.s.YesNo("\n\nDo you want to view the CSR?", true)
 	if err != nil {
 		return err
 	}
@@ -59,6 +52,22 @@ func (p *profiles) create() error {
 	}
 	p.remind(name)
 	return nil
+}
+
+// askKind asks for the kind of certificate, of which this version knows one.
+func (p *profiles) askKind() error {
+	kinds := []string{"Create a self-signed certificate and CSR", "Create a self-signed SMIME certificate and CSR"}
+	_, err := p.s.Ask(shell.Question{
+		Text: "\n" + listText(shell.Choice{Options: kinds}), Default: "1", Complete: func() []string { return kinds },
+		Check: func(answer string) error {
+			i, err := numberOrName(answer, kinds)
+			if err == nil && i == 1 {
+				err = shell.Fail("Error: S/MIME certificates are not available in this version.")
+			}
+			return err
+		},
+	})
+	return err
 }
 
 // askNewName asks for the name of a profile that there is not yet.

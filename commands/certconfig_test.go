@@ -128,7 +128,9 @@ Choose the operation you want to perform:
 - PASTE - Paste a certificate into the CLI
 - NEW - Create a self-signed certificate and CSR
 `, "- EXPORT - Export a certificate\n", `- PRINT - View certificates assigned to services
-[]> `, `1. Create a self-signed certificate and CSR
+[]> 
+
+1. Create a self-signed certificate and CSR
 2. Create a self-signed SMIME certificate and CSR
 [1]> 
 
@@ -156,7 +158,9 @@ Duration before expiration (in days):
 Enter size of private key:
 [1]> 
 Enter Subject Alternative Names (dNSName, comma-separated):
-[mx.example.com]> `, "Do you want to view the CSR? [Y]> ", "-----BEGIN CERTIFICATE REQUEST-----\n", "-----END CERTIFICATE REQUEST-----\n",
+[mx.example.com]> 
+
+Do you want to view the CSR? [Y]> `, "-----BEGIN CERTIFICATE REQUEST-----\n", "-----END CERTIFICATE REQUEST-----\n",
 		"Commit profile \"example\" before", `
 example              mx.example.com       (CSR pending)        Pending   -
 Demo `, `- EDIT - Update certificate or view the signing request
@@ -167,7 +171,10 @@ Demo `, `- EDIT - Update certificate or view the signing request
 Listener InboundMail             Demo
 Listener OutboundMail            Demo
 Delivery (destination controls)  Demo
-`, "URL filtering                    (none)\n", "Changes committed: ")
+HTTPS Management                 (none)
+LDAPS                            (none)
+URL filtering                    (none)
+`, "Changes committed: ")
 	if strings.Contains(out, "PRIVATE KEY") {
 		t.Error("a private key is on the screen")
 	}

@@ -96,16 +96,20 @@ func (d *destinations) entries() []string {
 }
 
 func (d *destinations) setup() error {
-	if d.config().Delivery.Certificate == config.DemoCertificate {
+	present := d.config().Delivery.Certificate
+	if present == config.DemoCertificate {
 		d.s.Printf("The \"Demo\" certificate is currently configured. You may use \"Demo\", but this will not be secure.\n\n")
 	}
-	name, err := chooseCertificate(d.s, d.config(), d.config().Delivery.Certificate, "Please choose the certificate to apply:")
+	name, err := chooseCertificate(d.s, d.config(), present, "Please choose the certificate to apply:")
 	if err != nil {
 		return err
 	}
 	if err := refuseLater(d.s, "Do you want to send an alert when a required TLS connection fails?",
 		"Sending alerts"); err != nil {
 		return err
+	}
+	if name == present {
+		return nil
 	}
 	return d.setCertificate(name)
 }
@@ -117,7 +121,7 @@ func (d *destinations) setCertificate(name string) error {
 
 func (d *destinations) create() error {
 	name, err := d.s.Ask(shell.Question{
-		Text:  "Enter the domain you wish to configure.",
+		Text: "\nEnter the domain you wish to configure.", Required: true,
 		Check: func(answer string) error { _, err := d.fresh(answer); return err },
 	})
 	if err != nil {
@@ -161,6 +165,7 @@ func (d *destinations) known(word string) (string, error) {
 func (d *destinations) askKnown(text string) (string, error) {
 	answer, err := d.s.Ask(shell.Question{
 		Text:     text,
+		Required: true,
 		Check:    func(answer string) error { _, err := d.known(answer); return err },
 		Complete: d.entries,
 	})

@@ -75,6 +75,7 @@ func (d *destinations) detail() error {
 	const question = "Enter the domain name to view, or enter DEFAULT to view details for the default, or enter ALL to view details for all:"
 	answer, err := d.s.Ask(shell.Question{
 		Text:     question,
+		Required: true,
 		Check:    func(answer string) error { _, err := d.shown(answer); return err },
 		Complete: func() []string { return append(d.entries(), config.DefaultDestination, "ALL") },
 	})

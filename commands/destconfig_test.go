@@ -25,7 +25,8 @@ Choose the operation you want to perform:
 - DETAIL - Display details for one destination or all entries.
 - IMPORT - Import tables from a file.
 - EXPORT - Export tables to a file.
-[]> `, `
+[]> 
+
 Enter the domain you wish to configure.
 []> `, `
 Do you wish to configure a concurrency limit for partner.example? [Y]> `, `
@@ -106,6 +107,10 @@ func TestDestConfigSetup(t *testing.T) {
 1. Demo
 Please choose the certificate to apply:
 [1]> `, "Do you want to send an alert when a required TLS connection fails? [N]> ", "Sending alerts is not available in this version")
+	if strings.Count(out, "will not be secure") != 1 {
+		t.Errorf("it is said more than once:\n%s", out)
+	}
+	b.fails("destconfig", "detail\n\n", "Invalid answer: something must be entered here.")
 }
 
 func TestDestConfigEditsAndDeletes(t *testing.T) {

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -156,6 +157,7 @@ func (d *nameservers) ask(server *config.DNSServer) (err error) {
 		Default:  present,
 		Required: true,
 		Check: func(answer string) error {
+			answer = serverAddress(answer)
 			if answer != present && slices.Contains(d.addresses(), answer) {
 				return shell.Fail("Invalid address %q: it is in the list already.", answer)
 			}
@@ -165,6 +167,7 @@ func (d *nameservers) ask(server *config.DNSServer) (err error) {
 	if err != nil {
 		return err
 	}
+	server.Address = serverAddress(server.Address)
 	server.Priority, err = d.s.AskInt(shell.Question{
 		Text:    "Please enter the priority for " + server.Address + ". A value of 0 has the highest priority.",
 		Default: fmt.Sprint(server.Priority),
@@ -248,9 +251,18 @@ func (d *nameservers) setup() error {
 	return d.put(nil)
 }
 
+// serverAddress writes a nameserver's address in one way: without the usual port.
+func serverAddress(word string) string {
+	const usual = 53
+	if with, err := netip.ParseAddrPort(word); err == nil && with.Port() == usual {
+		return with.Addr().String()
+	}
+	return word
+}
+
 // find is the place of the server with that address.
 func (d *nameservers) find(address string) (int, error) {
-	i := slices.Index(d.addresses(), address)
+	i := slices.Index(d.addresses(), serverAddress(address))
 	if i < 0 {
 		return 0, shell.Fail("Unknown server %q: dnsconfig list shows the servers.", address)
 	}
@@ -266,12 +278,15 @@ func (d *nameservers) remove(address string) error {
 }
 
 func (d *nameservers) batchNew(rest []string) error {
-	server := config.DNSServer{Address: rest[0]}
+	server := config.DNSServer{Address: serverAddress(rest[0])}
 	rest = rest[1:]
 	if len(rest) > 0 && strings.IndexFunc(rest[0], func(r rune) bool { return r < '0' || r > '9' }) < 0 {
 		rest = append([]string{"priority"}, rest...)
 	}
 	if err := applySettings(rest, serverSettings(&server)); err != nil {
+		return err
+	}
+	if err := d.acceptable(server); err != nil {
 		return err
 	}
 	return d.add(server)
@@ -286,12 +301,15 @@ func (d *nameservers) batchEdit(rest []string) error {
 	if err := applySettings(rest[1:], serverSettings(&list[i])); err != nil {
 		return err
 	}
+	if err := d.acceptable(list[i]); err != nil {
+		return err
+	}
 	return d.put(list)
 }
 
 func serverSettings(server *config.DNSServer) []setting {
 	return []setting{
-		{"address", func(v string) error { server.Address = v; return nil }},
+		{"address", func(v string) error { server.Address = serverAddress(v); return nil }},
 		{"priority", func(v string) (err error) { server.Priority, err = number("priority", v, 0, priorityMost); return err }},
 		{"validating", func(v string) (err error) { server.Validating, err = switched("validating", v); return err }},
 		{"domain", func(v string) error {

@@ -50,8 +50,7 @@ Please enter the TCP port for this listener.
 [25]> 
 
 Enter the domain names or specific email addresses you want to accept mail for.
-`, "[]> ", "\nWould you like to configure SMTP routes for example.com? [Y]> ",
-		"\nDo you want to enable rate limiting for this listener? [N]> ", `
+`, "[]> \n\nWould you like to configure SMTP routes for example.com? [Y]> \n\nDo you want to enable rate limiting for this listener? [N]> ", `
 Enter the maximum number of recipients per hour to accept from a remote domain.
 []> 
 

@@ -33,7 +33,7 @@ There are currently 1 routes configured.
 
 func TestSMTPRoutesBatch(t *testing.T) {
 	b := newBench(t)
-	b.exec(0, `smtproutes new Partner.example. [192.0.2.1]:2525,10/mx.partner.example; smtproutes new all USEDNS; smtproutes new x.example /dev/null; commit -y`, "")
+	b.exec(0, `smtproutes new Partner.example. [192.0.2.1]:2525,10/MX.partner.example; smtproutes new all usedns; smtproutes new x.example /dev/null; commit -y`, "")
 	out := b.exec(0, "smtproutes print; smtproutes export routes; smtproutes clear; smtproutes import routes; commit -y", "")
 	contains(t, out, "ALL USEDNS\npartner.example [192.0.2.1]:2525,10/mx.partner.example\nx.example /dev/null\n",
 		"\"/configuration/routes\".", "3 routes imported.", "There is no data to commit.")
@@ -150,7 +150,9 @@ Choose the operation you want to perform:
 	b.fails("dnsconfig new ns.example; commit -y", "", "ns.example")
 	b.fails("dnsconfig new 192.0.2.54 domain; commit -y", "", "needs a value")
 	b.fails("dnsconfig delete 192.0.2.99; commit -y", "", "dnsconfig list")
-	b.exec(0, "dnsconfig delete 192.0.2.53; commit -y", "")
+	b.fails("dnsconfig new 192.0.2.53:53; commit -y", "", "already")
+	b.fails("dnsconfig new 300.1.1.1", "", `Error: "300.1.1.1" is not an address`)
+	b.exec(0, "dnsconfig delete 192.0.2.53:53; commit -y", "")
 	b.exec(0, "dnsconfig setup servers system; commit -y", "")
 	if len(b.running().DNS.Servers) != 0 {
 		t.Error("servers are left")

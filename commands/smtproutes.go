@@ -203,10 +203,19 @@ func splitHops(text string) []string {
 	var hops []string
 	for hop := range strings.SplitSeq(text, ",") {
 		if hop = strings.TrimSpace(hop); hop != "" {
-			hops = append(hops, hop)
+			hops = append(hops, hopWord(hop))
 		}
 	}
 	return hops
+}
+
+// hopWord writes a destination host in one way, so that the same route gives the same file.
+func hopWord(word string) string {
+	word = strings.ToLower(word)
+	if priority, ok := strings.CutSuffix(word, "usedns"); ok && (priority == "" || strings.HasSuffix(priority, "/")) {
+		return priority + "USEDNS"
+	}
+	return word
 }
 
 func (r *routes) acceptable(source, hops string) error {
