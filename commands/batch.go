@@ -40,7 +40,7 @@ func applySettings(words []string, settings []setting) error {
 	for len(words) > 0 {
 		i := abbreviated(words[0], keys)
 		if i < 0 {
-			return shell.Usage("Invalid key %q: accepted are %s.", words[0], strings.Join(keys, ", "))
+			return shell.Usage("Invalid key %q: %s.", words[0], acceptedAre(keys))
 		}
 		if len(words) == 1 {
 			return shell.Usage("Invalid command: %s needs a value.", settings[i].key)
@@ -73,11 +73,22 @@ func switched(what, word string) (bool, error) {
 	return false, shell.Fail("Invalid %s %q: on or off is accepted.", what, word)
 }
 
+// acceptedAre ends a refusal with the names that there are.
+func acceptedAre(names []string) string {
+	switch len(names) {
+	case 0:
+		return "there is none"
+	case 1:
+		return names[0] + " is accepted"
+	}
+	return "accepted are " + strings.Join(names, ", ")
+}
+
 // oneOf reads one of the accepted words.
 func oneOf(what, word string, accepted ...string) (string, error) {
 	i := abbreviated(word, accepted)
 	if i < 0 {
-		return "", shell.Fail("Invalid %s %q: accepted are %s.", what, word, strings.Join(accepted, ", "))
+		return "", shell.Fail("Invalid %s %q: %s.", what, word, acceptedAre(accepted))
 	}
 	return accepted[i], nil
 }

@@ -207,7 +207,7 @@ func bounceProfileNamed(c *config.Config, word string) (string, error) {
 	names := slices.Sorted(maps.Keys(c.Bounces))
 	i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, word) })
 	if i < 0 {
-		return "", shell.Fail("Unknown bounce profile %q: there are %s.", word, strings.Join(names, ", "))
+		return "", shell.Fail("Unknown bounce profile %q: %s.", word, acceptedAre(names))
 	}
 	return names[i], nil
 }

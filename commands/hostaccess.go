@@ -77,7 +77,7 @@ func groupNamed(t *config.HostAccess, word string) (*config.SenderGroup, error) 
 	labels := groupLabels(t)
 	i := slices.IndexFunc(labels, func(l string) bool { return strings.EqualFold(l, word) })
 	if i < 0 {
-		return nil, shell.Fail("Unknown sender group %q: there are %s.", word, strings.Join(labels, ", "))
+		return nil, shell.Fail("Unknown sender group %q: %s.", word, acceptedAre(labels))
 	}
 	return &t.Groups[i], nil
 }
@@ -86,7 +86,7 @@ func groupNamed(t *config.HostAccess, word string) (*config.SenderGroup, error) 
 func policyNamed(t *config.HostAccess, word string) (string, error) {
 	name := strings.ToUpper(strings.TrimPrefix(word, "$"))
 	if t.Policies[name] == nil {
-		return "", shell.Fail("Unknown policy %q: there are %s.", word, strings.Join(t.PolicyNames(), ", "))
+		return "", shell.Fail("Unknown policy %q: %s.", word, acceptedAre(t.PolicyNames()))
 	}
 	return name, nil
 }

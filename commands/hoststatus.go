@@ -172,7 +172,7 @@ func hostStatusJSON(h mta.HostStatus) any {
 		LastCause       string           `json:"last_cause"`
 		LastError       string           `json:"last_error"`
 		DNSHard         int              `json:"dns_hard_bounces"`
-		FiveXXHard      int              `json:"5xx_hard_bounces"`
+		FiveXXHard      int              `json:"smtp_5xx_hard_bounces"`
 		FilterHard      int              `json:"filter_hard_bounces"`
 		ExpiredHard     int              `json:"expired_hard_bounces"`
 		OtherHard       int              `json:"other_hard_bounces"`

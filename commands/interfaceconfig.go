@@ -69,7 +69,7 @@ func interfaceNamed(c *config.Config, name string) (string, error) {
 			return n, nil
 		}
 	}
-	return "", shell.Fail("Unknown interface %q: there are %s.", name, strings.Join(interfaceNames(c), ", "))
+	return "", shell.Fail("Unknown interface %q: %s.", name, acceptedAre(interfaceNames(c)))
 }
 
 // interfaceLine is an interface as choices show it: Management (192.0.2.10/24: mail.example.com).

@@ -90,10 +90,7 @@ func listenerNamed(c *config.Config, name string) (string, error) {
 	if i >= 0 {
 		return names[i], nil
 	}
-	if len(names) == 0 {
-		return "", shell.Fail("Unknown listener %q: there are none.", name)
-	}
-	return "", shell.Fail("Unknown listener %q: there are %s.", name, strings.Join(names, ", "))
+	return "", shell.Fail("Unknown listener %q: %s.", name, acceptedAre(names))
 }
 
 // typeName is the listener's type as screens show it.

@@ -239,7 +239,7 @@ func setBounceProfile(c *config.Config, l *config.Listener, word string) error {
 	names := slices.Sorted(maps.Keys(c.Bounces))
 	i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, word) })
 	if i < 0 {
-		return shell.Fail("Unknown bounce profile %q: there are %s.", word, strings.Join(names, ", "))
+		return shell.Fail("Unknown bounce profile %q: %s.", word, acceptedAre(names))
 	}
 	l.BounceProfile = names[i]
 	if names[i] == config.DefaultBounceProfile {

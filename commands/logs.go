@@ -30,7 +30,7 @@ func logNamed(a *Appliance, word string) (*eventlog.Log, error) {
 		}
 	}
 	if len(fits) != 1 {
-		return nil, shell.Fail("Unknown log %q: there are %s.", word, strings.Join(logNames(a), ", "))
+		return nil, shell.Fail("Unknown log %q: %s.", word, acceptedAre(logNames(a)))
 	}
 	return fits[0], nil
 }

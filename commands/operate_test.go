@@ -130,7 +130,7 @@ Last 5XX Error:
 (at Fri Mar 13 06:04:25 2026 GMT)
 ----------
 `)
-	contains(t, b.exec(0, "hoststatus example.com --json", ""), `"host": "example.com"`, `"5xx_hard_bounces": 1`, `"ttl_seconds": 3144`)
+	contains(t, b.exec(0, "hoststatus example.com --json", ""), `"host": "example.com"`, `"smtp_5xx_hard_bounces": 1`, `"ttl_seconds": 3144`)
 	b.fails("hoststatus nobody.example", "", `Unknown host "nobody.example"`)
 }
 
@@ -231,7 +231,8 @@ Mail delivery suspended.
 	if got := b.engine.called(); got != want {
 		t.Errorf("the engine was told\n%s, want\n%s", got, want)
 	}
-	b.fails("suspendlistener Nobody", "", `"Nobody"`)
+	b.fails("suspendlistener Nobody", "", `Unknown listener "Nobody": accepted are all, InboundMail, OutboundMail.`)
+	b.fails("suspendlistener InboundMail,Nobody", "", `Unknown listener "Nobody" in "InboundMail,Nobody": `)
 	b.fails("suspendlistener all soon", "", `"soon"`)
 	b.fails("suspenddel 30 \"a b\"", "", "a b")
 	b.fails("suspendl all", "", "Unknown command")

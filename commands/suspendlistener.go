@@ -119,7 +119,11 @@ func chosenListeners(text string, known []string) (names []string, err error) {
 		case strings.EqualFold(word, "all") || numberErr == nil && n == 1:
 			all = true
 		default:
-			return nil, shell.Fail("Unknown listener %q: accepted are all%s.", word, strings.Join(append([]string{""}, known...), ", "))
+			where := ""
+			if word != text {
+				where = fmt.Sprintf(" in %q", text)
+			}
+			return nil, shell.Fail("Unknown listener %q%s: %s.", word, where, acceptedAre(append([]string{"all"}, known...)))
 		}
 	}
 	if all {
