@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"io"
 	"net"
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	gossh "golang.org/x/crypto/ssh"
 
 	"posthouse/certstore"
 	"posthouse/config"
@@ -120,6 +123,42 @@ func (b *bench) script(status int, lines ...string) string {
 		b.t.Fatalf("exit status %d, want %d\n%s", got, status, out)
 	}
 	return out
+}
+
+// console works lines at the console of the machine's owner.
+func (b *bench) console(script string) string {
+	b.t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	signer, err := gossh.NewSignerFromKey(key)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.exec(0, "interfaceconfig edit Management ssh 0; commit -y", "")
+	opts := b.opts
+	opts.HostKeys = []gossh.Signer{signer}
+	server, err := shell.New(opts)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	path := filepath.Join(b.t.TempDir(), "console")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(b.t.Context())
+	served := make(chan error)
+	go func() { served <- server.Run(ctx) }()
+	go func() { served <- server.ServeUnix(ctx, l) }()
+	var out, errs bytes.Buffer
+	status, err := shell.Console(ctx, path, strings.NewReader(script), &out, &errs)
+	stop()
+	if err := errors.Join(err, <-served, <-served); err != nil || status != 0 {
+		b.t.Fatalf("status %d, %v\n%s%s", status, err, out.String(), errs.String())
+	}
+	return out.String()
 }
 
 // settings is the running configuration as it stands in the file.

@@ -201,6 +201,21 @@ func TestPassphrase(t *testing.T) {
 	b.exec(0, "passphrase; commit -y", "a new passphrase\n"+benchPassphrase+"\n"+benchPassphrase+"\n")
 }
 
+// Whoever owns the machine has lost the passphrase and sets a new one.
+func TestPassphraseAtTheConsole(t *testing.T) {
+	b := newBench(t)
+	before := b.running().Refs[config.PassphraseRef("admin")]
+	out := b.console("passphrase\na new passphrase\na new passphrase\ncommit -y\n")
+	if strings.Contains(out, "Old Passphrase") {
+		t.Errorf("the old one is asked for:\n%s", out)
+	}
+	contains(t, out, "New Passphrase: ", "Retype new Passphrase: ", "Changes committed: ")
+	if b.running().Refs[config.PassphraseRef("admin")] == before {
+		t.Error("the passphrase is the old one")
+	}
+	b.exec(0, "passphrase; commit -y", "a new passphrase\n"+benchPassphrase+"\n"+benchPassphrase+"\n")
+}
+
 func TestStampSaysGMT(t *testing.T) {
 	at := time.Date(2026, 3, 1, 6, 9, 8, 0, time.UTC)
 	if got := stamp(at); got != "Sun Mar 01 06:09:08 2026 GMT" {

@@ -22,8 +22,11 @@ func passphrase(a *Appliance) *shell.Command {
 		Aliases: []string{"passwd"},
 		Summary: "Change your passphrase.",
 		Batch:   []string{"passphrase (the old one, the new one and the new one again on standard input, a line each)"},
-		Help:    "A passphrase has at least 8 characters. It is kept as an argon2id hash. The old one holds until commit.",
-		Commit:  true,
+		Help: `A passphrase has at least 8 characters. It is kept as an argon2id hash. The old one holds until commit.
+
+A passphrase that is lost is set anew at the console of the machine's owner, which does not ask for the old one:
+posthouse console.`,
+		Commit: true,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if len(args) > 0 {
 				return shell.Usage("Invalid command: passphrase takes no words; a passphrase on the command line could be read by others.")
@@ -34,17 +37,11 @@ func passphrase(a *Appliance) *shell.Command {
 }
 
 func changePassphrase(a *Appliance, s *shell.Session) error {
-	ref := config.PassphraseRef(s.User())
-	hash, err := a.Config.Vault().Get(s.Candidate().Refs[ref])
-	if err != nil {
-		return shell.Fail("Unable to read the present passphrase of %q.", s.User())
-	}
-	old, err := s.Secret("Old Passphrase:")
-	if err != nil {
-		return err
-	}
-	if !passhash.Verify(string(hash), old) {
-		return shell.Fail("Invalid passphrase: that is not the present one.")
+	// At the console a lost passphrase is set anew: whoever owns the machine could change it in any case.
+	if !s.Console() {
+		if err := askOldPassphrase(a, s); err != nil {
+			return err
+		}
 	}
 	fresh, err := s.Secret("New Passphrase:")
 	if err != nil {
@@ -68,9 +65,24 @@ func changePassphrase(a *Appliance, s *shell.Session) error {
 		if c.Refs == nil {
 			c.Refs = map[string]string{}
 		}
-		c.Refs[ref] = id
+		c.Refs[config.PassphraseRef(s.User())] = id
 		return nil
 	})
+}
+
+func askOldPassphrase(a *Appliance, s *shell.Session) error {
+	hash, err := a.Config.Vault().Get(s.Candidate().Refs[config.PassphraseRef(s.User())])
+	if err != nil {
+		return shell.Fail("Unable to read the present passphrase of %q.", s.User())
+	}
+	old, err := s.Secret("Old Passphrase:")
+	if err != nil {
+		return err
+	}
+	if !passhash.Verify(string(hash), old) {
+		return shell.Fail("Invalid passphrase: that is not the present one.")
+	}
+	return nil
 }
 
 // checkPassphrase refuses what is too short, too long, or could not be typed again. It never shows what was typed.

@@ -81,6 +81,9 @@ func (s *Session) User() string { return s.id.user }
 // Remote is the address that the operator comes from, or "console".
 func (s *Session) Remote() string { return s.id.remote }
 
+// Console says whether the operator came through the unix socket, which admits the machine's owner only.
+func (s *Session) Console() bool { return s.id.remote == methodConsole }
+
 // Author names the operator in revisions and conflicts.
 func (s *Session) Author() config.Author {
 	return config.Author{User: s.id.user, From: s.id.remote}
