@@ -92,8 +92,9 @@ func (h *house) attend(ctx context.Context, std streams) error {
 		group.Go(func() error { return h.shell.ServeUnix(ctx, console) })
 	}
 	h.system.ComingUp()
+	told := h.bound.publish()
 	h.announce(std)
-	return errors.Join(h.bound.publish(), group.Wait())
+	return errors.Join(told, group.Wait())
 }
 
 // announce tells the person who started it where to go.
