@@ -2,6 +2,7 @@ package testscripts
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -17,10 +18,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// dropped stands for a reply where the connection ends without one.
+const dropped = "dropped"
+
 // behavior is how a hop differs from a server that takes everything.
 type behavior struct {
 	offers  []string          // EHLO keywords
-	replies map[string]string // what is answered to a command instead of the usual
+	replies map[string]string // what is answered to a command, or to a message's end under ".", instead of the usual
 	tls     *tls.Config       // with STARTTLS; nil: the handshake is answered in plain text
 	gather  int               // connections that must have been open at once before a message is accepted
 }
@@ -120,6 +124,9 @@ func (h *hop) converse(conn net.Conn, ended <-chan struct{}) {
 		}
 		verb, _, _ := strings.Cut(strings.ToUpper(line), " ")
 		if reply, ok := h.replies[verb]; ok {
+			if reply == dropped {
+				return
+			}
 			say(reply)
 			continue
 		}
@@ -142,10 +149,10 @@ func (h *hop) converse(conn net.Conn, ended <-chan struct{}) {
 		case "DATA":
 			say("354 go ahead")
 			body, err := lines.ReadDotBytes()
-			if err != nil || !h.gathered(ended) || h.keep(folder, body) != nil {
+			if err != nil || !h.gathered(ended) || h.keep(folder, body) != nil || h.replies["."] == dropped {
 				return
 			}
-			say("250 2.0.0 taken")
+			say(cmp.Or(h.replies["."], "250 2.0.0 taken"))
 		case "QUIT":
 			say("221 2.0.0 bye")
 			return
@@ -196,9 +203,10 @@ func (h *hop) keep(folder string, body []byte) error {
 	return os.Rename(whole, filepath.Join(h.dir, "mail", folder, "new", name))
 }
 
-// hopVerb is "hop NAME [at=ADDRESS:PORT] [offer=KEYWORD,...] [gather=N] [COMMAND=REPLY]...": an SMTP server at $NAME,
-// which is [ADDRESS]:PORT, that answers COMMAND with REPLY, takes everything else into $WORK/NAME/mail, and writes for each connection into
-// $WORK/NAME/connections how many are open. A | in REPLY begins a new line.
+// hopVerb is "hop NAME [at=ADDRESS:PORT] [offer=KEYWORD,...] [gather=N] [COMMAND=REPLY]...": an SMTP server, reached at
+// $NAME, that answers COMMAND with REPLY, takes everything else into $WORK/NAME/mail, and writes for each connection
+// into $WORK/NAME/connections how many are open. A | in REPLY begins a new line; .=REPLY answers a message's end; the
+// REPLY dropped ends the connection.
 func hopVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: hop NAME [KEY=VALUE]...")
