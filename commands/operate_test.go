@@ -13,9 +13,9 @@ import (
 func TestTopHosts(t *testing.T) {
 	b := newBench(t)
 	b.engine.hosts = []mta.HostSummary{
-		{Host: "the.cpq.host", State: "up", Active: 2},
-		{Host: "example.com", State: "down", Active: 7055, Delivered: 182000, SoftBounced: 38548, HardBounced: 13987},
-		{Host: "busy.example", State: "up", Connections: 3},
+		{Host: "the.cpq.host", State: mta.HostUp, Active: 2},
+		{Host: "example.com", State: mta.HostDown, Active: 7055, Delivered: 182000, SoftBounced: 38548, HardBounced: 13987},
+		{Host: "busy.example", State: mta.HostUp, Connections: 3},
 	}
 	want := `Hosts marked with '*' were down as of the last delivery attempt.
 
@@ -32,7 +32,7 @@ func TestTopHosts(t *testing.T) {
 	b.fails("tophosts colour", "", `"colour"`)
 	b.fails("tophosts active none", "", `"none"`)
 
-	b.engine.hosts = append(b.engine.hosts, mta.HostSummary{Host: "a-very-long-name-indeed.of-some.department.example", Active: 1, State: "up"})
+	b.engine.hosts = append(b.engine.hosts, mta.HostSummary{Host: "a-very-long-name-indeed.of-some.department.example", Active: 1, State: mta.HostUp})
 	var widths []int
 	for _, line := range strings.Split(strings.TrimSpace(b.exec(0, "tophosts active", "")), "\n")[4:] {
 		widths = append(widths, len(line))
@@ -48,10 +48,10 @@ func TestShowHosts(t *testing.T) {
 	b := newBench(t)
 	now := time.Now()
 	b.engine.hosts = []mta.HostSummary{
-		{Host: "quiet.example", State: "suspended", Active: 12, Oldest: now.Add(-time.Hour - 2*time.Minute)},
-		{Host: "example.com", State: "down", Active: 7055, Oldest: now.Add(-52*time.Hour - 10*time.Minute),
+		{Host: "quiet.example", State: mta.HostSuspended, Active: 12, Oldest: now.Add(-time.Hour - 2*time.Minute)},
+		{Host: "example.com", State: mta.HostDown, Active: 7055, Oldest: now.Add(-52*time.Hour - 10*time.Minute),
 			NextAttempt: now.Add(12*time.Minute + 4*time.Second + 300*time.Millisecond), LastCause: "V5", LastError: "whatever"},
-		{Host: "partner.example", State: "up", Active: 3, Connections: 1, Oldest: now.Add(-2 * time.Second)},
+		{Host: "partner.example", State: mta.HostUp, Active: 3, Connections: 1, Oldest: now.Add(-2 * time.Second)},
 	}
 	b.engine.recipients = []mta.RecipientInfo{{MID: 1527, Size: 1230, Sender: "user@example.org", Recipient: "9554@example.com", Subject: "Testing"}}
 	b.exec(0, "destconfig new example.com tls required-verify; destconfig new partner.example tls preferred; commit -y", "")
@@ -81,7 +81,7 @@ func TestHostStatus(t *testing.T) {
 	b := newBench(t)
 	at := time.Date(2026, 3, 13, 6, 4, 24, 0, time.UTC)
 	h := mta.HostStatus{
-		HostSummary: mta.HostSummary{Host: "example.com", State: "up", HardBounced: 1}, FiveXXHard: 1, LastActivity: at,
+		HostSummary: mta.HostSummary{Host: "example.com", State: mta.HostUp, HardBounced: 1}, FiveXXHard: 1, LastActivity: at,
 		LastTLS:         "TLSv1.3 TLS_AES_128_GCM_SHA256, verified (mx1.example.com), DANE none, MTA-STS none",
 		AddressesExpire: at.Add(30 * time.Minute), Last5XX: "550 5.1.1 no such user", Last5XXAt: at.Add(time.Second),
 	}

@@ -13,13 +13,8 @@ import (
 	"posthouse/shell"
 )
 
-// The states of a destination that commands look for, and all that there are.
-const (
-	hostDown      mta.HostState = "down"
-	hostSuspended mta.HostState = "suspended"
-)
-
-var hostStates = [...]mta.HostState{"up", hostDown, "unknown", hostSuspended}
+// hostStates is all that there are.
+var hostStates = [...]mta.HostState{mta.HostUp, mta.HostDown, mta.HostUnknown, mta.HostSuspended}
 
 func showHosts(a *Appliance) *shell.Command {
 	return &shell.Command{
@@ -110,7 +105,7 @@ func printHosts(s *shell.Session, running *config.Config, hosts []mta.HostSummar
 
 func nextAttempt(h mta.HostSummary, now time.Time) string {
 	switch {
-	case h.State == hostSuspended || h.Active == 0:
+	case h.State == mta.HostSuspended || h.Active == 0:
 		return "-"
 	case h.NextAttempt.After(now):
 		return "in " + compact(h.NextAttempt.Sub(now).Round(time.Second))

@@ -139,7 +139,7 @@ func printTopHosts(s *shell.Session, hosts []mta.HostSummary) error {
 	s.Printf("  #   %-*s%10s%7s%11s%11s%11s\n", width, "Recipient Host", "Recip.", "Out", "Recip.", "Bounced", "Bounced")
 	for i, h := range hosts {
 		down := " "
-		if h.State == hostDown {
+		if h.State == mta.HostDown {
 			down = "*"
 		}
 		s.Printf("%3d%s  %-*s%10s%7s%11s%11s%11s\n", i+1, down, width, h.Host, thousands(h.Active), thousands(h.Connections),

@@ -8,11 +8,21 @@ import (
 
 // The queue's reports, under the engine's name: whoever operates the engine needs no part of it.
 type (
-	HostState     = queue.HostState
-	HostSummary   = queue.HostSummary
-	HostStatus    = queue.HostStatus
-	RecipientInfo = queue.RecipientInfo
-	Filter        = queue.Filter
+	HostState      = queue.HostState
+	HostSummary    = queue.HostSummary
+	HostStatus     = queue.HostStatus
+	PreferenceList = queue.PreferenceList
+	MXRecord       = queue.MXRecord
+	RecipientInfo  = queue.RecipientInfo
+	Filter         = queue.Filter
+)
+
+// The states of a destination.
+const (
+	HostUp        = queue.Up
+	HostDown      = queue.Down
+	HostUnknown   = queue.Unknown
+	HostSuspended = queue.Suspended
 )
 
 // Counter is a count of events in three reaches.
