@@ -23,6 +23,9 @@ type Appliance struct {
 	Logs   []*eventlog.Log // in the order of their names
 	Files  string          // the folder that operators call /configuration
 	About  About
+
+	// Committed is told of every commit that is in force: system_logs has a line of each. It may be nil.
+	Committed func(user, comment string)
 }
 
 // About is what version prints of this build and machine.

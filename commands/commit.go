@@ -125,6 +125,9 @@ func (c *committing) run(ctx context.Context) error {
 		return refusal(err)
 	}
 	c.s.Committed()
+	if c.a.Committed != nil {
+		c.a.Committed(c.s.User(), c.comment)
+	}
 	return c.done(result)
 }
 

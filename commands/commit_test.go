@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,19 @@ func TestCommitWords(t *testing.T) {
 		if r.Comment != tt.comment || r.Rollback != tt.rollback || b.running().Hostname != "other.example" {
 			t.Errorf("%s: %+v", tt.words, r)
 		}
+	}
+}
+
+// What is in force is told, and nothing else is.
+func TestCommitIsTold(t *testing.T) {
+	b := newBench(t)
+	var told []string
+	b.a.Committed = func(user, comment string) { told = append(told, user+": "+comment) }
+	b.exec(0, `sethostname one.example; commit "the first"; commit "nothing"; sethostname two.example; commit check; commit -y`, "")
+	b.a.Config.SetAppliers(busyPort{})
+	b.fails(`sethostname three.example; commit "refused"`, "", "Failed to commit")
+	if want := []string{"admin: the first", "admin: "}; !slices.Equal(told, want) {
+		t.Errorf("told of %q, want %q", told, want)
 	}
 }
 

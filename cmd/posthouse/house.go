@@ -115,7 +115,8 @@ func (h *house) openShell(id identity) error {
 	}
 	table := commands.Table(&commands.Appliance{
 		Config: h.store, Certs: h.certs, Engine: h.engine, Logs: h.logs, Files: filepath.Join(h.dir, "configuration"),
-		About: commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
+		About:     commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
+		Committed: h.system.Committed,
 	})
 	number, build, _ := strings.Cut(version, "-")
 	h.shell, err = shell.New(shell.Options{
