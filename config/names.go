@@ -8,7 +8,7 @@ import (
 
 // domainKey returns a domain or host name as it stands in keys: lower case, no final dot.
 func domainKey(s string) string {
-	return strings.TrimSuffix(strings.ToLower(s), ".")
+	return strings.TrimRight(strings.ToLower(s), ".")
 }
 
 // validHost says whether s is a host name of letters, digits, hyphens and underscores (which exist in the wild) in
