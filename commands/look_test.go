@@ -74,8 +74,9 @@ Gauges:                           Current
 	if got := b.exec(0, "status", ""); got != want {
 		t.Errorf("status printed\n%s", got)
 	}
-	contains(t, b.exec(0, "status detail", ""), "        TLS, Verified                    5               4               6\n", "Attempted Recipients")
-	contains(t, b.exec(0, "status --json", ""), `"system_status": "Online"`, `"messages_received": {`, `"reset": 62049822`, `"queue_bytes_used": 84992`)
+	contains(t, b.exec(0, "status detail", ""), "        TLS, Verified                    5               4               6\n", "\nGauges:                           Current\n  System\n    RAM Utilization", "    CPU Utilization", "    Disk Utilization", "%\n",
+		"Attempted Recipients")
+	contains(t, b.exec(0, "status --json", ""), `"system_status": "Online"`, `"messages_received": {`, `"reset": 62049822`, `"queue_bytes_used": 84992`, `"cpu_percent": `)
 	b.fails("status everything", "", `"everything"`)
 }
 

@@ -16,25 +16,33 @@ func status(a *Appliance) *shell.Command {
 		Summary: "Show the system's state.",
 		Batch:   []string{"status", "status detail"},
 		Help: `Counters are shown since the last reset, since the start, and since the first start ever. "status detail" adds
-the completed recipients by outcome and the delivered ones by how their connection was protected.`,
+the completed recipients by outcome, the delivered ones by how their connection was protected, and what the appliance
+takes of the machine's memory, processors and disk.`,
 		JSON: true,
-		Run: func(_ context.Context, s *shell.Session, args []string) error {
+		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			detail := len(args) == 1 && len(args[0]) > 0 && strings.HasPrefix("detail", strings.ToLower(args[0]))
 			if len(args) > 0 && !detail {
 				return shell.Usage("Invalid word %q: status takes nothing or detail.", args[0])
 			}
 			st := a.Engine.Status()
-			if s.JSON {
-				return s.PrintJSON(statusJSON(st))
+			var l *load
+			if detail || s.JSON {
+				found := machineLoad(ctx, a.Files)
+				l = &found
 			}
-			printStatus(s, st, detail)
+			if s.JSON {
+				return s.PrintJSON(statusJSON(st, *l))
+			}
+			printStatus(s, st, l)
 			return nil
 		},
 		Complete: func(_ *shell.Session, args []string) []string { return startingWith(args, []string{"detail"}) },
 	}
 }
 
-func printStatus(s *shell.Session, st mta.Status, detail bool) {
+// printStatus prints the short form, and with the machine's load the detailed one.
+func printStatus(s *shell.Session, st mta.Status, l *load) {
+	detail := l != nil
 	if !detail {
 		s.Printf("\nEnter \"status detail\" for more information.\n")
 	}
@@ -57,6 +65,9 @@ func printStatus(s *shell.Session, st mta.Status, detail bool) {
 	s.Printf("  Current IDs\n%s%s%s", currentID("Message ID (MID)", st.MID),
 		currentID("Injection Conn. ID (ICID)", st.ICID), currentID("Delivery Conn. ID (DCID)", st.DCID))
 	s.Printf("\n%-28s%13s\n", "Gauges:", "Current")
+	if detail {
+		s.Printf("  System\n%s%s%s", utilization("RAM", l.RAMPercent), utilization("CPU", l.CPUPercent), utilization("Disk", l.DiskPercent))
+	}
 	for _, row := range statusGauges(st) {
 		switch {
 		case row.detail && !detail:
@@ -66,6 +77,16 @@ func printStatus(s *shell.Session, st mta.Status, detail bool) {
 			s.Printf("%s%*s\n", row.title, 41-len(row.title), thousands(row.value))
 		}
 	}
+}
+
+// utilization is one line of what the appliance takes of the machine.
+func utilization(what string, percent int) string {
+	value := "unknown"
+	if percent >= 0 {
+		value = fmt.Sprintf("%d%%", percent)
+	}
+	title := "    " + what + " Utilization"
+	return fmt.Sprintf("%s%*s\n", title, 41-len(title), value)
 }
 
 // counterRow is one line of the counters; without a counter it is a heading. detail: only status detail shows it.
@@ -143,7 +164,7 @@ type counterJSON struct {
 	Lifetime uint64 `json:"lifetime"`
 }
 
-func statusJSON(st mta.Status) any {
+func statusJSON(st mta.Status, l load) any {
 	counters := make(map[string]counterJSON)
 	for name, c := range map[string]mta.Counter{
 		"messages_received": st.MessagesReceived, "recipients_received": st.RecipientsReceived,
@@ -173,7 +194,11 @@ func statusJSON(st mta.Status) any {
 		Destinations  int                    `json:"destinations"`
 		BytesUsed     int64                  `json:"queue_bytes_used"`
 		BytesFree     int64                  `json:"queue_bytes_free"`
+		RAM           int64                  `json:"ram_bytes"` // -1 where the system does not tell, as with the percents
+		RAMPercent    int                    `json:"ram_percent"`
+		CPUPercent    int                    `json:"cpu_percent"`
+		DiskPercent   int                    `json:"disk_percent"`
 	}{st.At, st.UpSince, orNil(st.LastReset), st.System, orNil(st.OldestMessage), counters, st.MID, st.ICID, st.DCID,
 		st.InboundConnections, st.OutboundConnections, st.ActiveRecipients, st.Unattempted, st.Attempted, st.WorkQueue,
-		st.Destinations, st.KilobytesUsed * 1024, st.KilobytesFree * 1024}
+		st.Destinations, st.KilobytesUsed * 1024, st.KilobytesFree * 1024, l.RAM, l.RAMPercent, l.CPUPercent, l.DiskPercent}
 }

@@ -1,12 +1,8 @@
 package commands
 
 import (
-	"bufio"
 	"context"
-	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"posthouse/shell"
@@ -54,21 +50,4 @@ func versionJSON(about About, cpus int, megabytes int64) any {
 		CPUs        int       `json:"cpus"`
 		Memory      int64     `json:"memory_bytes"`
 	}{productName, modelName, about.Version, about.BuildDate, about.InstallDate, about.Serial, cpus, megabytes << 20}
-}
-
-// memoryMegabytes is the machine's memory as Linux tells it, 0 where it does not.
-func memoryMegabytes() int64 {
-	f, err := os.Open("/proc/meminfo")
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) >= 2 && fields[0] == "MemTotal:" {
-			kilobytes, _ := strconv.ParseInt(fields[1], 10, 64)
-			return kilobytes >> 10
-		}
-	}
-	return 0
 }
