@@ -80,10 +80,10 @@ func (t *trip) remember(f *queue.Failure) {
 
 func temporary(f *queue.Failure) bool { return f.Class[0] == '4' }
 
-// fail settles the first task when no host took mail. Nothing was tried where the trip was called off, or where every
-// address has as many connections as it may have.
+// fail settles the first task when no host took mail. That says nothing where the trip was called off, or where an
+// address takes mail over as many connections as it may have.
 func (t *trip) fail(ctx context.Context, f *queue.Failure) {
-	if ctx.Err() != nil || (f == nil && t.busy) {
+	if ctx.Err() != nil || t.busy {
 		t.Settle(t.First, nil)
 		return
 	}

@@ -2,7 +2,9 @@ package outbound
 
 import (
 	"net"
+	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"posthouse/config"
@@ -288,6 +290,37 @@ func TestManyMessagesToNowhereBounceAtOnce(t *testing.T) {
 		b.until("Double bounce: DCID 0 MID")
 	}
 	b.until("Message finished")
+}
+
+// TestAFullHostIsNotDown: of a host's two addresses one takes as much mail as it may, the other is out of order.
+func TestAFullHostIsNotDown(t *testing.T) {
+	hold := make(chan struct{})
+	p := newPeer(t, func(_ int, l *line) {
+		l.greet()
+		<-hold
+		l.accept()
+		l.bye()
+	})
+	release := sync.OnceFunc(func() { close(hold) })
+	t.Cleanup(release)
+	b := newBench(t, func(b *bench, c *config.Config) {
+		b.port = int(p.addr.Port())
+		b.dns.MXs = map[string][]dns.MX{"peer.example": {{Preference: 1, Host: "mx.example"}}}
+		b.dns.Hosts = map[string][]netip.Addr{"mx.example": {p.addr.Addr(), netip.MustParseAddr("127.0.0.77")}}
+		c.Destinations["peer.example"] = &config.Destination{Concurrency: new(1), LimitPer: "mx", Messages: new(1)}
+	})
+	b.send("b@peer.example")
+	b.until("New SMTP DCID 1")
+	b.send("b@peer.example")
+	b.until("DCID 2 close") // the other host was tried
+	if h, _ := b.queue.Host("peer.example"); h.State == queue.Down || h.SoftBounced > 0 {
+		t.Errorf("host %+v", h)
+	}
+	release()
+	lines := b.until("Message finished MID 2 done")
+	if strings.Contains(strings.Join(lines, "\n"), "Delayed") {
+		t.Errorf("log:\n%s", strings.Join(lines, "\n"))
+	}
 }
 
 func TestALimitForEachAddress(t *testing.T) {

@@ -177,8 +177,11 @@ func (t *trip) brokenOff(c *connection, receipt *smtp.Receipt, err error) *queue
 		return ourFault("the message cannot be read at the moment")
 	}
 	_, text := tlspolicy.ClassifyConnect(beneath(err), tlspolicy.PhaseEHLO)
-	if errors.Is(err, smtp.ErrReply) {
+	switch {
+	case errors.Is(err, smtp.ErrReply):
 		text = beneath(err).Error()
+	case text == "":
+		text = "connection closed from this side"
 	}
 	t.connectionError(c.dcid, c.remote, c.local, text, networkReason(cause.ID(""), err))
 	return networkFailure("", c.host, text)
