@@ -153,6 +153,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-delivering.Done():
 		}
+	case <-ctx.Done(): // a long queue is still being read
 	case <-delivering.Done():
 	}
 	e.stopListeners()

@@ -19,7 +19,7 @@ func BenchmarkState(b *testing.B) {
 	m.s.down(m.s.hosts["dead.example"], "N3", "refused", m.now)
 	m.s.step(m.now)
 	for _, j := range m.s.jobs {
-		m.s.finish(j.trip.First, putBack(j.trip.First, m.now.add(time.Hour)), m.now)
+		m.s.finish(j.trip.First, delayed(j.trip.First, m.now.add(time.Hour)), m.now)
 		m.s.ended(j.trip, m.now)
 	}
 	m.s.jobs = nil
@@ -39,4 +39,13 @@ func BenchmarkState(b *testing.B) {
 	if left := len(m.s.messages); left > 100000 {
 		b.Fatalf("%d messages left", left)
 	}
+}
+
+// delayed is the results of a task that failed for now.
+func delayed(task *Task, next instant) []settled {
+	var list []settled
+	for _, r := range task.Recipients {
+		list = append(list, settled{Recipient: r, outcome: Soft, next: next, failure: internalFailure()})
+	}
+	return list
 }

@@ -301,6 +301,44 @@ func TestAPanicInANoticeLosesNothing(t *testing.T) {
 	})
 }
 
+// TestAPanicInANoticeSendsNothingTwice: who has the message is not sent it again because another's notice fails.
+func TestAPanicInANoticeSendsNothingTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := make(map[int]int)
+		b := run(t, func(_ context.Context, trip *Trip) {
+			var results []Result
+			for _, r := range trip.First.Recipients {
+				sent[r.RID]++
+				results = append(results, Result{RID: r.RID, Outcome: Delivered})
+				if r.RID == 1 {
+					results[len(results)-1] = Result{RID: 1, Outcome: Hard, Failure: never}
+				}
+			}
+			trip.Settle(trip.First, results)
+		}, func(_ *bench, o *Options) { o.Bouncer = panicking{} })
+		b.Add(letter(1, "a@x.example", "b@two.example", "c@two.example"))
+		pause(3 * time.Minute)
+		if sent[0] != 1 || sent[1] < 2 {
+			t.Errorf("sent %v", sent)
+		}
+		compare(t, "the spool", b.spool.trace, []string{"update 1/0 done=true attempts=0"})
+		if n := b.Totals(); n.Delivered != 1 || n.Active != 1 {
+			t.Errorf("totals %+v", n)
+		}
+	})
+}
+
+// TestTheEndComesWhileTheSpoolIsRead: a big queue must not hold up a shutdown.
+func TestTheEndComesWhileTheSpoolIsRead(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m := &memory{messages: map[uint64]spool.Message{1: letter(1, "", "a@x.example")}}
+	q := New(Options{Config: func() *config.Config { return testConfig() }, Spool: m})
+	if err := q.Run(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatTheDiskRefusesIsRecordedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := run(t, func(_ context.Context, trip *Trip) { trip.Settle(trip.First, everyone(trip.First, Delivered, nil)) })

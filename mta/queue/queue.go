@@ -81,6 +81,9 @@ func (q *Queue) Run(ctx context.Context) error {
 		return ctx.Err()
 	})
 	q.last = s.suspension
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("loading the queue: %w", err)
 	}

@@ -22,7 +22,7 @@ func (t *Trip) Settle(task *Task, results []Result) {
 
 // settle carries the results into the notices, the spool, the log and the owner's state, in this order: a notice of
 // failure must exist before the failure is final, and nobody may believe what is not durable. Whatever panics on the
-// way, the owner gets its recipients back: as done if that is durable, else to be tried later.
+// way, the owner gets its recipients back: as done if that is durable or if they have the message, else to be tried later.
 func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) {
 	now := time.Now()
 	name, profile := Profile(q.opt.Config(), task.group.host.name, task.Envelope)
@@ -31,7 +31,7 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) {
 	defer func() {
 		if !concluded {
 			if !durable {
-				list = putBack(task, at(now.Add(backoff(profile, 1, 1))))
+				list = q.putBack(task, list, at(now.Add(backoff(profile, 1, 1))))
 			}
 			q.conclude(t, task, list)
 		}
@@ -56,13 +56,19 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) {
 	}
 }
 
-// putBack is recipients of whom nothing is known but that they are not done.
-func putBack(task *Task, next instant) []settled {
-	var list []settled
-	for _, r := range task.Recipients {
+// putBack is the results where settling them failed half-way: who has the message is not sent it again, and of the
+// others nothing is known but that they are not done.
+func (q *Queue) putBack(task *Task, results []settled, next instant) []settled {
+	var list, delivered []settled
+	for i, r := range task.Recipients {
+		if o := results[i].outcome; o == Delivered || o == Possible {
+			delivered = append(delivered, results[i])
+			continue
+		}
 		list = append(list, settled{Recipient: r, outcome: Soft, next: next, failure: internalFailure()})
 	}
-	return list
+	q.persist(task.Envelope.MID, updatesOf(delivered))
+	return append(list, delivered...)
 }
 
 // judge turns results into what becomes of the recipients under the bounce profile.
