@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -82,7 +83,7 @@ func askPolicyDefault(s *shell.Session, p *config.PolicyParams) error {
 		func() error { return askPolicyTexts(s, p) },
 		func() error { return askHourly(s, p) },
 		func() error { return askScanning(s, p) },
-		func() error { return askPolicyTLS(s, p) },
+		func() error { return askPolicyTLS(s, p, "No", "Preferred", "Required") },
 	)
 }
 
@@ -152,25 +153,22 @@ func askScanning(s *shell.Session, p *config.PolicyParams) error {
 	return nil
 }
 
-func askPolicyTLS(s *shell.Session, p *config.PolicyParams) error {
-	modes := []config.TLSMode{config.TLSOff, config.TLSPreferred, config.TLSRequired}
-	present := 1
-	for i, m := range modes {
-		if m == p.TLS {
-			present = i + 1
-		}
-	}
-	n, err := s.Choose("Do you want to allow encrypted TLS connections?", []string{"No", "Preferred", "Required"}, present)
+// askPolicyTLS asks for TLS under the titles of off, preferred, required and, where there is a fourth, the table's default.
+func askPolicyTLS(s *shell.Session, p *config.PolicyParams, titles ...string) error {
+	modes := []config.TLSMode{config.TLSOff, config.TLSPreferred, config.TLSRequired, ""}[:len(titles)]
+	n, err := s.Choose("Do you want to allow encrypted TLS connections?", titles, 1+max(0, slices.Index(modes, p.TLS)))
 	if err != nil {
 		return err
 	}
-	p.TLS = modes[n-1]
-	if p.TLS == config.TLSOff {
+	if p.TLS = modes[n-1]; p.TLS != config.TLSPreferred && p.TLS != config.TLSRequired {
 		return nil
 	}
 	s.Println("You have chosen to enable TLS. Please use the 'certconfig' command to ensure that there is a valid certificate configured.")
-	verify, err := s.YesNo("Do you want to verify client certificates?", p.TLSVerify != nil && *p.TLSVerify)
-	p.TLSVerify = &verify
+	present := p.TLSVerify != nil && *p.TLSVerify
+	verify, err := s.YesNo("Do you want to verify client certificates?", present)
+	if verify != present {
+		p.TLSVerify = &verify
+	}
 	return err
 }
 
@@ -266,17 +264,36 @@ func (e *listenerEdit) askPolicy(policy *config.Policy) error {
 	return nil
 }
 
+// askLimitsOf asks in the order of the table's default.
 func (e *listenerEdit) askLimitsOf(p *config.PolicyParams) error {
 	e.s.Println("Enter \"default\" for what shall come from the table's default.")
-	for _, q := range []struct{ key, text string }{
+	return inOrder(
+		func() error { return e.askInherited(p, limitQuestions[:]) },
+		func() error { return askPolicyTexts(e.s, p) },
+		func() error { return e.askInherited(p, hourlyQuestions[:]) },
+		func() error { return askPolicyTLS(e.s, p, "No", "Preferred", "Required", "Default") },
+	)
+}
+
+// policyQuestion asks for one parameter of a policy.
+type policyQuestion struct{ key, text string }
+
+// The questions about a policy's limits: those before the texts, and those behind them.
+var (
+	limitQuestions = [...]policyQuestion{
 		{"max_message_size", "Enter the maximum message size. Add a trailing k for kilobytes, M for megabytes, or no letter for bytes."},
 		{"max_concurrency", "Enter the maximum number of concurrent connections allowed from a single IP address."},
 		{"max_msgs_per_session", "Enter the maximum number of messages per connection."},
 		{"max_rcpts_per_msg", "Enter the maximum number of recipients per message."},
+	}
+	hourlyQuestions = [...]policyQuestion{
 		{"max_rcpts_per_hour", "Enter the maximum number of recipients per hour from a remote host, or -1 for no limit."},
-		{"tls", "Enter off, preferred or required for encrypted TLS connections."},
-		{"tls_verify", "Enter on or off for the verification of client certificates."},
-	} {
+	}
+)
+
+// askInherited asks for parameters, each of which may be "default".
+func (e *listenerEdit) askInherited(p *config.PolicyParams, questions []policyQuestion) error {
+	for _, q := range questions {
 		present := parameter(p, q.key)
 		if present == "" {
 			present = inherited
@@ -285,7 +302,7 @@ func (e *listenerEdit) askLimitsOf(p *config.PolicyParams) error {
 			return err
 		}
 	}
-	return askPolicyTexts(e.s, p)
+	return nil
 }
 
 func (e *listenerEdit) deletePolicy() error {

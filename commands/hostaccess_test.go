@@ -62,7 +62,7 @@ func TestHostAccessEverything(t *testing.T) {
 	b := newBench(t)
 	b.script(0, "listenerconfig", "edit", "1", "hostaccess",
 		"new", "", "partners", "partner.example, 192.0.2.10-20", "", "our partners",
-		"new", "2", "strict", "1", "1m", "", "", "", "", "required", "on", "", "y", "hello there", "",
+		"new", "2", "strict", "1", "1m", "", "", "", "", "y", "hello there", "", "", "3", "y",
 		"edit", "", "partners", "new", "198.51.100.0/24", "delete", "partner.example", "policy", "strict", "comment", "ours", "rename", "friends", "",
 		"edit", "2", "strict", "", "", "5", "", "", "", "", "", "", "", "", "",
 		"delete", "1", "SUSPECTLIST", "delete", "2", "throttled",
@@ -106,6 +106,25 @@ func TestHostAccessFiles(t *testing.T) {
 	if printed := b.exec(0, "listenerconfig edit InboundMail hostaccess print", ""); printed != string(one) {
 		t.Errorf("print shows\n%s\nand the file has\n%s", printed, one)
 	}
+}
+
+// A policy is asked for as the table's default is, and each answer may be the default.
+func TestHostAccessNewPolicy(t *testing.T) {
+	b := newBench(t)
+	out := b.script(1, "listenerconfig", "edit", "1", "hostaccess", "new", "2", "strict", "", "", "", "", "", "", "", "", "", "", "", "", "", "showchanges")
+	contains(t, out, `Enter the maximum number of recipients per message.
+[default]> 
+Do you want to override the hostname in the SMTP banner? [N]> 
+Would you like to specify a custom SMTP acceptance response? [N]> 
+Would you like to specify a custom SMTP rejection response? [N]> 
+Enter the maximum number of recipients per hour from a remote host, or -1 for no limit.
+[default]> 
+Do you want to allow encrypted TLS connections?
+1. No
+2. Preferred
+3. Required
+4. Default
+[4]> `, "listeners.InboundMail.host_access.policies.STRICT.behavior:  (none) -> ACCEPT\n1 change, not committed.")
 }
 
 func TestHostAccessInterrupted(t *testing.T) {
