@@ -49,20 +49,19 @@ func TestStories(t *testing.T) {
 		Deadline:            time.Time{},
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"appliance": applianceVerb,
-			"await":     awaitVerb,
-			"ca":        caVerb,
-			"cert":      certVerb,
-			"disk":      diskVerb,
-			"disk":      diskVerb,
-			"dns":       dnsVerb,
-			"hop":       hopVerb,
-			"hop":       hopVerb,
-			"partner":   partnerVerb,
-			"maildir":   maildirVerb,
-			"replace":   replaceVerb,
-			"converse":  converseVerb,
-			"terminal":  terminalVerb,
+			"appliance":  applianceVerb,
+			"await":      awaitVerb,
+			"ca":         caVerb,
+			"cert":       certVerb,
+			"disk":       diskVerb,
+			"dns":        dnsVerb,
+			"hop":        hopVerb,
+			"partner":    partnerVerb,
+			"maildir":    maildirVerb,
+			"replace":    replaceVerb,
+			"converse":   converseVerb,
+			"terminal":   terminalVerb,
+			"interrupts": interruptsVerb,
 		},
 	})
 }
@@ -112,12 +111,6 @@ func condition(name string) (bool, error) {
 	}
 	if name == "race" {
 		return raceEnabled, nil
-	}
-	if name == "mount" {
-		return mountable(), nil
-	}
-	if at, ok := strings.CutPrefix(name, "free:"); ok {
-		return free(at), nil
 	}
 	if name == "mount" {
 		return mountable(), nil
