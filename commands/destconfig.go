@@ -232,9 +232,51 @@ func completeDestConfig(s *shell.Session, args []string) []string {
 	if len(args) <= 1 {
 		return startingWith(args, []string{"list", "detail", "new", "edit", "delete", "default", "setup", "clear", "import", "export"})
 	}
-	word := strings.ToLower(args[0])
-	if len(args) == 2 && (word == "edit" || word == "delete" || word == "detail") {
-		return startingWith(args, slices.Sorted(maps.Keys(s.Candidate().Destinations)))
+	c, keysFrom := s.Candidate(), 2
+	switch word := strings.ToLower(args[0]); {
+	case word == "default":
+		keysFrom = 1
+	case word == "setup" && len(args) == 2:
+		return startingWith(args, []string{"certificate"})
+	case word == "setup":
+		return startingWith(args, profileNames(c))
+	case len(args) == 2 && (word == "edit" || word == "delete" || word == "detail"):
+		return startingWith(args, slices.Sorted(maps.Keys(c.Destinations)))
+	case len(args) == 2 || word != "new" && word != "edit":
+		return nil
 	}
-	return startingWith(args, destinationKeys)
+	if (len(args)-1-keysFrom)%2 == 0 {
+		return startingWith(args, destinationKeys)
+	}
+	return startingWith(args, destinationValues(c, args[len(args)-2]))
+}
+
+// destinationValues is what may stand behind a key, as far as that can be listed.
+func destinationValues(c *config.Config, key string) []string {
+	var values []string
+	switch strings.ToLower(key) {
+	case "per":
+		values = []string{"domain", "mx"}
+	case "apply":
+		values = []string{"system", "vg"}
+	case "tls":
+		for _, l := range tlsLevels {
+			if allowTLS(l.level) == nil {
+				values = append(values, string(l.level))
+			}
+		}
+	case "dane":
+		values = []string{"none"}
+	case "certificate":
+		values = profileNames(c)
+	case "bounceprofile":
+		values = bounceNames(c)
+	case "ipsort":
+		for _, p := range ipSorts {
+			values = append(values, p.word)
+		}
+	case "alert":
+		return []string{"off"}
+	}
+	return append(values, inherited)
 }

@@ -1,12 +1,14 @@
 package commands
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"posthouse/config"
+	"posthouse/shell"
 )
 
 // The dialogue is that of the transcript, prompt for prompt.
@@ -111,6 +113,37 @@ Please choose the certificate to apply:
 		t.Errorf("it is said more than once:\n%s", out)
 	}
 	b.fails("destconfig", "detail\n\n", "Invalid answer: something must be entered here.")
+}
+
+func TestDestConfigCompletion(t *testing.T) {
+	b := newBench(t)
+	b.exec(0, "destconfig new partner.example; commit -y", "")
+	for typed, want := range map[string]string{
+		"edit p":                     "partner.example",
+		"delete partner":             "partner.example",
+		"edit partner.example t":     "tls",
+		"new x.example tls required": "required required-verify",
+		"new x.example tls no c":     "concurrency certificate",
+		"default certificate D":      "Demo default",
+		"default bounceprofile ":     "Default default",
+		"new x.example tls no per ":  "domain mx default",
+		"setup ":                     "certificate",
+		"setup certificate ":         "Demo",
+		"new partn":                  "",
+		"list x":                     "",
+	} {
+		table := b.opts.Table
+		opts := b.opts
+		opts.Table = append(table[:len(table):len(table)], &shell.Command{Name: "proposals", Run: func(_ context.Context, s *shell.Session, _ []string) error {
+			if got := strings.Join(completeDestConfig(s, strings.Split(typed, " ")), " "); got != want {
+				t.Errorf("%q: proposed %q, want %q", typed, got, want)
+			}
+			return nil
+		}})
+		if _, errs, status := shell.RunExec(t.Context(), opts, "proposals", ""); status != 0 {
+			t.Error(errs)
+		}
+	}
 }
 
 func TestDestConfigEditsAndDeletes(t *testing.T) {
