@@ -2,16 +2,9 @@ package mta
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"sync"
 	"time"
-
-	"posthouse/internal/safefile"
 )
 
 // countersSaved is how often the counters are written while they change: what a sudden death may cost.
@@ -43,16 +36,9 @@ type countersFile struct {
 // the counters begin at nothing.
 func openCounters(path string, live func() counts) (*counters, error) {
 	c := &counters{path: path, live: live, before: counts{}, reset: counts{}}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil
-	}
-	if err != nil {
-		return c, fmt.Errorf("read counters: %w", err)
-	}
 	var file countersFile
-	if err := json.Unmarshal(data, &file); err != nil {
-		return c, fmt.Errorf("read counters: %s: %w", path, err)
+	if err := readState(path, &file); err != nil {
+		return c, err
 	}
 	if file.Lifetime != nil {
 		c.before = file.Lifetime
@@ -102,11 +88,7 @@ func (c *counters) save() error {
 	if maps.Equal(now, c.saved) {
 		return nil
 	}
-	data, err := json.Marshal(countersFile{Lifetime: now, Reset: c.reset, ResetAt: c.since})
-	if err != nil {
-		return err
-	}
-	if err := safefile.Write(c.path, append(data, '\n'), 0o600); err != nil {
+	if err := writeState(c.path, countersFile{Lifetime: now, Reset: c.reset, ResetAt: c.since}); err != nil {
 		return err
 	}
 	c.saved = now

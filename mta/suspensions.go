@@ -1,16 +1,10 @@
 package mta
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 
-	"posthouse/internal/safefile"
 	"posthouse/mta/queue"
 )
 
@@ -33,16 +27,9 @@ type suspensionsFile struct {
 // openSuspensions reads the file at path; a file that is not there means that nothing is suspended.
 func openSuspensions(path string) (*suspensions, error) {
 	s := &suspensions{path: path, listeners: map[string]bool{}}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read suspensions: %w", err)
-	}
 	var file suspensionsFile
-	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("read suspensions: %s: %w", path, err)
+	if err := readState(path, &file); err != nil {
+		return nil, err
 	}
 	s.delivery = file.Delivery
 	for _, name := range file.Listeners {
@@ -57,11 +44,7 @@ func (s *suspensions) update(change func()) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change()
-	data, err := json.Marshal(suspensionsFile{Listeners: slices.Sorted(maps.Keys(s.listeners)), Delivery: s.delivery})
-	if err != nil {
-		return err
-	}
-	return safefile.Write(s.path, append(data, '\n'), 0o600)
+	return writeState(s.path, suspensionsFile{Listeners: slices.Sorted(maps.Keys(s.listeners)), Delivery: s.delivery})
 }
 
 func (s *suspensions) listener(name string) bool {
