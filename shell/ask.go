@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -123,14 +125,18 @@ func (s *Session) unanswered(err error, text, tail string) error {
 	return err
 }
 
-// questionName is the line by which a message names a question.
+// listedLine matches the lines that a numbered choice and a menu list below their heading.
+var listedLine = regexp.MustCompile(`^([0-9]+\. |- [A-Z0-9-]+ - )`)
+
+// questionName is the line by which a message names a question: its last one, or the heading above what it lists.
 func questionName(text, tail string) string {
 	if beside, _, _ := strings.Cut(tail, " ["); !strings.HasSuffix(beside, "> ") {
 		text = beside // a question beside which the prompt stands
 	}
-	parts := strings.Split(strings.TrimSpace(text), "\n")
-	if name := strings.TrimSpace(parts[len(parts)-1]); name != "" {
-		return name
+	for _, line := range slices.Backward(strings.Split(text, "\n")) {
+		if name := strings.TrimSpace(line); name != "" && !listedLine.MatchString(name) {
+			return name
+		}
 	}
 	return strings.TrimSpace(tail)
 }
@@ -319,5 +325,5 @@ func (s *Session) readBlock(name string, untilEnd bool) (string, error) {
 // say shows one line of the shell's own beside the command's output: past the filters.
 func (s *Session) say(line string) {
 	s.scr.fresh()
-	io.WriteString(s.scr, line+"\n")
+	io.WriteString(s.scr, clip(line)+"\n")
 }

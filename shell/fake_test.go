@@ -103,6 +103,9 @@ func testTable() []*Command {
 			}
 			return nil
 		}},
+		{Name: "fail", Summary: "Fail with the argument.", Run: func(_ context.Context, s *Session, args []string) error {
+			return Fail("%s", args[0])
+		}},
 		{Name: "many", Summary: "Print 100 lines.", Run: func(_ context.Context, s *Session, _ []string) error {
 			for i := range 100 {
 				if _, err := s.Write([]byte("line " + string(rune('a'+i%26)) + " of it\n")); err != nil {

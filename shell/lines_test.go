@@ -71,6 +71,9 @@ func TestExec(t *testing.T) {
 		{"no UTF-8", "say \xff", "", "", "Invalid line: the byte 0xff at position 5 is not UTF-8.\n", 2},
 		{"1 MB", "say " + strings.Repeat("x", 1<<20), "", "", "Invalid line: it is longer than 65536 bytes.\n", 2},
 		{"1 MB answer", "rename", strings.Repeat("x", 1<<20) + "\n", "", "Invalid line: it is longer than 65536 bytes.\n", 2},
+		{"end of input in a menu", "menu", "", "Count is 0\n", "Error: the input ended at the question \"Choose the operation you want to perform:\".\n", 1},
+		{"end of input in a choice", "menu", "choose\n", "Count is 0\n", "Error: the input ended at the question \"Colours:\".\n", 1},
+		{"a long word", "fail " + strings.Repeat("x", 300), "", "", "Error: " + strings.Repeat("x", 60) + "..." + strings.Repeat("x", 20) + "\n", 1},
 		{"menu fails", "menu", "fail\n\n", "Count is 0\n", "Unable to do that.\n", 1},
 	}
 	for _, tt := range tests {

@@ -60,7 +60,7 @@ func (s *Session) report(err error) error {
 // sayError shows a failure: on standard error for an exec request, else in the dialogue.
 func (s *Session) sayError(text string) {
 	if s.way == exec {
-		io.WriteString(s.err, text+"\n")
+		io.WriteString(s.err, clip(text)+"\n")
 		return
 	}
 	s.say(text)

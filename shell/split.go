@@ -2,6 +2,7 @@ package shell
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -180,4 +181,16 @@ func quote(s string) string {
 		s = string([]rune(s)[:most]) + "..."
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// longWord matches what nobody wants to read again in a message; a domain has at most 253 bytes (RFC 1035 §2.3.4).
+var longWord = regexp.MustCompile(`[^ \n]{256,}`)
+
+// clip shortens the long words of a message, which are what an operator, or a script gone wrong, has entered.
+func clip(text string) string {
+	return longWord.ReplaceAllStringFunc(text, func(word string) string {
+		const head, tail = 60, 20
+		r := []rune(word)
+		return string(r[:min(head, len(r))]) + "..." + string(r[max(len(r)-tail, min(head, len(r))):])
+	})
 }
