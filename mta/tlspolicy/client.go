@@ -194,3 +194,20 @@ func (h *Handshake) Late(err error) (Outcome, bool) {
 	o.say(spell(alertPhrase(alert)))
 	return o, true
 }
+
+// Refused is the cause of a complete reply that refuses EHLO after a successful handshake. Some peers let any client
+// certificate pass the handshake and refuse it in words afterwards, which only the reply's enhanced code tells from other
+// trouble of theirs (RFC 3463 §3.8: X.7.Y is about security).
+func (h *Handshake) Refused(enhanced string) Outcome {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o := Outcome{Begun: true, Cause: cause.S1, Findings: h.findings}
+	switch {
+	case len(enhanced) < 4 || enhanced[1:4] != ".7.":
+	case h.asked && h.sent:
+		o.Cause = cause.H8
+	case h.asked:
+		o.Cause = cause.H9
+	}
+	return o
+}

@@ -405,6 +405,44 @@ func TestLateOnly(t *testing.T) {
 }
 
 // TestAlertNumbers breaks when a release of Go keeps the numbers of alerts in another way.
+// TestRefusedInWords is about peers that take any client certificate in the handshake and refuse it in their answer to
+// EHLO.
+func TestRefusedInWords(t *testing.T) {
+	p := newPKI(t)
+	server := &tls.Config{Certificates: []tls.Certificate{shown(p.leaf, p.mid)}}
+	asking := server.Clone()
+	asking.ClientAuth = tls.RequestClientCert
+	ours := []tls.Certificate{shown(p.leaf, p.mid)}
+	for _, test := range []struct {
+		name     string
+		peer     *tls.Config
+		certs    []tls.Certificate
+		enhanced string
+		want     cause.ID
+	}{
+		{"not trusted", asking, ours, "4.7.1", cause.H8},
+		{"missing", asking, nil, "5.7.1", cause.H9},
+		{"other trouble", asking, ours, "4.3.2", cause.S1},
+		{"no enhanced code", asking, ours, "", cause.S1},
+		{"not asked for", server, ours, "5.7.1", cause.S1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", serve(t, tlsPeer(test.peer)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			c, h := trusting(p.root).ClientConfig(partner, func() []tls.Certificate { return test.certs })
+			if o := h.Outcome(tls.Client(conn, c).Handshake()); !o.Encrypted {
+				t.Fatalf("%+v", o)
+			}
+			if o := h.Refused(test.enhanced); o.Cause != test.want || o.Encrypted {
+				t.Errorf("%+v, want %s", o, test.want)
+			}
+		})
+	}
+}
+
 func TestAlertNumbers(t *testing.T) {
 	for number := range 256 {
 		if number == 0 || number == 90 { // close notify is EOF, and user cancelled may be passed over
