@@ -116,7 +116,10 @@ func TestNSLookup(t *testing.T) {
 	contains(t, b.script(0, "nslookup", "192.0.2.1", ""), "Please enter the host or IP address to resolve.\n[]> ", "1. A\n", "9. TXT\n", "[6]> ",
 		"PTR=mx1.example.com")
 	contains(t, b.exec(0, "nslookup example.com MX --json", ""), `"ttl_seconds": 90`, `"data": "10 mx1.example.com"`)
-	b.fails("nslookup nobody.example", "", "Unable to resolve: ")
+	b.engine.resolver.Fail = map[string]dns.Kind{"slow.example": dns.Temporary, "example.com": dns.NoData}
+	b.fails("nslookup nobody.example", "", `Unable to resolve "nobody.example": there is no such name.`)
+	b.fails("nslookup example.com TXT", "", `Unable to resolve "example.com": the name has no TXT record.`)
+	b.fails("nslookup slow.example", "", `Unable to resolve "slow.example": looking up slow.example`)
 	b.fails("nslookup nobody.example LOC", "", `"LOC"`)
 	if got := questionName("2001:db8::1", "PTR"); got != "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa" {
 		t.Error(got)
@@ -249,7 +252,7 @@ func TestTelnet(t *testing.T) {
 	}
 	b.engine.peer = nil
 	b.fails("telnet mx.example.com", "", "Unable to connect to mx.example.com port 25: connection refused")
-	b.fails("telnet nobody.example", "", "Unable to resolve")
+	b.fails("telnet nobody.example", "", `Unable to resolve "nobody.example": there is no such name.`)
 	b.fails("telnet mx.example.com 70000", "", `"70000"`)
 }
 

@@ -36,7 +36,7 @@ TTL is what the answer has left.`,
 			defer cancel()
 			records, err := a.Engine.Resolver().Query(ctx, questionName(name, kind), kind)
 			if err != nil {
-				return shell.Fail("Unable to resolve: %w.", err)
+				return unresolved(name, kind, err)
 			}
 			return printRecords(s, name, records)
 		},
@@ -47,6 +47,17 @@ TTL is what the answer has left.`,
 			return startingWith(args, recordTypes[:])
 		},
 	}
+}
+
+// unresolved says why a look-up of name has no answer; what is the kind of record, or addresses.
+func unresolved(name, what string, err error) error {
+	switch dns.KindOf(err) {
+	case dns.NotFound:
+		return shell.Fail("Unable to resolve %q: there is no such name.", name)
+	case dns.NoData:
+		return shell.Fail("Unable to resolve %q: the name has no %s record.", name, what)
+	}
+	return shell.Fail("Unable to resolve %q: %w.", name, err)
 }
 
 func lookupArguments(s *shell.Session, args []string) (name, kind string, err error) {

@@ -107,7 +107,7 @@ func (c calling) dial(ctx context.Context, a *Appliance, s *shell.Session) (io.R
 	defer cancel()
 	addresses, err := c.addresses(ctx, a.Engine.Resolver())
 	if err != nil {
-		return nil, shell.Fail("Unable to resolve: %w.", err)
+		return nil, unresolved(c.host, "A or AAAA", err)
 	}
 	var failure error
 	for _, addr := range addresses {
