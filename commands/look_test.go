@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -306,6 +309,26 @@ func TestFigures(t *testing.T) {
 	} {
 		if got := [2]string{spelled(d), compact(d)}; got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
+
+// Programs read the fields of every JSON document by name: one way of writing them.
+func TestFieldNames(t *testing.T) {
+	sources, err := filepath.Glob("*.go")
+	if err != nil || len(sources) < 20 {
+		t.Fatalf("%d sources, %v", len(sources), err)
+	}
+	tag, proper := regexp.MustCompile(`json:"([^",]*)`), regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range tag.FindAllStringSubmatch(string(text), -1) {
+			if source != "look_test.go" && !proper.MatchString(found[1]) {
+				t.Errorf("%s: the field %q is not in snake case", source, found[1])
+			}
 		}
 	}
 }
