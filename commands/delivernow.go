@@ -48,7 +48,7 @@ func deliverNowDomain(s *shell.Session, args []string) (string, error) {
 		return "", err
 	}
 	answer, err := s.Ask(shell.Question{
-		Text:  "Please enter the domain to schedule for delivery.",
+		Text: "Please enter the domain to schedule for delivery.", Required: true, // nothing must not come to mean everything
 		Check: func(answer string) error { return checkDomain(hostWord(answer)) },
 	})
 	return hostWord(answer), err

@@ -254,4 +254,8 @@ func TestDeliverNow(t *testing.T) {
 		t.Errorf("the engine was told %q", got)
 	}
 	b.fails("delivernow a b", "", `"b"`)
+	b.fails("delivernow", "1\n\n", "something must be entered here")
+	if got := b.engine.called(); got != "" {
+		t.Errorf("the engine was told %q", got)
+	}
 }
