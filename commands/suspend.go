@@ -12,7 +12,7 @@ func suspend(a *Appliance) *shell.Command {
 		Summary: "Suspend receiving and deliveries.",
 		Batch:   []string{"suspend SECONDS"},
 		Help: `What suspendlistener and suspenddel do for everything, one after the other. The state survives a restart,
-until resume.`,
+until resume. Ctrl-C while listeners are waited for leaves deliveries as they are.`,
 		WholeWord: true,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			if len(args) > 1 {

@@ -14,7 +14,8 @@ func suspendDel(a *Appliance) *shell.Command {
 		Summary: "Suspend deliveries.",
 		Batch:   []string{"suspenddel SECONDS [DOMAIN[,DOMAIN]]"},
 		Help: `No new delivery begins. Those under way may finish within SECONDS and are ended then; their mail stays in the
-queue. Without a domain, or with ALL, every delivery is meant. The state survives a restart, until resumedel.`,
+queue. Without a domain, or with ALL, every delivery is meant. The state survives a restart, until resumedel.
+Ctrl-C ends the waiting, not the suspension.`,
 		WholeWord: true,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			grace, err := graceWord(s, args, 0)

@@ -23,7 +23,8 @@ func suspendListener(a *Appliance) *shell.Command {
 		Summary: "Suspend receiving.",
 		Batch:   []string{"suspendlistener all|NAME[,NAME] [SECONDS]"},
 		Help: `New connections are refused at once. Open ones may finish within SECONDS, 30 where it is not said, and are
-closed then. A suspended listener stays suspended over a restart, until resumelistener.`,
+closed then. A suspended listener stays suspended over a restart, until resumelistener. Ctrl-C ends the waiting, not the
+suspension.`,
 		WholeWord: true,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			names, err := listenersMeant(a, s, "suspend", args, 2)
