@@ -62,6 +62,8 @@ func TestStories(t *testing.T) {
 			"converse":   converseVerb,
 			"terminal":   terminalVerb,
 			"interrupts": interruptsVerb,
+			"atonce":     atonceVerb,
+			"crowd":      crowdVerb,
 		},
 	})
 }
