@@ -203,23 +203,49 @@ func (h *hop) keep(folder string, body []byte) error {
 	return os.Rename(whole, filepath.Join(h.dir, "mail", folder, "new", name))
 }
 
-// hopVerb is "hop NAME [at=ADDRESS:PORT] [offer=KEYWORD,...] [gather=N] [COMMAND=REPLY]...": an SMTP server, reached at
-// $NAME, that answers COMMAND with REPLY, takes everything else into $WORK/NAME/mail, and writes for each connection
-// into $WORK/NAME/connections how many are open. A | in REPLY begins a new line; .=REPLY answers a message's end; the
-// REPLY dropped ends the connection.
+// hopVerb is "hop NAME [at=ADDRESS:PORT|smtp] [tls=CERT] [offer=KEYWORD,...] [gather=N] [COMMAND=REPLY]...": an SMTP
+// server, reached at $NAME, that answers COMMAND with REPLY, takes everything else into $WORK/NAME/mail, and writes for
+// each connection into $WORK/NAME/connections how many are open. With at=smtp it has the port 25 of an address of its
+// own, $NAME_IP; with tls it offers STARTTLS. A | in REPLY begins a new line; .=REPLY answers a message's end; the REPLY
+// dropped ends the connection.
 func hopVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: hop NAME [KEY=VALUE]...")
 	}
-	addr := "127.0.0.1:0"
+	h, end, err := startHop(ts.MkAbs(args[0]), hopAddress(ts, args[1:]), hopBehavior(ts, args[1:]))
+	ts.Check(err)
+	ts.Defer(end)
+	host, port, err := net.SplitHostPort(h.addr)
+	ts.Check(err)
+	ts.Setenv(args[0], "["+host+"]:"+port)
+	ts.Setenv(args[0]+"_IP", host)
+}
+
+func hopAddress(ts *testscript.TestScript, args []string) string {
+	for _, arg := range args {
+		switch at, ok := strings.CutPrefix(arg, "at="); {
+		case at == "smtp":
+			return net.JoinHostPort(freeLoopback(ts), "25")
+		case ok:
+			return at
+		}
+	}
+	return "127.0.0.1:0"
+}
+
+func hopBehavior(ts *testscript.TestScript, args []string) behavior {
 	b := behavior{offers: []string{"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"}, replies: map[string]string{}}
-	for _, arg := range args[1:] {
+	for _, arg := range args {
 		key, value, ok := strings.Cut(arg, "=")
 		switch {
 		case !ok:
 			ts.Fatalf("hop: %q is no KEY=VALUE", arg)
 		case key == "at":
-			addr = value
+		case key == "tls":
+			pair, err := tls.LoadX509KeyPair(ts.MkAbs(value+".pem"), ts.MkAbs(value+".key"))
+			ts.Check(err)
+			b.tls = &tls.Config{Certificates: []tls.Certificate{pair}}
+			b.offers = append(b.offers, "STARTTLS")
 		case key == "offer":
 			b.offers = strings.Split(value, ",")
 		case key == "gather":
@@ -230,12 +256,7 @@ func hopVerb(ts *testscript.TestScript, neg bool, args []string) {
 			b.replies[key] = value
 		}
 	}
-	h, end, err := startHop(ts.MkAbs(args[0]), addr, b)
-	ts.Check(err)
-	ts.Defer(end)
-	host, port, err := net.SplitHostPort(h.addr)
-	ts.Check(err)
-	ts.Setenv(args[0], "["+host+"]:"+port)
+	return b
 }
 
 // newHop is hopVerb for tests in Go.
