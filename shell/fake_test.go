@@ -141,6 +141,8 @@ func testTable() []*Command {
 		{Name: "wait", Summary: "Wait until interrupted.", Run: func(ctx context.Context, s *Session, _ []string) error {
 			s.Println("Press Ctrl-C to stop.")
 			<-ctx.Done()
+			s.Println("Not shown.")
+			s.Closing("Waited until interrupted.\n")
 			return ctx.Err()
 		}},
 		{Name: "crash", Summary: "Panic.", Run: func(context.Context, *Session, []string) error { panic("as ordered") }},

@@ -153,7 +153,7 @@ func (s *Session) piped(specs []filterSpec, f func() error) error {
 func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	outer := s.ctx
-	s.ctx = ctx
+	s.ctx, s.marked = ctx, false
 	s.setInterrupt(func() { cancel(ErrInterrupted) })
 	saved := s.saveCandidate()
 	defer func() {
@@ -176,13 +176,19 @@ func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err
 
 // showInterrupt shows the Ctrl-C that came while no question waited. A command that had finished by then has succeeded.
 func (s *Session) showInterrupt(err error) error {
-	if s.way == terminal {
-		s.say("^C")
-	}
+	s.markInterrupt()
 	if err == nil {
 		return nil
 	}
 	return ErrInterrupted
+}
+
+// markInterrupt shows, once, at a terminal that the command in progress is interrupted, if it is.
+func (s *Session) markInterrupt() {
+	if s.way == terminal && !s.marked && context.Cause(s.ctx) == ErrInterrupted {
+		s.say("^C")
+		s.marked = true
+	}
 }
 
 // saveCandidate returns a candidate to go back to.

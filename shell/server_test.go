@@ -352,7 +352,7 @@ func TestExecOverSSH(t *testing.T) {
 		{"terminal", "version; nothing", "", true, "Version: 1.0.0\r\n", "Unknown command: nothing\r\n", 2},
 		{"answers", "rename; commit", "mx1\ny\n", false, "Now mx1\nChanges committed\n", "", 0},
 		{"answers from a terminal", "rename; commit", "mx1\ry\r", true, "Now mx1\r\nChanges committed\r\n", "", 0},
-		{"interrupted", "wait; version", "\x03", true, "Version: 1.0.0\r\n", "Error: interrupted.\r\n", 1},
+		{"interrupted", "wait; version", "\x03", true, "Waited until interrupted.\r\nVersion: 1.0.0\r\n", "Error: interrupted.\r\n", 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -415,7 +415,9 @@ func TestTerminalOverSSH(t *testing.T) {
 	m.typeIn("wait\r")
 	m.until("Press Ctrl-C to stop.\r\n")
 	m.typeIn("typed ahead\x03")
-	m.until(prompt1)
+	if got, want := m.until(prompt1), "^C\r\nWaited until interrupted.\r\n"+prompt1; got != want {
+		t.Errorf("after Ctrl-C comes %q, want %q", got, want)
+	}
 	m.typeIn("wait\r")
 	m.until("Press Ctrl-C to stop.\r\n")
 	m.s.Signal(gossh.SIGINT)

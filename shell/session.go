@@ -40,6 +40,7 @@ type Session struct {
 	jsonMode bool // set json on
 
 	live    *liveSession // the entry in the server's list; nil in tests
+	marked  bool         // the ^C that interrupted the command in progress is shown
 	typed   *typeahead   // what the client sent ahead
 	keys    *keyReader   // the same as keys of a terminal
 	unpaged bool         // set paging off
@@ -154,6 +155,12 @@ func (s *Session) Write(b []byte) (int, error) {
 		return 0, ErrInterrupted
 	}
 	return s.stdout.Write(b)
+}
+
+// Closing prints, as Printf does, what became of the command until now, even when Ctrl-C has ended it.
+func (s *Session) Closing(format string, a ...any) {
+	s.markInterrupt()
+	fmt.Fprintf(s.stdout, format, a...)
 }
 
 // Unpaged switches paging off for the rest of the command: for output that never ends, such as tail.
