@@ -52,6 +52,10 @@ func deleteChosen(ctx context.Context, a *Appliance, s *shell.Session, f mta.Fil
 		s.Println("Deleting messages, please wait.")
 	}
 	n, err := a.Engine.Delete(ctx, f)
+	if ctx.Err() != nil && !s.JSON {
+		s.Closing("%s messages deleted.\n", thousands(n)) // and the rest is left, because of Ctrl-C
+		return ctx.Err()
+	}
 	if err != nil {
 		return shell.Fail("Failed to delete every message: %v (%s deleted).", err, thousands(n))
 	}
