@@ -215,6 +215,11 @@ func TestSurvivesRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	receive(t, got)
+	e.stop()
+	e = start(t, dir, conf, certs)
+	if n := e.Status().Delivered.Lifetime; n != 1 {
+		t.Errorf("%d recipients delivered ever, want 1", n)
+	}
 }
 
 // TestSuspensionIsOnDiskBeforeTheWait: a machine that dies while deliveries under way get their grace must not deliver

@@ -140,9 +140,15 @@ func (s *state) up(h *host, now instant) {
 }
 
 // down takes note that no way to the host led anywhere. Until it has been reached again, one connection at a time
-// probes it, ever less often.
-func (s *state) down(h *host, id cause.ID, text string, now instant) {
+// probes it, ever less often. known is the count of failures when the attempt began: what several attempts found out
+// at the same time is one failure.
+func (s *state) down(h *host, known int, id cause.ID, text string, now instant) {
 	h.tried = true
+	if h.failures > known {
+		h.lastActivity = now
+		s.fault(h, id, text)
+		return
+	}
 	h.failures++
 	h.window = max(h.window/2, 1)
 	h.lastActivity = now

@@ -227,8 +227,11 @@ func TestTheEndLetsDeliveriesFinish(t *testing.T) {
 		if got := strings.Join(b.spool.trace, " "); strings.Count(got, "remove") != 2 {
 			t.Errorf("trace %s", got)
 		}
-		if b.Totals().Messages != 0 || b.DeliverNow("") != 0 {
-			t.Error("a stopped queue answers")
+		if n := b.DeliverNow(""); n != 0 {
+			t.Errorf("a stopped queue delivers %d recipients", n)
+		}
+		if totals := b.Totals(); totals.Messages != 1 || totals.Delivered != 2 {
+			t.Errorf("a stopped queue has counted %+v", totals)
 		}
 	})
 }

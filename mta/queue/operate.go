@@ -14,10 +14,12 @@ import (
 // deleteStep is how many groups are deleted in one go, so that the owner is never held up for long.
 const deleteStep = 200
 
-// Totals returns the counts of the whole queue.
+// Totals returns the counts of the whole queue; once it has stopped, those at its end.
 func (q *Queue) Totals() Totals {
 	var t Totals
-	q.call(func(s *state) { t = s.sum() })
+	if !q.call(func(s *state) { t = s.sum() }) {
+		return q.totals
+	}
 	return t
 }
 

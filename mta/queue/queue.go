@@ -50,6 +50,7 @@ type Queue struct {
 	stopped chan struct{}
 	workers sync.WaitGroup
 	last    Suspension // when Run returned; read only once stopped is closed
+	totals  Totals     // likewise
 }
 
 // New returns a queue that Run brings to life.
@@ -93,7 +94,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	q.own(ctx, s, work, cut)
 	close(q.ending)
 	q.workers.Wait()
-	q.last = s.suspension
+	q.last, q.totals = s.suspension, s.sum()
 	return nil
 }
 

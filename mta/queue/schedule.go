@@ -79,7 +79,7 @@ func (s *state) serve(h *host, now instant) bool {
 		if task == nil {
 			return false
 		}
-		t := newTrip(h.name, task)
+		t := newTrip(h, task)
 		h.trips[t] = true
 		s.trips++
 		s.jobs = append(s.jobs, job{trip: t})

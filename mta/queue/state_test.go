@@ -247,7 +247,7 @@ func TestQueueAgainstModel(t *testing.T) {
 			"down": func(t *rapid.T) {
 				if len(m.trips) > 0 {
 					trip := rapid.SampledFrom(m.trips).Draw(t, "trip")
-					m.s.down(m.s.hosts[trip.host], "N3", "refused", m.now)
+					m.s.down(m.s.hosts[trip.host], trip.known, "N3", "refused", m.now)
 					m.step(t)
 				}
 			},

@@ -18,6 +18,7 @@ type Trip struct {
 	queue  *Queue
 	cancel context.CancelFunc
 
+	known    int     // failures of the host when the trip began
 	given    int     // tasks so far
 	open     []*Task // given and not settled
 	dcid     uint64  // of the latest connection
@@ -27,8 +28,8 @@ type Trip struct {
 	offered chan *Task // the owner's answer to Next; nil is none
 }
 
-func newTrip(host string, first *Task) *Trip {
-	return &Trip{First: first, host: host, given: 1, open: []*Task{first}, cancel: func() {}, offered: make(chan *Task, 1)}
+func newTrip(h *host, first *Task) *Trip {
+	return &Trip{First: first, host: h.name, known: h.failures, given: 1, open: []*Task{first}, cancel: func() {}, offered: make(chan *Task, 1)}
 }
 
 // Destination is the domain, or the address literal in brackets, that the trip is for; in lower case.
@@ -98,7 +99,7 @@ func (t *Trip) Up(tls string) {
 
 // Down says that no way to the destination led anywhere: it rests for a while.
 func (t *Trip) Down(id cause.ID, text string) {
-	t.do(func(s *state, h *host) { s.down(h, id, text, at(time.Now())) })
+	t.do(func(s *state, h *host) { s.down(h, t.known, id, text, at(time.Now())) })
 }
 
 // Routed says where the destination's mail goes at present.
