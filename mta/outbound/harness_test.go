@@ -60,6 +60,7 @@ type bench struct {
 	port  int // of mail exchangers
 	dir   string
 
+	linger    time.Duration // of open connections
 	faultless bool // a fault of the queue fails the test
 	mu        sync.Mutex
 	told      []string
@@ -81,7 +82,7 @@ func (b *bench) faults() []string {
 // newBench starts the delivering side. Domains under peer.example lead to the given peer by route.
 func newBench(t *testing.T, change func(b *bench, c *config.Config)) *bench {
 	t.Helper()
-	b := &bench{t: t, dns: &dns.Fake{}, certs: certstore.New(vault{}), lines: make(chan string, 1000), port: smtpPort, faultless: true, dir: t.TempDir()}
+	b := &bench{t: t, dns: &dns.Fake{}, certs: certstore.New(vault{}), lines: make(chan string, 1000), port: smtpPort, faultless: true, dir: t.TempDir(), linger: -1}
 	dir := b.dir
 	var err error
 	if b.log, err = eventlog.Open(eventlog.Options{Dir: dir, Name: "mail_logs", File: "mail", Type: "Text Mail Logs"}); err != nil {
@@ -110,7 +111,7 @@ func newBench(t *testing.T, change func(b *bench, c *config.Config)) *bench {
 	b.queue = queue.New(queue.Options{
 		Config: func() *config.Config { return b.world.Load().Config }, Spool: b.spool, Log: ml, Deliverer: d,
 		Bouncer: &Bouncer{Config: func() *config.Config { return b.world.Load().Config }, Spool: b.spool},
-		Random:  func() float64 { return 0 }, Linger: -1,
+		Random:  func() float64 { return 0 }, Linger: b.linger,
 		Grace: 5 * time.Second, // a test may end before a connection does
 		Fault: func(what string, err error) {
 			b.fault(what, err)

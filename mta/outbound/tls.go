@@ -98,7 +98,7 @@ func (t *trip) greetAgain(c *connection, hs *tlspolicy.Handshake, outcome tlspol
 		return negotiation{outcome: tlspolicy.Outcome{Begun: true, Closed: true, Cause: id}, err: beneath(err)}
 	}
 	if reply.Code/100 != 2 {
-		return negotiation{outcome: tlspolicy.Outcome{Begun: true, Cause: cause.S1}, reply: reply}
+		return negotiation{outcome: hs.Refused(reply.Enhanced), reply: reply}
 	}
 	return negotiation{outcome: outcome}
 }

@@ -25,7 +25,10 @@ func (t *trip) work(ctx context.Context, c *connection) {
 		if !c.usable() || t.d.opt.World().Config != conf {
 			return // what comes next goes by the new configuration, on a connection made under it
 		}
-		task, ok = t.Next(ctx)
+		if task, ok = t.Next(ctx); ok && t.d.opt.World().Config != conf {
+			t.Settle(task, nil) // a commit came while the connection waited: what it was made under holds no more
+			return
+		}
 	}
 }
 
