@@ -61,7 +61,7 @@ type bench struct {
 	dir   string
 
 	linger    time.Duration // of open connections
-	faultless bool // a fault of the queue fails the test
+	faultless bool          // a fault of the queue fails the test
 	mu        sync.Mutex
 	told      []string
 }
