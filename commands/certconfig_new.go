@@ -41,7 +41,7 @@ func (p *profiles) create() error {
 	if err := p.storeNew(name, r); err != nil {
 		return err
 	}
-	view, err := p.s.YesNo("\n\nDo you want to view the CSR?", true)
+	view, err := p.s.YesNo("\nDo you want to view the CSR?", true)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ const (
 
 // askEntry asks for everything that an entry other than the default may say; entry is filled answer by answer.
 func (d *destinations) askEntry(name string, entry *config.Destination, fresh bool) error {
-	limit, err := d.s.YesNo("\n\nDo you wish to configure a concurrency limit for "+name+"?", fresh || entry.Concurrency != nil)
+	limit, err := d.s.YesNo("\nDo you wish to configure a concurrency limit for "+name+"?", fresh || entry.Concurrency != nil)
 	if err != nil {
 		return err
 	}
@@ -37,14 +37,14 @@ func (d *destinations) askEntry(name string, entry *config.Destination, fresh bo
 		func() error { return d.askTLS(entry) },
 		func() error { return d.askDANE(entry) },
 		func() error {
-			return refuseLater(d.s, "\n\nDo you wish to apply a specific bounce verification address tagging setting for this domain?",
+			return refuseLater(d.s, "\nDo you wish to apply a specific bounce verification address tagging setting for this domain?",
 				"Bounce verification")
 		},
 		func() error { return d.askBounceProfile(entry) },
 		func() error { return d.askIPSort(entry) },
 		func() error { return d.askCertificate(entry) },
 		func() error {
-			return refuseLater(d.s, "\n\nDo you wish to send alerts for this domain?", "Sending alerts")
+			return refuseLater(d.s, "\nDo you wish to send alerts for this domain?", "Sending alerts")
 		},
 	)
 }
@@ -60,7 +60,7 @@ func (d *destinations) askDefault(entry *config.Destination) error {
 		func() error { return d.chooseTLS(entry) },
 		func() error { return d.chooseDANE(entry) },
 		func() error {
-			return refuseLater(d.s, "\n\nDo you wish to apply a bounce verification address tagging setting?",
+			return refuseLater(d.s, "\nDo you wish to apply a bounce verification address tagging setting?",
 				"Bounce verification")
 		},
 		func() error { return d.chooseBounceProfile(entry) },
@@ -96,7 +96,7 @@ func (d *destinations) askConcurrency(name string, entry *config.Destination) er
 }
 
 func (d *destinations) askMessages(what, name string, entry *config.Destination) error {
-	limit, err := d.s.YesNo("\n\nDo you wish to apply a messages-per-connection limit to "+what+"?", entry.Messages != nil)
+	limit, err := d.s.YesNo("\nDo you wish to apply a messages-per-connection limit to "+what+"?", entry.Messages != nil)
 	if err != nil || !limit {
 		entry.Messages = nil
 		return err
@@ -110,7 +110,7 @@ func (d *destinations) askMessages(what, name string, entry *config.Destination)
 }
 
 func (d *destinations) askRecipients(what, name string, entry *config.Destination) error {
-	limit, err := d.s.YesNo("\n\nDo you wish to apply a recipient limit to "+what+"?", entry.Recipients != nil)
+	limit, err := d.s.YesNo("\nDo you wish to apply a recipient limit to "+what+"?", entry.Recipients != nil)
 	if err != nil || !limit {
 		entry.Recipients, entry.RecipientMinutes = nil, nil
 		return err
@@ -165,7 +165,7 @@ func (d *destinations) noteVirtualGateways(entry *config.Destination) {
 }
 
 func (d *destinations) askTLS(entry *config.Destination) error {
-	specific, err := d.s.YesNo("\n\nDo you wish to apply a specific TLS setting for this domain?", entry.TLS != config.TLSDefault)
+	specific, err := d.s.YesNo("\nDo you wish to apply a specific TLS setting for this domain?", entry.TLS != config.TLSDefault)
 	if err != nil || !specific {
 		entry.TLS = config.TLSDefault
 		return err
@@ -188,7 +188,7 @@ func (d *destinations) chooseTLS(entry *config.Destination) error {
 }
 
 func (d *destinations) askDANE(entry *config.Destination) error {
-	specific, err := d.s.YesNo("\n\nDo you wish to configure DANE support for this domain?", entry.DANE != "")
+	specific, err := d.s.YesNo("\nDo you wish to configure DANE support for this domain?", entry.DANE != "")
 	if err != nil || !specific {
 		entry.DANE = ""
 		return err
@@ -214,7 +214,7 @@ func (d *destinations) chooseDANE(entry *config.Destination) error {
 }
 
 func (d *destinations) askBounceProfile(entry *config.Destination) error {
-	specific, err := d.s.YesNo("\n\nDo you wish to apply a specific bounce profile to this domain?", entry.BounceProfile != "")
+	specific, err := d.s.YesNo("\nDo you wish to apply a specific bounce profile to this domain?", entry.BounceProfile != "")
 	if err != nil || !specific {
 		entry.BounceProfile = ""
 		return err
@@ -234,7 +234,7 @@ func (d *destinations) chooseBounceProfile(entry *config.Destination) error {
 }
 
 func (d *destinations) askIPSort(entry *config.Destination) error {
-	specific, err := d.s.YesNo("\n\nDo you wish to apply a specific IP sort preference for this domain?", entry.IPSort != "")
+	specific, err := d.s.YesNo("\nDo you wish to apply a specific IP sort preference for this domain?", entry.IPSort != "")
 	if err != nil || !specific {
 		entry.IPSort = ""
 		return err
@@ -256,7 +256,7 @@ func (d *destinations) askIPSort(entry *config.Destination) error {
 }
 
 func (d *destinations) askCertificate(entry *config.Destination) error {
-	specific, err := d.s.YesNo("\n\nDo you wish to apply a specific client certificate to this domain?", entry.Certificate != "")
+	specific, err := d.s.YesNo("\nDo you wish to apply a specific client certificate to this domain?", entry.Certificate != "")
 	if err != nil || !specific {
 		entry.Certificate = ""
 		return err

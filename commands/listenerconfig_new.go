@@ -233,7 +233,7 @@ func accepting(answer string) config.RecipientAccess {
 }
 
 func askRoutes(s *shell.Session, d *listenerDraft, domains []string) error {
-	configure, err := s.YesNo(fmt.Sprintf("\n\nWould you like to configure SMTP routes for %s?", strings.Join(domains, ", ")), true)
+	configure, err := s.YesNo(fmt.Sprintf("\nWould you like to configure SMTP routes for %s?", strings.Join(domains, ", ")), true)
 	if err != nil || !configure {
 		return err
 	}
@@ -270,7 +270,7 @@ func routeHops(answer string) ([]string, error) {
 }
 
 func askListenerRate(s *shell.Session, l *config.Listener) error {
-	limit, err := s.YesNo("\n\nDo you want to enable rate limiting for this listener?", false)
+	limit, err := s.YesNo("\nDo you want to enable rate limiting for this listener?", false)
 	if err != nil || !limit {
 		return err
 	}

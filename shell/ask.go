@@ -185,10 +185,10 @@ func (s *Session) YesNo(text string, def bool) (bool, error) {
 
 func yesNoWords(string) []string { return []string{"yes", "no"} }
 
-// cutLastLine separates the last line of text, beside which a prompt stands.
+// cutLastLine separates the last line of text, beside which a prompt stands, from what comes before it: whole lines.
 func cutLastLine(text string) (before, last string) {
 	i := strings.LastIndexByte(text, '\n')
-	return text[:max(i, 0)], text[i+1:]
+	return text[:i+1], text[i+1:]
 }
 
 // Choice is a numbered choice. Heading stands above the options, Question below them; both may be empty.

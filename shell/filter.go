@@ -128,7 +128,10 @@ func (h *headLines) line(text []byte) error {
 		return ErrEnough
 	}
 	h.left--
-	return h.next.line(text)
+	if err := h.next.line(text); err != nil || h.left > 0 {
+		return err
+	}
+	return ErrEnough // at once: a command that follows a log may have no further line for hours
 }
 func (h *headLines) end() error { return h.next.end() }
 

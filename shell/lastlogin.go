@@ -9,6 +9,7 @@ import (
 	"posthouse/internal/safefile"
 )
 
+// dateLayout is how every screen writes a moment; UTC is called GMT there.
 const dateLayout = "Mon Jan 02 15:04:05 2006 MST"
 
 // lastLogin returns when and from where the user came last, for the banner, and notes this login in its place.
@@ -23,7 +24,7 @@ func (o *Options) lastLogin(id identity, now time.Time) string {
 	}
 	path := filepath.Join(folder, id.user)
 	before, err := os.ReadFile(path)
-	line := now.Format(dateLayout) + " from " + id.remote
+	line := strings.Replace(now.Format(dateLayout), " UTC", " GMT", 1) + " from " + id.remote
 	if werr := safefile.Write(path, []byte(line+"\n"), 0o600); werr != nil {
 		log(o.System, "The last login could not be noted: "+werr.Error())
 	}
