@@ -13,7 +13,7 @@ func TestHeadEndsWithItsLastLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	p := newPipe(line[0].filters, &out)
+	p := newPipe(line[0].pipes, &out)
 	if _, err := p.Write([]byte("one\n")); err != nil {
 		t.Errorf("after the first line: %v", err)
 	}
