@@ -67,13 +67,27 @@ func (e *Engine) SuspendListeners(ctx context.Context, names []string, grace tim
 		ends.Go(func() { l.Shutdown(grace) })
 	}
 	ended := make(chan struct{})
-	e.sessions.Go(func() { ends.Wait(); close(ended) })
+	if !e.attended(func() { ends.Wait(); close(ended) }) {
+		ends.Wait()
+		return err
+	}
 	select {
 	case <-ended:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// attended runs f in a goroutine that the engine waits for when it stops; false, with f not run, once it is stopping.
+func (e *Engine) attended(f func()) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.serving == nil {
+		return false
+	}
+	e.sessions.Go(f)
+	return true
 }
 
 // closePorts closes the sockets of the listeners and returns those that may still have sessions.
