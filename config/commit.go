@@ -23,15 +23,18 @@ type CommitResult struct {
 	Changes  []Change   // against what was running
 	// Edited names the file that an edit of posthouse.toml, made by hand since the last commit, was put aside as.
 	Edited string
+	// Confirmed are the user's own commits that waited for their confirmation and stay now, the newest first.
+	Confirmed []Revision
+	// Waiting is what waits for its confirmation after the commit; without revisions when nothing does.
+	Waiting Waiting
 }
 
 // Check says what Commit would do and why it would refuse, without effect.
 func (s *Store) Check(ctx context.Context, c *Candidate) (*CommitResult, error) {
-	s.commitMu.Lock()
-	defer s.commitMu.Unlock()
-	if err := ctx.Err(); err != nil {
+	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
+	defer s.unlock()
 	_, result, err := s.plan(c)
 	return result, err
 }
@@ -39,13 +42,25 @@ func (s *Store) Check(ctx context.Context, c *Candidate) (*CommitResult, error) 
 // Commit puts a candidate in force: it is merged with what others committed meanwhile, validated, prepared, written
 // and switched to, or the running configuration stays what it was. The errors are ErrNothing, *ConflictError, that of
 // Validate, *PrepareError, or a failed write. The candidate is not modified. Rollback says whether the
-// configuration that is replaced is offered for rollback.
+// configuration that is replaced is offered for rollback. A commit of the same user that waits for its confirmation
+// is confirmed by it.
 func (s *Store) Commit(ctx context.Context, c *Candidate, a Author, comment string, rollback bool) (*CommitResult, error) {
-	s.commitMu.Lock()
-	defer s.commitMu.Unlock()
-	if err := ctx.Err(); err != nil {
+	return s.commit(ctx, c, terms{author: a, comment: comment, rollback: rollback})
+}
+
+// terms are what is said with a commit.
+type terms struct {
+	author   Author
+	comment  string
+	rollback bool
+	within   time.Duration // the time for its confirmation; 0 for a commit that stays
+}
+
+func (s *Store) commit(ctx context.Context, c *Candidate, t terms) (*CommitResult, error) {
+	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
+	defer s.unlock()
 	if err := s.repair(); err != nil {
 		return nil, err
 	}
@@ -53,25 +68,46 @@ func (s *Store) Commit(ctx context.Context, c *Candidate, a Author, comment stri
 	if err != nil {
 		return nil, err
 	}
-	result.Revision = s.nextRevision(a, comment, rollback)
-	prepared, err := s.prepare(ctx, next)
+	result.Revision = s.nextRevision(t.author, t.comment, t.rollback)
+	m, err := s.markFor(result.Revision, t)
 	if err != nil {
 		return nil, err
 	}
+	before, _ := s.Waiting()
+	if result.Edited, err = s.enforce(ctx, &Snapshot{Config: next, Revision: result.Revision}, m); err != nil {
+		return nil, err
+	}
+	if m.settled {
+		result.Confirmed = before.Revisions
+	}
+	result.Waiting, _ = s.Waiting()
+	return result, nil
+}
+
+// enforce prepares, writes and switches to a configuration that is known to be sound. It returns the name of the file
+// that an edited posthouse.toml was put aside as.
+func (s *Store) enforce(ctx context.Context, next *Snapshot, m mark) (edited string, err error) {
+	prepared, err := s.prepare(ctx, next.Config)
+	if err != nil {
+		return "", err
+	}
 	// Deferred, so that a panic in one part does not leave another prepared for ever.
 	defer func() { prepared.abort() }()
-	if result.Edited, err = s.putAside(); err != nil {
-		return nil, err
+	if edited, err = s.putAside(); err != nil {
+		return "", err
 	}
-	snapshot, settings := &Snapshot{Config: next, Revision: result.Revision}, Encode(next)
-	if err := s.write(snapshot, settings); err != nil {
-		return nil, err
+	settings := Encode(next.Config)
+	if err := s.write(next, settings, m); err != nil {
+		return "", err
 	}
-	s.publish(snapshot, settings)
+	s.publish(next, settings)
+	if !m.silent() {
+		s.schedule(m)
+	}
 	prepared.commit()
 	prepared = nil
 	s.tidy()
-	return result, nil
+	return edited, nil
 }
 
 // plan merges and validates.
@@ -146,6 +182,9 @@ func (s *Store) nextRevision(a Author, comment string, rollback bool) Revision {
 	}
 }
 
+// prepareLimit is how long all parts together may take to get ready. Nobody else can commit meanwhile.
+const prepareLimit = time.Minute
+
 // preparedParts are the parts of the appliance that are ready, in order.
 type preparedParts []Prepared
 
@@ -162,6 +201,8 @@ func (p preparedParts) abort() {
 }
 
 func (s *Store) prepare(ctx context.Context, next *Config) (ready preparedParts, err error) {
+	ctx, cancel := context.WithTimeout(ctx, prepareLimit)
+	defer cancel()
 	done := false
 	defer func() {
 		if !done {

@@ -31,6 +31,7 @@ const (
 // record is what is kept in memory of a revision's file.
 type record struct {
 	Revision
+	mark
 	digest string // of the settings, as posthouse.toml had them
 	refs   map[string]string
 }
@@ -52,6 +53,9 @@ type revisionHead struct {
 	Comment  string            `toml:"comment"`
 	Rollback bool              `toml:"rollback"`
 	Digest   string            `toml:"digest"`
+	Until    *time.Time        `toml:"confirm_by,omitempty"`
+	Waits    []int             `toml:"unconfirmed,omitempty"`
+	Settled  bool              `toml:"confirmed,omitempty"`
 	Refs     map[string]string `toml:"refs"`
 }
 
@@ -74,11 +78,14 @@ func encodeRevision(r record, settings []byte) []byte {
 	var b bytes.Buffer
 	enc := toml.NewEncoder(&b)
 	enc.Indent = ""
-	err := enc.Encode(revisionHead{
+	head := revisionHead{
 		Format: revisionFormat, Number: r.Number, Time: r.Time.UTC(), User: r.Author.User, From: r.Author.From,
-		Comment: r.Comment, Rollback: r.Rollback, Digest: r.digest, Refs: r.refs,
-	})
-	if err != nil {
+		Comment: r.Comment, Rollback: r.Rollback, Digest: r.digest, Refs: r.refs, Waits: r.waits, Settled: r.settled,
+	}
+	if !r.until.IsZero() {
+		head.Until = new(r.until.UTC())
+	}
+	if err := enc.Encode(head); err != nil {
 		panic(fmt.Sprintf("encode revision: %v", err)) // as in Encode
 	}
 	b.WriteString(settingsMark)
@@ -101,13 +108,21 @@ func decodeRevision(data []byte) (record, []byte, error) {
 	case h.Digest != digestOf(settings):
 		return record{}, nil, fmt.Errorf("its settings do not match its digest")
 	}
-	return record{
+	r := record{
 		Revision: Revision{
 			Number: h.Number, Time: h.Time.Local(), Author: Author{User: h.User, From: h.From},
 			Comment: h.Comment, Rollback: h.Rollback,
 		},
+		mark:   mark{waits: h.Waits, settled: h.Settled},
 		digest: h.Digest, refs: h.Refs,
-	}, settings, nil
+	}
+	if h.Until != nil {
+		r.until = h.Until.Local()
+		if !slices.Contains(r.waits, r.Number) {
+			r.waits = append(r.waits, r.Number)
+		}
+	}
+	return r, settings, nil
 }
 
 func readRevision(path string) (record, []byte, error) {
@@ -146,7 +161,7 @@ func readHistory(dir string) (history, error) {
 		h.records = append(h.records, r)
 	}
 	slices.SortFunc(h.records, func(a, b record) int { return b.Number - a.Number })
-	h.records = h.records[:min(len(h.records), keptRevisions)]
+	h.trim()
 	return h, nil
 }
 
@@ -186,8 +201,20 @@ func (h *history) newest() record {
 // add puts a new revision in front and forgets those that are no longer kept.
 func (h *history) add(r record) {
 	h.records = append([]record{r}, h.records...)
-	h.records = h.records[:min(len(h.records), keptRevisions)]
+	h.trim()
 	h.last = max(h.last, r.Number)
+}
+
+// trim forgets the revisions that are no longer kept. What waits for its confirmation, and what it replaced, stays.
+func (h *history) trim() {
+	kept := min(len(h.records), keptRevisions)
+	if r, ok := h.wait(); ok {
+		first := slices.Min(r.waits) - 1
+		for kept < len(h.records) && h.records[kept].Number >= first {
+			kept++
+		}
+	}
+	h.records = h.records[:kept]
 }
 
 // oldestKept returns the number below which files of revisions are no longer wanted; 0 while there are few.

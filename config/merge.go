@@ -19,17 +19,26 @@ type objectID struct {
 // both changed in different ways. None of the three is modified.
 func merge(base, running, candidate *Config) (merged *Config, conflicts []string) {
 	merged = running.Clone()
+	wanted, conflicts := threeWay(base, running, candidate)
+	for _, id := range wanted {
+		merged.setObject(id, candidate.object(id))
+	}
+	return merged, conflicts
+}
+
+// threeWay returns the objects that are to be taken from candidate, and the paths of those that both changed.
+func threeWay(base, running, candidate *Config) (wanted []objectID, conflicts []string) {
 	for _, id := range objects(base, candidate) {
-		was, is, wanted := base.object(id), running.object(id), candidate.object(id)
+		was, is, own := base.object(id), running.object(id), candidate.object(id)
 		switch {
-		case was.equal(wanted) || is.equal(wanted):
+		case was.equal(own) || is.equal(own):
 		case was.equal(is):
-			merged.setObject(id, wanted)
+			wanted = append(wanted, id)
 		default:
 			conflicts = append(conflicts, id.path())
 		}
 	}
-	return merged, conflicts
+	return wanted, conflicts
 }
 
 // objects returns the objects that any of the configurations has, in the order of their paths.

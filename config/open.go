@@ -49,11 +49,10 @@ func open(fsys safefile.FS, dir string) (*Store, error) {
 	if known && match.Number == newest.Number {
 		s.publish(&Snapshot{Config: c, Revision: match.Revision}, settings)
 		s.tidy()
-		return s, nil
-	}
-	if err := s.adopt(c, settings, match, known); err != nil {
+	} else if err := s.adopt(c, settings, match, known); err != nil {
 		return nil, err
 	}
+	s.resumeWait()
 	return s, nil
 }
 
@@ -190,7 +189,7 @@ func (s *Store) adopt(c *Config, found []byte, match record, copied bool) error 
 		comment = fmt.Sprintf("posthouse.toml was replaced by that of revision %d", match.Number)
 	}
 	next := &Snapshot{Config: c, Revision: s.nextRevision(handEdit, comment, true)}
-	if err := s.write(next, settings); err != nil {
+	if err := s.write(next, settings, mark{}); err != nil {
 		return err
 	}
 	s.publish(next, settings)

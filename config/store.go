@@ -68,15 +68,19 @@ type Store struct {
 	now     func() time.Time
 	running atomic.Pointer[Snapshot]
 
-	// commitMu makes commits follow each other. It guards the files and the fields below, except what mu guards.
-	commitMu sync.Mutex
+	// turn holds one token: who takes it may commit. It guards the files and the fields below, except what mu guards.
+	turn     chan struct{}
 	appliers []Applier
 	settings []byte              // what posthouse.toml holds as far as the running configuration goes
 	changed  map[string]Revision // the last commit that changed an object, by its path, since Open
 	torn     bool                // a failed commit could not be undone on disk; the next one does that first
 
+	wake chan struct{} // tells Run that due is another
+
 	mu      sync.Mutex
 	history history
+	due     time.Time  // when what waits for its confirmation is reverted; zero when nothing waits
+	atOpen  []Reversal // what Open has reverted, for Run to tell
 }
 
 // Create sets up a data folder with a first configuration. It returns ErrExists for a folder that has one.
@@ -103,7 +107,7 @@ func create(fsys safefile.FS, dir string, c *Config, a Author) (*Store, error) {
 		return nil, err
 	}
 	next := &Snapshot{Config: c, Revision: s.nextRevision(a, "first configuration", false)}
-	if err := s.write(next, Encode(c)); err != nil {
+	if err := s.write(next, Encode(c), mark{}); err != nil {
 		return nil, fmt.Errorf("set up %s: %w", dir, err)
 	}
 	s.publish(next, Encode(c))
@@ -122,8 +126,24 @@ func newStore(fsys safefile.FS, dir string) (*Store, error) {
 	}
 	return &Store{
 		dir: dir, fsys: fsys, vault: vault, now: time.Now, history: h, changed: make(map[string]Revision),
+		turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 	}, nil
 }
+
+// lock waits until no other commit is under way, or for the end of ctx.
+func (s *Store) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("another commit is under way: %w", ctx.Err())
+	}
+}
+
+func (s *Store) unlock() { <-s.turn }
 
 // IsSetUp says whether dir holds a configuration, valid or not.
 func IsSetUp(dir string) bool {
@@ -140,8 +160,8 @@ func (s *Store) Running() *Snapshot { return s.running.Load() }
 // SetAppliers says in which parts of the appliance a commit is put in force: prepared and committed in this order,
 // aborted in reverse.
 func (s *Store) SetAppliers(appliers ...Applier) {
-	s.commitMu.Lock()
-	defer s.commitMu.Unlock()
+	s.turn <- struct{}{}
+	defer s.unlock()
 	s.appliers = appliers
 }
 

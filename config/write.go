@@ -18,8 +18,8 @@ const unusedSecrets = 24 * time.Hour
 
 // write puts a snapshot on disk: the pending revision, posthouse.toml, the revision. When it fails, everything that
 // Open looks at is what it was; where not even that can be had, the next commit begins with it (see repair).
-func (s *Store) write(next *Snapshot, settings []byte) error {
-	r := record{Revision: next.Revision, digest: digestOf(settings), refs: maps.Clone(next.Config.Refs)}
+func (s *Store) write(next *Snapshot, settings []byte, m mark) error {
+	r := record{Revision: next.Revision, mark: m, digest: digestOf(settings), refs: maps.Clone(next.Config.Refs)}
 	pending := filepath.Join(s.dir, revisionsName, pendingFile(r.Number))
 	if err := safefile.WriteFS(s.fsys, pending, encodeRevision(r, settings), 0o600); err != nil {
 		s.undo(pending)
