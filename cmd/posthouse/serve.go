@@ -88,6 +88,7 @@ func (h *house) attend(ctx context.Context, std streams) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return h.shell.Run(ctx) })
+	group.Go(func() error { return h.store.Run(ctx, h.reverted) })
 	if console != nil {
 		group.Go(func() error { return h.shell.ServeUnix(ctx, console) })
 	}
@@ -95,6 +96,15 @@ func (h *house) attend(ctx context.Context, std streams) error {
 	told := h.bound.publish()
 	h.announce(std)
 	return errors.Join(told, group.Wait())
+}
+
+// reverted writes what the configuration's timer has done into system_logs.
+func (h *house) reverted(r config.Reversal) {
+	if r.Err != nil {
+		h.system.Problem(r.String())
+		return
+	}
+	h.lines("system_logs")(r.String())
 }
 
 // announce tells the person who started it where to go.
