@@ -185,6 +185,7 @@ func TestDeleteRecipients(t *testing.T) {
 	b.engine.called()
 	b.fails(`deleterecipients host ""`, "", "a name is needed")
 	b.fails(`deleterecipients host .`, "", "a name is needed")
+	b.fails(`deleterecipients host ../../`, "", `Invalid domain "../../"`)
 	b.fails(`deleterecipients sender ""`, "", "a name is needed")
 	b.fails(`deleterecipients sender <`, "", "a name is needed")
 	b.fails(`deleterecipients`, "\n\n", "")

@@ -56,7 +56,11 @@ func recipientFilter(s *shell.Session, verb string, args []string) (mta.Filter, 
 	if how == 2 {
 		question = "Please enter the Envelope From address for the messages you wish to " + verb + "."
 	}
-	answer, err := s.Ask(shell.Question{Text: question, Required: true})
+	asked := shell.Question{Text: question, Required: true}
+	if how == 1 {
+		asked.Check = func(answer string) error { return checkDomain(hostWord(answer)) }
+	}
+	answer, err := s.Ask(asked)
 	if err != nil {
 		return mta.Filter{}, err
 	}
@@ -68,7 +72,12 @@ func recipientFilter(s *shell.Session, verb string, args []string) (mta.Filter, 
 
 func filterFromWords(verb string, args []string) (filter mta.Filter, err error) {
 	err = dispatch(verb+"recipients", args, []subcommand{
-		{"host", 1, 1, func(rest []string) error { filter.Host = hostWord(rest[0]); return nil }},
+		{"host", 1, 1, func(rest []string) error {
+			if filter.Host = hostWord(rest[0]); filter.Host == "" {
+				return nil // refused below
+			}
+			return checkDomain(filter.Host)
+		}},
 		{"sender", 1, 1, func(rest []string) error { filter = senderFilter(rest[0]); return nil }},
 		{"all", 0, 0, func([]string) error { return nil }},
 	})
