@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -44,7 +45,11 @@ func (s *suspensions) update(change func()) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change()
-	return writeState(s.path, suspensionsFile{Listeners: slices.Sorted(maps.Keys(s.listeners)), Delivery: s.delivery})
+	err := writeState(s.path, suspensionsFile{Listeners: slices.Sorted(maps.Keys(s.listeners)), Delivery: s.delivery})
+	if err != nil {
+		return fmt.Errorf("it is so now, but will not outlive a restart: %w", err)
+	}
+	return nil
 }
 
 func (s *suspensions) listener(name string) bool {
