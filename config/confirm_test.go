@@ -82,8 +82,8 @@ func TestConfirmedCommitReverts(t *testing.T) {
 		if !reflect.DeepEqual(got.Config, before) || got.Revision.Number != 3 || got.Revision.Author != timer {
 			t.Errorf("runs %+v with %d hops", got.Revision, got.Config.Injection.MaxHops)
 		}
-		want := "The commit of alice at " + r.Revision.Time.Format(time.ANSIC) + " was not confirmed and is reverted."
-		if len(*told) != 1 || (*told)[0].String() != want || got.Revision.Comment != want {
+		want := "The commit of alice at " + r.Revision.Time.Format(time.ANSIC) + " was not confirmed and is reverted"
+		if len(*told) != 1 || (*told)[0].String() != want+"." || got.Revision.Comment != want {
 			t.Errorf("told %v, comment %q", *told, got.Revision.Comment)
 		}
 		if got := strings.Join(parts.log, " "); got != "prepare commit prepare commit" {

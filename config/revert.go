@@ -154,7 +154,7 @@ func (s *Store) takeBack(ctx context.Context, r *Reversal) error {
 		r.Nothing = true
 		return s.settle()
 	}
-	snapshot := &Snapshot{Config: next, Revision: s.nextRevision(timer, r.String(), true)}
+	snapshot := &Snapshot{Config: next, Revision: s.nextRevision(timer, strings.TrimSuffix(r.String(), "."), true)}
 	edited, err := s.enforce(ctx, snapshot, mark{settled: true})
 	if err != nil {
 		return err
