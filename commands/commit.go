@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 	"unicode"
 
 	"posthouse/config"
@@ -21,6 +22,7 @@ func commit(a *Appliance) *shell.Command {
 			"commit -y",
 			"commit force [\"COMMENT\"]",
 			"commit check",
+			"commit [force] confirmed MINUTES [\"COMMENT\"] [y|n]",
 		},
 		Help: `Every change of this session comes into force, or none does and the reason is shown. The answer about rollback, y
 where it is not said, decides whether the replaced configuration is offered for rollback; it is kept on disk either way.
@@ -28,7 +30,11 @@ where it is not said, decides whether the replaced configuration is offered for 
 What somebody else committed meanwhile is kept. Where both changed the same object, nothing is committed.
 
 -y commits without a comment. check says what would happen and changes nothing. force commits although an earlier
-command of the script failed, or although a certificate's use becomes worse than it was; at a terminal that is asked.`,
+command of the script failed, or although a certificate's use becomes worse than it was; at a terminal that is asked.
+
+confirmed reverts what it commits after so many minutes, 1 to 1440, unless a plain commit of the same user follows in
+time, or one of anybody that changes nothing: that one only confirms. A restart does not stop the clock. What somebody
+else has changed since is not reverted, and a certificate keeps its newest content. Once more, it sets a new deadline.`,
 		JSON: true,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			c := &committing{a: a, s: s}
@@ -43,7 +49,7 @@ command of the script failed, or although a certificate's use becomes worse than
 			if len(args) > 1 {
 				return nil
 			}
-			return startingWith(args, []string{"-y", "check", "force"})
+			return startingWith(args, []string{"-y", "check", "confirmed", "force"})
 		},
 	}
 }
@@ -56,30 +62,38 @@ type committing struct {
 	force    bool
 	comment  string
 	rollback bool
+	within   time.Duration // of a commit that is to be confirmed; 0 for one that stays
 }
 
 // special reads the words. It has handled the whole command when it says so.
 func (c *committing) special(ctx context.Context, args []string) (handled bool, err error) {
 	c.quiet, c.rollback = true, true
-	switch strings.ToLower(args[0]) {
-	case "check":
+	first := strings.ToLower(args[0])
+	if first == "check" {
 		if len(args) > 1 {
 			return true, shell.Usage("Invalid word %q: nothing stands behind commit check.", args[1])
 		}
 		return true, c.check(ctx)
-	case "confirmed":
-		return true, shell.Fail("Error: commit confirmed is not available in this version.")
-	case "-y":
-		args = args[1:]
-	case "force":
-		c.force = true
-		args = args[1:]
-		fallthrough
-	default:
-		if len(args) > 0 {
-			c.comment, args = args[0], args[1:]
-		}
 	}
+	if first == "force" {
+		c.force, args = true, args[1:]
+	}
+	switch {
+	case len(args) > 0 && strings.ToLower(args[0]) == "confirmed":
+		if args, err = c.minutes(args[1:]); err != nil {
+			return true, err
+		}
+	case first == "-y":
+		return c.trailing(args[1:])
+	}
+	if len(args) > 0 {
+		c.comment, args = args[0], args[1:]
+	}
+	return c.trailing(args)
+}
+
+// trailing reads what stands behind the comment.
+func (c *committing) trailing(args []string) (handled bool, err error) {
 	if len(args) == 1 && (isYes(args[0]) || isNo(args[0])) {
 		c.rollback = isYes(args[0])
 		args = nil
@@ -103,7 +117,7 @@ func (c *committing) run(ctx context.Context) error {
 		return err
 	}
 	if len(c.s.Changes()) == 0 {
-		return c.nothing()
+		return c.unchanged(ctx)
 	}
 	if err := checkComment(c.comment); err != nil {
 		return err
@@ -116,11 +130,11 @@ func (c *committing) run(ctx context.Context) error {
 	if sure, err := c.certificates(); err != nil || !sure {
 		return err
 	}
-	result, err := c.a.Config.Commit(ctx, c.s.Uncommitted(), c.s.Author(), c.comment, c.rollback)
+	result, err := c.put(ctx)
 	switch {
 	case errors.Is(err, config.ErrNothing):
 		c.s.Committed()
-		return c.nothing()
+		return c.unchanged(ctx)
 	case err != nil:
 		return refusal(err)
 	}
@@ -167,6 +181,12 @@ func refusal(err error) error {
 		return shell.Fail("Error: %s was changed by %s at %s too; nothing is committed. Look at it, then clearchanges and enter yours again.",
 			conflict.Object, conflict.By.Author.User, stamp(conflict.By.Time))
 	}
+	var waiting *config.WaitingError
+	if errors.As(err, &waiting) {
+		w := waiting.Waiting
+		return shell.Fail("Error: %s waits for its confirmation until %s, so nothing is committed. A commit of nothing confirms it.",
+			told(w.Revisions[0]), stamp(w.Until))
+	}
 	var prepare *config.PrepareError
 	if errors.As(err, &prepare) {
 		return shell.Fail("Failed to commit: %w; the configuration is what it was.", prepare.Err)
@@ -180,6 +200,7 @@ func (c *committing) done(r *config.CommitResult) error {
 	}
 	c.kept(r.Kept)
 	c.s.Printf("Changes committed: %s\n", stamp(r.Revision.Time))
+	c.waits(r)
 	return nil
 }
 
@@ -217,22 +238,23 @@ type revisionJSON struct {
 	Time   string `json:"time"`
 }
 
+func revisionOf(r config.Revision) revisionJSON {
+	return revisionJSON{r.Number, r.Author.User, r.Author.From, r.Time.Format(time.RFC3339)}
+}
+
 func resultJSON(committed bool, r *config.CommitResult) any {
-	revision := func(r config.Revision) revisionJSON {
-		return revisionJSON{r.Number, r.Author.User, r.Author.From, r.Time.Format("2006-01-02T15:04:05Z07:00")}
-	}
 	document := struct {
 		Committed bool           `json:"committed"`
 		Revision  *revisionJSON  `json:"revision,omitempty"`
+		ConfirmBy string         `json:"confirm_by,omitempty"`
+		Confirmed []revisionJSON `json:"confirmed,omitempty"`
 		Kept      []revisionJSON `json:"kept"`
 		Changes   []changeJSON   `json:"changes"`
-	}{committed, nil, []revisionJSON{}, changesJSON(r.Changes)}
+	}{Committed: committed, Kept: revisionsJSON(r.Kept), Changes: changesJSON(r.Changes)}
 	if committed {
-		made := revision(r.Revision)
-		document.Revision = &made
-	}
-	for _, k := range r.Kept {
-		document.Kept = append(document.Kept, revision(k))
+		document.Revision = new(revisionOf(r.Revision))
+		document.ConfirmBy = confirmBy(r.Waiting, r.Revision.Number)
+		document.Confirmed = revisionsJSON(r.Confirmed)
 	}
 	return document
 }

@@ -80,7 +80,6 @@ func TestCommitRefusals(t *testing.T) {
 	b := newBench(t)
 	b.fails("commit two words", "", `"words"`)
 	b.fails("sethostname -x", "", `Error: "-x" is not a host name.`)
-	b.fails("commit confirmed 5", "", "not available in this version")
 	b.fails("sethostname other.example; commit \"a\x01b\"", "", "")
 	b.fails("sethostname other.example; destconfig new x.example tls strong; commit -y", "", "Invalid")
 	b.exec(2, "sethostname a b; clearchanges -y; sethostname other.example; commit -y", "")

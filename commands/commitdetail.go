@@ -36,12 +36,13 @@ func commitDetail(a *Appliance) *shell.Command {
 			if err != nil {
 				return shell.Fail("Unable to read commit %d: %w.", r.Number, err)
 			}
-			return printCommit(s, r, changes)
+			waiting, _ := a.Config.Waiting()
+			return printCommit(s, r, waiting, changes)
 		},
 	}
 }
 
-func printCommit(s *shell.Session, r config.Revision, changes []config.Change) error {
+func printCommit(s *shell.Session, r config.Revision, w config.Waiting, changes []config.Change) error {
 	if s.JSON {
 		return s.PrintJSON(struct {
 			Number  int          `json:"number"`
@@ -49,8 +50,9 @@ func printCommit(s *shell.Session, r config.Revision, changes []config.Change) e
 			User    string       `json:"user"`
 			From    string       `json:"from"`
 			Comment string       `json:"comment"`
+			Confirm string       `json:"confirm_by,omitempty"`
 			Changes []changeJSON `json:"changes"`
-		}{r.Number, r.Time, r.Author.User, r.Author.From, r.Comment, changesJSON(changes)})
+		}{r.Number, r.Time, r.Author.User, r.Author.From, r.Comment, confirmBy(w, r.Number), changesJSON(changes)})
 	}
 	if r.Comment == "" {
 		s.Printf("Commit at %s without comments.\n", stamp(r.Time))
@@ -58,6 +60,9 @@ func printCommit(s *shell.Session, r config.Revision, changes []config.Change) e
 		s.Printf("Commit at %s with comments: \"%s\".\n", stamp(r.Time), r.Comment)
 	}
 	s.Printf("By %s from %s.\n", r.Author.User, r.Author.From)
+	if w.Has(r.Number) {
+		s.Println("Not confirmed yet. " + deadline(w))
+	}
 	printChanges(s, changes)
 	return nil
 }

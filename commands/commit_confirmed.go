@@ -1,0 +1,121 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+const confirmMost = int(config.MaxConfirm / time.Minute)
+
+// minutes reads the word behind confirmed.
+func (c *committing) minutes(args []string) (rest []string, err error) {
+	if len(args) == 0 {
+		return nil, shell.Usage("Invalid use of commit confirmed: the minutes are missing, 1 to %d.", confirmMost)
+	}
+	n, err := strconv.Atoi(args[0])
+	if err != nil || n < 1 || n > confirmMost {
+		return nil, shell.Usage("Invalid minutes %q: 1 to %d are accepted.", args[0], confirmMost)
+	}
+	c.within = time.Duration(n) * time.Minute
+	return args[1:], nil
+}
+
+// put commits, for good or for a while.
+func (c *committing) put(ctx context.Context) (*config.CommitResult, error) {
+	if c.within > 0 {
+		return c.a.Config.CommitConfirmed(ctx, c.s.Uncommitted(), c.s.Author(), c.comment, c.rollback, c.within)
+	}
+	return c.a.Config.Commit(ctx, c.s.Uncommitted(), c.s.Author(), c.comment, c.rollback)
+}
+
+// unchanged is a commit of nothing: it confirms what waits, or gives it more time.
+func (c *committing) unchanged(ctx context.Context) error {
+	act, words := c.a.Config.Confirm, "Changes confirmed: "
+	if c.within > 0 {
+		act = func(ctx context.Context) (config.Waiting, error) {
+			return c.a.Config.Prolong(ctx, c.s.Author(), c.within)
+		}
+		words = "Still to be confirmed: "
+	}
+	w, err := act(ctx)
+	switch {
+	case errors.Is(err, config.ErrNothing):
+		return c.nothing()
+	case err != nil:
+		return refusal(err)
+	}
+	if c.within == 0 && c.a.Committed != nil {
+		c.a.Committed(c.s.User(), "confirmed "+told(w.Revisions[0]))
+	}
+	if c.s.JSON {
+		return c.s.PrintJSON(waitingJSON(w, c.within == 0))
+	}
+	for _, r := range w.Revisions {
+		c.s.Printf("%s%s.\n", words, told(r))
+	}
+	if c.within > 0 {
+		c.s.Println(deadline(w))
+	}
+	return nil
+}
+
+// told says in words which commit is meant.
+func told(r config.Revision) string {
+	return fmt.Sprintf("what %s from %s committed at %s", r.Author.User, r.Author.From, stamp(r.Time))
+}
+
+func deadline(w config.Waiting) string {
+	return fmt.Sprintf("Reverts by itself at %s unless a plain commit follows in time.", stamp(w.Until))
+}
+
+// waits says after a commit what stays now, and what does not yet.
+func (c *committing) waits(r *config.CommitResult) {
+	for _, confirmed := range r.Confirmed {
+		c.s.Printf("Changes confirmed: %s.\n", told(confirmed))
+	}
+	switch w := r.Waiting; {
+	case w.Has(r.Revision.Number):
+		c.s.Println(deadline(w))
+	case len(w.Revisions) > 0:
+		c.s.Printf("Not confirmed yet: %s. It reverts by itself at %s; a commit of nothing confirms it.\n", told(w.Revisions[0]), stamp(w.Until))
+	}
+}
+
+// confirmBy is the deadline of a revision that waits; empty for one that does not.
+func confirmBy(w config.Waiting, number int) string {
+	if !w.Has(number) {
+		return ""
+	}
+	return w.Until.Format(time.RFC3339)
+}
+
+type confirmationJSON struct {
+	Committed bool           `json:"committed"`
+	Confirmed []revisionJSON `json:"confirmed"`
+	Waiting   []revisionJSON `json:"waiting"`
+	ConfirmBy string         `json:"confirm_by,omitempty"`
+}
+
+func waitingJSON(w config.Waiting, confirmed bool) confirmationJSON {
+	document := confirmationJSON{Confirmed: []revisionJSON{}, Waiting: []revisionJSON{}}
+	if confirmed {
+		document.Confirmed = revisionsJSON(w.Revisions)
+		return document
+	}
+	document.Waiting, document.ConfirmBy = revisionsJSON(w.Revisions), w.Until.Format(time.RFC3339)
+	return document
+}
+
+func revisionsJSON(list []config.Revision) []revisionJSON {
+	out := []revisionJSON{}
+	for _, r := range list {
+		out = append(out, revisionOf(r))
+	}
+	return out
+}
