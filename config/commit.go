@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -227,7 +226,7 @@ func (s *Store) prepare(ctx context.Context, next *Config) (ready preparedParts,
 
 // putAside keeps an edit of posthouse.toml that was made while Posthouse runs, since the commit replaces the file.
 func (s *Store) putAside() (string, error) {
-	found, err := os.ReadFile(s.settingsPath())
+	found, err := readFile(s.settingsPath())
 	if errors.Is(err, fs.ErrNotExist) || err == nil && bytes.Equal(found, s.settings) {
 		return "", nil
 	}

@@ -98,6 +98,9 @@ func decodeRevision(data []byte) (record, []byte, error) {
 	if !ok {
 		return record{}, nil, fmt.Errorf("its settings are missing")
 	}
+	if err := checkNesting(head); err != nil {
+		return record{}, nil, err
+	}
 	var h revisionHead
 	if _, err := toml.Decode(string(head), &h); err != nil {
 		return record{}, nil, err
@@ -126,7 +129,7 @@ func decodeRevision(data []byte) (record, []byte, error) {
 }
 
 func readRevision(path string) (record, []byte, error) {
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
 	if err != nil {
 		return record{}, nil, fmt.Errorf("read revision: %w", err)
 	}

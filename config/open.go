@@ -59,7 +59,7 @@ func open(fsys safefile.FS, dir string) (*Store, error) {
 // readSettings reads and checks posthouse.toml.
 func readSettings(dir string) ([]byte, *Config, error) {
 	path := filepath.Join(dir, settingsName)
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("open %s: %w", dir, ErrNotSetUp)
 	}
@@ -159,7 +159,7 @@ func (s *Store) contentKnown(c *Config, newest record) error {
 		}
 	}
 	if err := f.err(); err != nil {
-		data, _ := os.ReadFile(s.settingsPath())
+		data, _ := readFile(s.settingsPath())
 		return located(s.settingsPath(), string(data), err)
 	}
 	return nil

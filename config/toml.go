@@ -16,9 +16,6 @@ const fileHead = `# Machine-written by Posthouse: every commit replaces this fil
 
 `
 
-// maxFile is the largest posthouse.toml that is read, in bytes.
-const maxFile = 64 << 20
-
 // Encode returns the settings as posthouse.toml holds them. The same settings are the same bytes, in whatever order
 // and form they were entered; c is not modified.
 func Encode(c *Config) []byte {
@@ -40,6 +37,9 @@ func Encode(c *Config) []byte {
 func Decode(data []byte) (*Config, error) {
 	if len(data) > maxFile {
 		return nil, &SyntaxError{Text: fmt.Sprintf("larger than %d bytes", maxFile)}
+	}
+	if err := checkNesting(data); err != nil {
+		return nil, err
 	}
 	var tree map[string]any
 	if _, err := toml.Decode(string(data), &tree); err != nil {

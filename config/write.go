@@ -26,7 +26,7 @@ func (s *Store) write(next *Snapshot, settings []byte, m mark) error {
 		return err
 	}
 	same := bytes.Equal(settings, s.settings)
-	if found, err := os.ReadFile(s.settingsPath()); err != nil || !bytes.Equal(found, settings) {
+	if found, err := readFile(s.settingsPath()); err != nil || !bytes.Equal(found, settings) {
 		if err := safefile.WriteFS(s.fsys, s.settingsPath(), settings, 0o600); err != nil {
 			s.undo(pending)
 			return err
@@ -62,7 +62,7 @@ func (s *Store) undo(pending string) {
 }
 
 func (s *Store) restore(pending string) error {
-	found, err := os.ReadFile(s.settingsPath())
+	found, err := readFile(s.settingsPath())
 	switch {
 	case s.settings == nil: // the first set-up: there was none
 		if err := removeIfThere(s.fsys, s.settingsPath()); err != nil {
