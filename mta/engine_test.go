@@ -241,22 +241,17 @@ func TestSuspensionIsOnDiskBeforeTheWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
+	done, kept := make(chan error, 1), make(chan struct{}, 1)
+	e.suspended.kept = func() { kept <- struct{}{} }
 	go func() { done <- e.SuspendDelivery(t.Context(), nil, time.Hour) }()
-	kept := func() bool {
-		s, err := openSuspensions(filepath.Join(dir, "state", "suspended.json"))
-		return err == nil && s.delivery.All
-	}
-	for end := time.Now().Add(20 * time.Second); !kept() && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
 	select {
 	case err := <-done:
-		t.Errorf("nothing was waited for: %v", err)
-	default:
-		if !kept() {
-			t.Error("the suspension is not on disk while the grace lasts")
-		}
+		t.Fatalf("nothing was waited for: %v", err)
+	case <-kept:
+	}
+	s, err := openSuspensions(filepath.Join(dir, "state", "suspended.json"))
+	if err != nil || !s.delivery.All {
+		t.Errorf("the suspension is not on disk while the grace lasts: %v", err)
 	}
 	held.Close()
 	if err := <-done; err != nil {

@@ -13,6 +13,7 @@ import (
 // power cut to open it.
 type suspensions struct {
 	path string
+	kept func() // told of every change that is on disk; nil: nobody. Set before the first change
 
 	mu        sync.Mutex // guards everything below
 	listeners map[string]bool
@@ -48,6 +49,9 @@ func (s *suspensions) update(change func()) error {
 	err := writeState(s.path, suspensionsFile{Listeners: slices.Sorted(maps.Keys(s.listeners)), Delivery: s.delivery})
 	if err != nil {
 		return fmt.Errorf("it is so now, but will not outlive a restart: %w", err)
+	}
+	if s.kept != nil {
+		s.kept()
 	}
 	return nil
 }
