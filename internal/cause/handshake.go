@@ -21,14 +21,14 @@ var handshake = []Cause{
 	{
 		ID: H1, Step: StepHandshake, Title: "no cipher suite in common",
 		Fault:   "Usually the older side's: it knows only suites that are no longer considered safe, or the other was restricted too far.",
-		Helps:   "Compare what both sides offer: sslconfig verify here, tlsverify for the partner's side.",
+		Helps:   "Compare what both sides offer, such as with openssl s_client -starttls smtp -connect HOST:25 from both ends.",
 		Example: "The peer answers with alert handshake failure; it speaks nothing but RC4.",
 		Report:  reportValidation,
 	},
 	{
 		ID: H2, Step: StepHandshake, Title: "no protocol version in common",
 		Fault:   "Usually the older side's: it stops at TLS 1.0 or 1.1, and TLS 1.2 is the least that is spoken here.",
-		Helps:   "They switch TLS 1.2 or 1.3 on; lowering our own limit in sslconfig is the worse choice.",
+		Helps:   "They switch TLS 1.2 or 1.3 on; ours cannot be lowered in this version.",
 		Example: "The peer offers TLS 1.0 only.",
 		Report:  reportValidation,
 	},
