@@ -185,7 +185,10 @@ func (s *Store) adopt(c *Config, found []byte, match record, copied bool) error 
 		return nil
 	}
 	comment := "posthouse.toml was edited by hand"
-	if copied {
+	switch {
+	case len(s.history.damaged) > 0:
+		comment = "posthouse.toml is not that of the newest revision that can be read"
+	case copied:
 		comment = fmt.Sprintf("posthouse.toml was replaced by that of revision %d", match.Number)
 	}
 	next := &Snapshot{Config: c, Revision: s.nextRevision(handEdit, comment, true)}
@@ -223,11 +226,24 @@ func Check(dir string) error {
 	}
 	c.Refs = maps.Clone(match.refs)
 	c.normalizeRefs()
-	vault := safefile.ViewVault(filepath.Join(dir, vaultName))
+	return errors.Join(append(list, lostSecrets(c, safefile.ViewVault(filepath.Join(dir, vaultName)))...)...)
+}
+
+// lostSecrets names the secrets of a configuration that cannot be had.
+func lostSecrets(c *Config, vault *safefile.Vault) (list []error) {
 	for _, ref := range slices.Sorted(maps.Keys(c.Refs)) {
 		if _, err := vault.Get(c.Refs[ref]); err != nil {
 			list = append(list, fmt.Errorf("%s: %w", refPath(ref), err))
 		}
 	}
-	return errors.Join(list...)
+	return list
+}
+
+// Faults names what Open has found damaged and could do without: revisions that cannot be read, and secrets of the
+// running configuration that are not there.
+func (s *Store) Faults() []error {
+	s.mu.Lock()
+	list := slices.Clone(s.history.damaged)
+	s.mu.Unlock()
+	return append(list, lostSecrets(s.Running().Config, s.vault)...)
 }

@@ -155,3 +155,29 @@ func TestCheckFindsMissingSecret(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What is damaged and not needed for a start is named, each in one line, so that the operator hears of it.
+func TestFaults(t *testing.T) {
+	s, _ := newFaultyStore(t)
+	mustCommit(t, s, hops(77))
+	mustCommit(t, s, hops(78))
+	if list := s.Faults(); len(list) > 0 {
+		t.Errorf("got %v", list)
+	}
+	id := s.Running().Config.Refs[PassphraseRef("admin")]
+	if err := errors.Join(os.Remove(filepath.Join(s.dir, vaultName, id)), os.WriteFile(s.revisionPath(4), []byte("\x00"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := again.Running()
+	if r.Config.Injection.MaxHops != 78 || r.Revision.Number != 5 || r.Revision.Comment != "posthouse.toml is not that of the newest revision that can be read" {
+		t.Errorf("runs %+v", r.Revision)
+	}
+	list := again.Faults()
+	if len(list) != 2 || !strings.Contains(list[0].Error(), "00000004.revision") || !strings.HasPrefix(list[1].Error(), "users.admin.passphrase: ") {
+		t.Errorf("got %v", list)
+	}
+}
