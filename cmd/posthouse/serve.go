@@ -93,6 +93,10 @@ func (h *house) attend(ctx context.Context, std streams) error {
 		group.Go(func() error { return h.shell.ServeUnix(ctx, console) })
 	}
 	h.system.ComingUp()
+	for _, fault := range h.store.Faults() {
+		h.system.Problem(fault.Error())
+		fmt.Fprintln(std.err, fault)
+	}
 	told := h.bound.publish()
 	h.announce(std)
 	return errors.Join(told, group.Wait())
