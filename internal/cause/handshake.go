@@ -77,7 +77,7 @@ var handshake = []Cause{
 	{
 		ID: H9, Step: StepHandshake, Title: "the peer wants a client certificate and none is configured",
 		Fault:   "Ours: they admit only clients with a certificate.",
-		Helps:   "Name a certificate for the destination in destconfig, or for all of them in deliveryconfig.",
+		Helps:   "Name a certificate for the destination in destconfig, or for all of them in its SETUP.",
 		Example: "The peer asked for a certificate, got none, and answered with alert certificate required.",
 		Report:  reportValidation,
 	},
