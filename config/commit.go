@@ -184,6 +184,8 @@ func (s *Store) nextRevision(a Author, comment string, rollback bool) Revision {
 // prepareLimit is how long all parts together may take to get ready. Nobody else can commit meanwhile.
 const prepareLimit = time.Minute
 
+var errNotReady = fmt.Errorf("the appliance was not ready for it within %v", prepareLimit)
+
 // preparedParts are the parts of the appliance that are ready, in order.
 type preparedParts []Prepared
 
@@ -200,7 +202,7 @@ func (p preparedParts) abort() {
 }
 
 func (s *Store) prepare(ctx context.Context, next *Config) (ready preparedParts, err error) {
-	ctx, cancel := context.WithTimeout(ctx, prepareLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, prepareLimit, errNotReady)
 	defer cancel()
 	done := false
 	defer func() {
@@ -210,15 +212,15 @@ func (s *Store) prepare(ctx context.Context, next *Config) (ready preparedParts,
 	}()
 	for _, a := range s.appliers {
 		p, err := a.Prepare(ctx, s.Running().Config, next)
+		if err == nil && p != nil {
+			ready = append(ready, p)
+		}
+		if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
+			err = context.Cause(ctx)
+		}
 		if err != nil {
 			return ready, &PrepareError{Err: err}
 		}
-		if p != nil {
-			ready = append(ready, p)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return ready, err
 	}
 	done = true
 	return ready, nil
