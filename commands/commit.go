@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -190,6 +191,9 @@ func refusal(err error) error {
 	var prepare *config.PrepareError
 	if errors.As(err, &prepare) {
 		return shell.Fail("Failed to commit: %w; the configuration is what it was.", prepare.Err)
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return shell.Fail("Failed to commit: the disk is full; the configuration is what it was.")
 	}
 	return shell.Fail("Failed to commit: %s.", strings.TrimSuffix(strings.ReplaceAll(err.Error(), "\n", "; "), "."))
 }

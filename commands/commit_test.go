@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -97,6 +100,13 @@ type busyPort struct{}
 
 func (busyPort) Prepare(context.Context, *config.Config, *config.Config) (config.Prepared, error) {
 	return nil, errors.New("port 2525 on 127.0.0.1 is in use")
+}
+
+func TestCommitOnAFullDisk(t *testing.T) {
+	err := refusal(fmt.Errorf("write 00000003.pending: %w", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}))
+	if got := err.Error(); got != "Failed to commit: the disk is full; the configuration is what it was." {
+		t.Error(got)
+	}
 }
 
 func TestCommitThatCannotBePutInForce(t *testing.T) {
