@@ -43,22 +43,27 @@ func threeWay(base, running, candidate *Config) (wanted []objectID, conflicts []
 
 // objects returns the objects that any of the configurations has, in the order of their paths.
 func objects(configs ...*Config) []objectID {
-	all := make(map[objectID]bool)
+	all := make(map[objectID]string) // the path of each, which is costly to make
+	add := func(id objectID) {
+		if _, known := all[id]; !known {
+			all[id] = id.path()
+		}
+	}
 	for _, c := range configs {
 		v := reflect.ValueOf(c).Elem()
 		for i := range v.NumField() {
 			switch {
 			case tomlName(v.Type().Field(i)) == "":
 			case v.Field(i).Kind() != reflect.Map:
-				all[objectID{field: i}] = true
+				add(objectID{field: i})
 			default:
 				for _, k := range v.Field(i).MapKeys() {
-					all[objectID{i, k.String()}] = true
+					add(objectID{i, k.String()})
 				}
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Keys(all), func(a, b objectID) int { return strings.Compare(a.path(), b.path()) })
+	return slices.SortedFunc(maps.Keys(all), func(a, b objectID) int { return strings.Compare(all[a], all[b]) })
 }
 
 func (id objectID) path() string {
