@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,19 +28,31 @@ func commitFor(t *testing.T, s *Store, within time.Duration, edit func(c *Config
 
 func hops(n int) func(c *Config) { return func(c *Config) { c.Injection.MaxHops = n } }
 
-// watch runs the store's timer and collects what it tells until the test has ended.
-func watch(t *testing.T, s *Store) *[]Reversal {
+// watch runs the store's timer until the test has ended and returns what it has told so far.
+func watch(t *testing.T, s *Store) (told func() []Reversal) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	told, done := new([]Reversal), make(chan error)
-	go func() { done <- s.Run(ctx, func(r Reversal) { *told = append(*told, r) }) }()
+	done := make(chan error)
+	var mu sync.Mutex
+	var list []Reversal
+	go func() {
+		done <- s.Run(ctx, func(r Reversal) {
+			mu.Lock()
+			defer mu.Unlock()
+			list = append(list, r)
+		})
+	}()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	return told
+	return func() []Reversal {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(list)
+	}
 }
 
 // pass lets the time pass.
@@ -74,7 +87,7 @@ func TestConfirmedCommitReverts(t *testing.T) {
 			t.Errorf("waits %+v, committed %+v", w, r)
 		}
 		pass(5*time.Minute - time.Second)
-		if s.Running().Config.Injection.MaxHops != 77 || len(*told) != 0 {
+		if s.Running().Config.Injection.MaxHops != 77 || len(told()) != 0 {
 			t.Error("reverted too early")
 		}
 		pass(2 * time.Second)
@@ -83,8 +96,8 @@ func TestConfirmedCommitReverts(t *testing.T) {
 			t.Errorf("runs %+v with %d hops", got.Revision, got.Config.Injection.MaxHops)
 		}
 		want := "The commit of alice at " + r.Revision.Time.Format(time.ANSIC) + " was not confirmed and is reverted"
-		if len(*told) != 1 || (*told)[0].String() != want+"." || got.Revision.Comment != want {
-			t.Errorf("told %v, comment %q", *told, got.Revision.Comment)
+		if len(told()) != 1 || told()[0].String() != want+"." || got.Revision.Comment != want {
+			t.Errorf("told %v, comment %q", told(), got.Revision.Comment)
 		}
 		if got := strings.Join(parts.log, " "); got != "prepare commit prepare commit" {
 			t.Errorf("the parts: %s", got)
@@ -189,12 +202,12 @@ func TestTwoOnTrial(t *testing.T) {
 			t.Errorf("%+v, %v", w, err)
 		}
 		pass(2*time.Minute - time.Second)
-		if len(*told) != 0 {
-			t.Fatalf("told %v", *told)
+		if len(told()) != 0 {
+			t.Fatalf("told %v", told())
 		}
 		pass(time.Second)
-		if len(*told) != 1 || !reflect.DeepEqual(s.Running().Config, before) || s.Running().Revision.Number != 4 {
-			t.Errorf("told %v, %+v", *told, s.Running().Revision)
+		if len(told()) != 1 || !reflect.DeepEqual(s.Running().Config, before) || s.Running().Revision.Number != 4 {
+			t.Errorf("told %v, %+v", told(), s.Running().Revision)
 		}
 	})
 }
@@ -227,8 +240,8 @@ func TestRevertAmongOthers(t *testing.T) {
 			d["gone.example"] == nil || d["theirs.example"] == nil || c.Bounces["Unused"] != nil || c.Bounces["Used"] == nil {
 			t.Errorf("got\n%s", Encode(c))
 		}
-		if len(*told) != 1 || !slices.Equal((*told)[0].Kept, []string{`destination_controls."both.example"`, "bounce_profiles.Used"}) {
-			t.Errorf("told %+v", *told)
+		if len(told()) != 1 || !slices.Equal(told()[0].Kept, []string{`destination_controls."both.example"`, "bounce_profiles.Used"}) {
+			t.Errorf("told %+v", told())
 		}
 	})
 }
@@ -271,16 +284,16 @@ func TestRevertThatIsNotPossibleYet(t *testing.T) {
 		commitFor(t, s, time.Minute, hops(77))
 		s.SetAppliers(refusing{})
 		pass(10 * time.Minute)
-		if _, waiting := s.Waiting(); len(*told) != 1 || (*told)[0].Err == nil || s.Running().Config.Injection.MaxHops != 77 || !waiting {
-			t.Fatalf("told %v", *told)
+		if _, waiting := s.Waiting(); len(told()) != 1 || told()[0].Err == nil || s.Running().Config.Injection.MaxHops != 77 || !waiting {
+			t.Fatalf("told %v", told())
 		}
-		if line := (*told)[0].String(); !strings.HasSuffix(line, "was not confirmed and cannot be reverted yet: port 25 is in use") {
+		if line := told()[0].String(); !strings.HasSuffix(line, "was not confirmed and cannot be reverted yet: port 25 is in use") {
 			t.Error(line)
 		}
 		s.SetAppliers()
 		pass(retryRevert)
-		if len(*told) != 2 || s.Running().Config.Injection.MaxHops == 77 {
-			t.Errorf("told %v", *told)
+		if len(told()) != 2 || s.Running().Config.Injection.MaxHops == 77 {
+			t.Errorf("told %v", told())
 		}
 	})
 }
@@ -299,8 +312,8 @@ func TestNothingLeftToRevert(t *testing.T) {
 		commitFor(t, s, time.Minute, hops(77))
 		mustCommit(t, s, hops(was))
 		pass(time.Minute)
-		if len(*told) != 1 || !(*told)[0].Nothing || len(s.Revisions()) != 3 {
-			t.Errorf("told %v", *told)
+		if len(told()) != 1 || !told()[0].Nothing || len(s.Revisions()) != 3 {
+			t.Errorf("told %v", told())
 		}
 		if w := waits(t, s); len(w.Revisions) > 0 {
 			t.Errorf("waits %+v", w)
@@ -326,8 +339,8 @@ func TestWaitOverRestart(t *testing.T) {
 		}
 		told := watch(t, again)
 		synctest.Wait()
-		if len(*told) != 1 || (*told)[0].Revision != c.Revision {
-			t.Errorf("told %v", *told)
+		if len(told()) != 1 || told()[0].Revision != c.Revision {
+			t.Errorf("told %v", told())
 		}
 	})
 }
@@ -446,8 +459,8 @@ func TestRevertAtStartWithFaultAtEveryStep(t *testing.T) {
 			*fsys = faultFS{failAt: -1}
 			told := watch(t, first)
 			synctest.Wait()
-			if again := mustOpen(t, s.dir); len(*told) != 1 || !reflect.DeepEqual(again.Running(), first.Running()) || !reflect.DeepEqual(again.Running().Config, before) {
-				t.Errorf("%+v: told %v, revision %d", fault, *told, again.Running().Revision.Number)
+			if again := mustOpen(t, s.dir); len(told()) != 1 || !reflect.DeepEqual(again.Running(), first.Running()) || !reflect.DeepEqual(again.Running().Config, before) {
+				t.Errorf("%+v: told %v, revision %d", fault, told(), again.Running().Revision.Number)
 			}
 			waits(t, first)
 		})
