@@ -71,7 +71,7 @@ func TestInit(t *testing.T) {
 		conf.Listeners["OutboundMail"].Interface != "Data2" || conf.Interfaces["Data2"].Address != "::1" {
 		t.Errorf("%+v", conf)
 	}
-	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, _ error) error {
 		info, err := entry.Info()
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s has mode %v", path, info.Mode())
