@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -129,9 +130,12 @@ func (b *bench) run() {
 	var wg sync.WaitGroup
 	wg.Go(func() { b.queue.Run(ctx) })
 	wg.Go(func() {
-		b.log.Tail(ctx, 0, func(line string) error {
+		// From the beginning: the first lines may be there before this goroutine is.
+		b.log.Tail(ctx, 1<<20, func(line string) error {
 			_, text, _ := strings.Cut(line, " Info: ")
-			b.lines <- text
+			if !fileHead.MatchString(text) {
+				b.lines <- text
+			}
 			return nil
 		})
 	})
@@ -143,6 +147,9 @@ func (b *bench) run() {
 	})
 	<-b.queue.Loaded()
 }
+
+// fileHead are the lines that a log file begins with.
+var fileHead = regexp.MustCompile(`^(Begin Logfile|Version: |Time offset from UTC: )`)
 
 // configure puts a configuration in force.
 func (b *bench) configure(conf *config.Config) {
