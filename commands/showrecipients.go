@@ -90,7 +90,7 @@ func filterFromWords(verb string, args []string) (filter mta.Filter, err error) 
 
 // hostWord brings a typed destination to the form in which the queue knows it.
 func hostWord(word string) string {
-	return strings.ToLower(strings.TrimRight(strings.TrimSpace(word), "."))
+	return strings.ToLower(strings.TrimSuffix(strings.TrimSpace(word), "."))
 }
 
 // nullSender is how the sender of notices is typed and shown.

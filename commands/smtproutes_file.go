@@ -59,7 +59,7 @@ func parseRoutes(text string) (map[string]*config.Route, error) {
 		source := sourceKey(words[0])
 		hops := splitHops(strings.Join(words[1:], ","))
 		switch {
-		case source == "":
+		case source == "", strings.HasSuffix(source, "."):
 			return nil, shell.Fail("Invalid line %d: %q is not a domain.", i+1, words[0])
 		case len(hops) == 0:
 			return nil, shell.Fail("Invalid line %d: %q has no destination.", i+1, words[0])
