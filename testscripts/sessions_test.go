@@ -34,7 +34,8 @@ func atonceVerb(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // crowdVerb is "crowd NAME N": N sessions, 20 at once, that end in all the ways there are. Afterwards nobody is logged in
-// and the process has no more files open than before, and hardly more threads and memory.
+// and the process has no more files open than before, and hardly more threads. Memory may grow in a round, as the collector
+// likes, but not in every round.
 func crowdVerb(ts *testscript.TestScript, neg bool, args []string) {
 	a := worldOf(ts).appliances[args[0]]
 	all, err := strconv.Atoi(args[1])
@@ -45,16 +46,23 @@ func crowdVerb(ts *testscript.TestScript, neg bool, args []string) {
 		Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()}}
 	files := a.usage(ts).files
 	c.gather(ts, all/4) // until then the process still grows to its usual size
-	before := a.usage(ts)
-	c.gather(ts, all)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	err = poll(ctx, func() bool { return a.usage(ts).files <= files })
-	after := a.usage(ts)
-	ts.Logf("at first %d files, before %+v, after %+v", files, before, after)
-	if err != nil || after.threads > before.threads+8 || after.memory > before.memory+32<<10 {
-		ts.Fatalf("%d sessions leave something behind: before %+v, after %+v", all, before, after)
+	const rounds, growth = 5, 32 << 10
+	for range rounds {
+		before := a.usage(ts)
+		c.gather(ts, all)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		err = poll(ctx, func() bool { return a.usage(ts).files <= files })
+		cancel()
+		after := a.usage(ts)
+		ts.Logf("at first %d files, before %+v, after %+v", files, before, after)
+		if err != nil || after.threads > before.threads+8 {
+			ts.Fatalf("%d sessions leave something behind: before %+v, after %+v", all, before, after)
+		}
+		if after.memory <= before.memory+growth {
+			return
+		}
 	}
+	ts.Fatalf("memory grows with every %d sessions", all)
 }
 
 // usage is what a process holds.
