@@ -23,6 +23,12 @@ type Config struct {
 	Delivery    Delivery    `toml:"delivery"`
 	DNS         DNS         `toml:"dns"`
 	Authorities Authorities `toml:"certificate_authorities"`
+	SSL         SSL         `toml:"ssl"`
+	Revocation  Revocation  `toml:"revocation"`
+	ACME        ACME        `toml:"acme"`
+	Alerts      Alerts      `toml:"alerts"`
+	TLSReports  TLSReports  `toml:"tls_reports"`
+	Metrics     Metrics     `toml:"metrics,omitempty"`
 	URLFilter   URLFilter   `toml:"url_filtering"`
 	Shell       Shell       `toml:"shell"`
 	Logs        Logs        `toml:"logs"`
@@ -70,6 +76,13 @@ type Listener struct {
 	BounceProfile   string          `toml:"bounce_profile,omitempty"` // empty: DefaultBounceProfile
 	HostAccess      HostAccess      `toml:"host_access"`
 	RecipientAccess RecipientAccess `toml:"recipient_access,omitempty"` // public listeners only
+
+	// ImplicitTLS begins every connection with the handshake, without STARTTLS (RFC 8314 §3.3); what the policies say of
+	// TLS then holds already when the banner is sent.
+	ImplicitTLS bool `toml:"implicit_tls,omitempty"`
+	// ServerNames are the certificate profiles for a client that asks for one of these names (SNI, RFC 6066 §3), keyed by
+	// host name in lower case, "*.example.com" for one label: one profile, or two with keys of different kinds.
+	ServerNames map[string][]string `toml:"server_names,omitempty"`
 }
 
 // Behavior is what a mail flow policy does with a connection.
@@ -154,7 +167,7 @@ const (
 	TLSRequire             TLSLevel = "required"
 	TLSPreferVerify        TLSLevel = "preferred-verify"
 	TLSRequireVerify       TLSLevel = "required-verify"
-	TLSRequireVerifyHosted TLSLevel = "required-verify-hosted" // refused by Validate until it is done
+	TLSRequireVerifyHosted TLSLevel = "required-verify-hosted"
 )
 
 // Destination is a destination control, keyed by a domain, by ".domain" for every subdomain of it, or DefaultDestination.
@@ -167,7 +180,9 @@ type Destination struct {
 	LimitPer         string   `toml:"limit_per,omitempty"`               // "domain" or "mx"
 	LimitApply       string   `toml:"limit_apply,omitempty"`             // "system" or "vg" (which means system)
 	TLS              TLSLevel `toml:"tls,omitempty"`
-	DANE             string   `toml:"dane,omitempty"` // "none"; anything else is refused by Validate until it is done
+	DANE             string   `toml:"dane,omitempty"`    // "none", "opportunistic", "mandatory"
+	MTASTS           string   `toml:"mta_sts,omitempty"` // "on" or "off"
+	Alert            string   `toml:"alert,omitempty"`   // "on" or "off": when required TLS fails, beyond Delivery.TLSAlert
 	Certificate      string   `toml:"certificate,omitempty"`
 	BounceProfile    string   `toml:"bounce_profile,omitempty"`
 	IPSort           string   `toml:"ip_sort_preference,omitempty"` // "prefer-v6", "require-v6", "prefer-v4", "require-v4"
@@ -196,6 +211,15 @@ type BounceProfile struct {
 type Certificate struct {
 	// Pending says that the profile waits for the answer of a certificate authority to its signing request.
 	Pending bool `toml:"pending,omitempty"`
+	// ACME says that the profile is obtained and renewed by itself; nil: by the operator.
+	ACME *ManagedCertificate `toml:"acme,omitempty"`
+}
+
+// ManagedCertificate is what a certificate authority is asked for by ACME (RFC 8555).
+type ManagedCertificate struct {
+	Names     []string `toml:"names"`     // DNS names in lower case, the first is the common name; a wildcard needs "dns-01"
+	Challenge string   `toml:"challenge"` // "http-01", "dns-01" or "tls-alpn-01"
+	Key       string   `toml:"key"`       // "p256", "p384", "rsa2048", "rsa3072" or "rsa4096"
 }
 
 // User is an account. Its passphrase's hash is the content that Refs["users.NAME.passphrase"] names.
@@ -211,6 +235,9 @@ type Injection struct {
 	CommandTimeout int `toml:"command_timeout"` // for one command or one block of data (RFC 5321 §4.5.3.2.7)
 	SessionTimeout int `toml:"session_timeout"` // for one connection in all
 	MaxBadCommands int `toml:"max_bad_commands"`
+
+	MaxHandshakes        int `toml:"max_handshakes"`          // TLS handshakes at once in all; 1 to 100000
+	MaxHandshakesPerPeer int `toml:"max_handshakes_per_peer"` // and from one address
 }
 
 // Delivery is what holds for every destination.
@@ -219,6 +246,7 @@ type Delivery struct {
 	PossibleDelivery bool   `toml:"possible_delivery"`
 	Concurrency      int    `toml:"concurrency"` // connections at once in all
 	Certificate      string `toml:"certificate"` // the client certificate where a destination names none
+	TLSAlert         bool   `toml:"tls_alert"`   // an alert when a required TLS connection fails, to any destination
 }
 
 // DNS names the servers that are asked. With none the host system's are used.
@@ -258,4 +286,84 @@ type Shell struct {
 type Logs struct {
 	MaxFileSize int64 `toml:"max_file_size"` // bytes
 	MaxFiles    int   `toml:"max_files"`
+}
+
+// SSL is which protocol versions and cipher suites each service speaks.
+type SSL struct {
+	GUI      SSLService `toml:"gui"`
+	Inbound  SSLService `toml:"inbound"`
+	Outbound SSLService `toml:"outbound"`
+}
+
+// SSLService is one service's part of SSL.
+type SSLService struct {
+	Methods []string `toml:"methods"` // of "tlsv1_0", "tlsv1_1", "tlsv1_2", "tlsv1_3", in this order and next to each other
+	Ciphers string   `toml:"ciphers"` // in OpenSSL's language; for versions up to TLS 1.2, the suites of TLS 1.3 are fixed
+}
+
+// Revocation is where revoked certificates are looked up, and whose.
+type Revocation struct {
+	Inbound  bool                  `toml:"inbound"`  // clients' certificates
+	Outbound bool                  `toml:"outbound"` // servers' certificates
+	GUI      bool                  `toml:"gui"`
+	Sources  map[string]*CRLSource `toml:"sources,omitempty"` // by name
+}
+
+// CRLSource is one certificate revocation list (RFC 5280 §5) that is fetched by schedule.
+type CRLSource struct {
+	URL      string `toml:"url"`                // http or https
+	Interval int    `toml:"interval"`           // minutes between two fetches, 5 to 10080
+	Disabled bool   `toml:"disabled,omitempty"` // kept, and neither fetched nor used
+}
+
+// ACME is the account with the certificate authority that managed profiles come from (RFC 8555). The account's key is
+// the content that Refs["acme.account"] names, the secrets those of Refs["acme.tsig"] and Refs["acme.eab"].
+type ACME struct {
+	Directory     string   `toml:"directory,omitempty"` // https URL; empty: no ACME
+	Contact       []string `toml:"contact,omitempty"`   // addresses
+	TermsAgreed   bool     `toml:"terms_agreed,omitempty"`
+	HTTPPort      int      `toml:"http_port"`                // where http-01 is answered; 0 lets the system choose
+	TLSPort       int      `toml:"tls_port"`                 // where tls-alpn-01 is answered
+	Interface     string   `toml:"interface,omitempty"`      // where both are; empty: the first that has a listener
+	EABKey        string   `toml:"eab_key_id,omitempty"`     // external account binding (RFC 8555 §7.3.4)
+	DNSServer     string   `toml:"dns_server,omitempty"`     // takes dynamic updates for dns-01 (RFC 2136); IP, IP:PORT or [IPv6]:PORT
+	DNSZone       string   `toml:"dns_zone,omitempty"`       // empty: found by asking for the SOA
+	TSIGName      string   `toml:"tsig_name,omitempty"`      // the update's key (RFC 8945)
+	TSIGAlgorithm string   `toml:"tsig_algorithm,omitempty"` // "hmac-sha256", "hmac-sha384" or "hmac-sha512"
+}
+
+// Alerts says who is told of what by mail. Times are in seconds.
+type Alerts struct {
+	Recipients  map[string]*AlertRecipient `toml:"recipients,omitempty"` // by address
+	From        string                     `toml:"from,omitempty"`       // empty: alert@ the host name
+	InitialWait int                        `toml:"initial_wait"`         // before a duplicate is sent again; 0 sends every one
+	MaxWait     int                        `toml:"max_wait"`             // to which that wait grows by doubling
+	Digest      int                        `toml:"digest,omitempty"`     // minutes for which alerts are collected into one message; 0: at once; critical ones always at once
+}
+
+// AlertRecipient is what one address is told of.
+type AlertRecipient struct {
+	Subscriptions []AlertSubscription `toml:"subscriptions"` // in order of class; one a class
+}
+
+// AlertSubscription is one class of alerts and the severities of it.
+type AlertSubscription struct {
+	Class      string   `toml:"class"`      // one of AlertClasses, or "All"
+	Severities []string `toml:"severities"` // of "Critical", "Warning", "Information", or "All"
+}
+
+// TLSReports is about reports on TLS between mail servers (RFC 8460). The key that signs ours is the content that
+// Refs["tls_reports.dkim"] names.
+type TLSReports struct {
+	Send         bool   `toml:"send"`
+	Organization string `toml:"organization,omitempty"` // empty: the host name
+	Contact      string `toml:"contact,omitempty"`      // the address that ours come from and that is named in them; empty: tlsrpt@ the host name
+	DKIMDomain   string `toml:"dkim_domain,omitempty"`  // empty: the contact's domain
+	DKIMSelector string `toml:"dkim_selector,omitempty"`
+	Receive      string `toml:"receive,omitempty"` // the address at which reports of others are taken and summarised; empty: none
+}
+
+// Metrics is where numbers are served for programs, in the text format of Prometheus.
+type Metrics struct {
+	Address string `toml:"address,omitempty"` // ADDRESS:PORT, port 0 lets the system choose; empty: nowhere
 }

@@ -16,17 +16,24 @@ func Default(hostname string) *Config {
 		Bounces:      map[string]*BounceProfile{DefaultBounceProfile: NewBounceProfile()},
 		Certificates: map[string]*Certificate{DemoCertificate: {}},
 		Users:        map[string]*User{"admin": {FullName: "Administrator", Role: "admin"}},
-		Injection:    Injection{MaxHops: 100, CommandTimeout: 300, SessionTimeout: 900, MaxBadCommands: 5},
+		Injection:    Injection{MaxHops: 100, CommandTimeout: 300, SessionTimeout: 900, MaxBadCommands: 5, MaxHandshakes: 200, MaxHandshakesPerPeer: 20},
 		Delivery:     Delivery{Concurrency: 10000, Certificate: DemoCertificate},
 		Authorities:  Authorities{System: true},
-		Shell:        Shell{IdleTimeout: 30, LockoutAttempts: 5, LockoutMinutes: 15},
-		Logs:         Logs{MaxFileSize: 10 << 20, MaxFiles: 10},
-		Refs:         map[string]string{},
+		SSL: SSL{
+			GUI:      SSLService{Methods: []string{"tlsv1_2", "tlsv1_3"}, Ciphers: "HIGH:-aNULL"},
+			Inbound:  SSLService{Methods: []string{"tlsv1_2", "tlsv1_3"}, Ciphers: "HIGH:MEDIUM:-aNULL"},
+			Outbound: SSLService{Methods: []string{"tlsv1_2", "tlsv1_3"}, Ciphers: "HIGH:MEDIUM:-aNULL"},
+		},
+		ACME:   ACME{HTTPPort: 80, TLSPort: 443},
+		Alerts: Alerts{InitialWait: 300, MaxWait: 3600},
+		Shell:  Shell{IdleTimeout: 30, LockoutAttempts: 5, LockoutMinutes: 15},
+		Logs:   Logs{MaxFileSize: 10 << 20, MaxFiles: 10},
+		Refs:   map[string]string{},
 	}
 }
 
 func builtinDestination() *Destination {
-	return &Destination{Concurrency: new(500), LimitPer: "domain", LimitApply: "system", TLS: TLSNo, DANE: "none"}
+	return &Destination{Concurrency: new(500), LimitPer: "domain", LimitApply: "system", TLS: TLSNo, DANE: "none", MTASTS: "off", Alert: "off"}
 }
 
 func defaultListener(t ListenerType, port int) *Listener {

@@ -76,11 +76,13 @@ func (id objectID) path() string {
 
 // objectOf returns the object that a key of Refs belongs to.
 func objectOf(ref string) objectID {
-	field, name := AuthoritiesRef[:strings.IndexByte(AuthoritiesRef, '.')], ""
-	if rest, ok := strings.CutPrefix(ref, "certificates."); ok {
-		field, name = "certificates", rest
-	} else if rest, ok := strings.CutPrefix(ref, "users."); ok {
-		field, name = "users", strings.TrimSuffix(rest, ".passphrase")
+	field, name, _ := strings.Cut(ref, ".")
+	switch field {
+	case "certificates":
+	case "users":
+		name = strings.TrimSuffix(name, ".passphrase")
+	default:
+		name = ""
 	}
 	f, _ := fieldNamed(reflect.TypeFor[Config](), field)
 	return objectID{f.Index[0], name}

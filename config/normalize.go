@@ -40,6 +40,7 @@ func (c *Config) Normalize() {
 		}
 	}
 	c.DNS.normalize()
+	c.normalizeTLS()
 	c.normalizeRefs()
 	dropEmpty(reflect.ValueOf(c).Elem())
 }
@@ -51,6 +52,33 @@ func (l *Listener) normalize() {
 	l.DefaultDomain = domainKey(l.DefaultDomain)
 	l.HostAccess.normalize()
 	l.RecipientAccess = rekey(l.RecipientAccess, routeKey)
+	l.ServerNames = rekey(l.ServerNames, domainKey)
+}
+
+// normalizeTLS gives settings that a file from before them does not have their defaults.
+func (c *Config) normalizeTLS() {
+	builtin := Default("localhost.localdomain")
+	fill(&c.SSL.GUI, &builtin.SSL.GUI)
+	fill(&c.SSL.Inbound, &builtin.SSL.Inbound)
+	fill(&c.SSL.Outbound, &builtin.SSL.Outbound)
+	if c.Injection.MaxHandshakes == 0 && c.Injection.MaxHandshakesPerPeer == 0 {
+		c.Injection.MaxHandshakes, c.Injection.MaxHandshakesPerPeer = builtin.Injection.MaxHandshakes, builtin.Injection.MaxHandshakesPerPeer
+	}
+	for _, p := range c.Certificates {
+		if p != nil && p.ACME != nil {
+			for i, name := range p.ACME.Names {
+				p.ACME.Names[i] = domainKey(name)
+			}
+		}
+	}
+	if def := c.Destinations[DefaultDestination]; def != nil {
+		if def.MTASTS == "" {
+			def.MTASTS = builtin.Destinations[DefaultDestination].MTASTS
+		}
+		if def.Alert == "" {
+			def.Alert = builtin.Destinations[DefaultDestination].Alert
+		}
+	}
 }
 
 func (h *HostAccess) normalize() {
@@ -104,7 +132,11 @@ func (c *Config) owns(key string) bool {
 		name, ok = strings.CutSuffix(name, ".passphrase")
 		return ok && c.Users[name] != nil
 	}
-	return key == AuthoritiesRef
+	switch key {
+	case AuthoritiesRef, ACMEAccountRef, ACMETSIGRef, ACMEEABRef, ReportKeyRef:
+		return true
+	}
+	return false
 }
 
 func canonicalAddr(s string) string {

@@ -25,6 +25,11 @@ func (c *Config) Validate() error {
 	f.certificates(c)
 	f.users(c)
 	f.singletons(c)
+	f.ssl(c)
+	f.revocation(c)
+	f.acme(c)
+	f.alerts(c)
+	f.reports(c)
 	return f.err()
 }
 
@@ -133,8 +138,8 @@ func (f *faults) bounces(c *Config) {
 		f.number(join(at, "max_retry"), b.MaxRetry, max(1, min(b.InitialRetry, 86400)), 86400)
 		f.number(join(at, "delay_warning_after"), b.DelayWarningAfter, 0, 3000000)
 		f.number(join(at, "delay_warnings"), b.DelayWarnings, 0, 1000)
-		if local, domain, ok := cutAddress(b.NoticeTo); b.NoticeTo != "" && (!ok || !validLocal(local) || !validHost(domain)) {
-			f.add(join(at, "notice_to"), "%q is not an email address", b.NoticeTo)
+		if b.NoticeTo != "" {
+			f.address(join(at, "notice_to"), b.NoticeTo)
 		}
 	})
 }
@@ -200,6 +205,8 @@ func (f *faults) singletons(c *Config) {
 	f.number("injection.command_timeout", c.Injection.CommandTimeout, 1, 86400)
 	f.number("injection.session_timeout", c.Injection.SessionTimeout, 1, 86400)
 	f.number("injection.max_bad_commands", c.Injection.MaxBadCommands, 1, 10000)
+	f.number("injection.max_handshakes", c.Injection.MaxHandshakes, 1, 100000)
+	f.number("injection.max_handshakes_per_peer", c.Injection.MaxHandshakesPerPeer, 1, 100000)
 
 	if c.Delivery.Interface != "" && c.Interfaces[c.Delivery.Interface] == nil {
 		f.add("delivery.interface", "there is no interface %q", c.Delivery.Interface)

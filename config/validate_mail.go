@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -15,6 +16,10 @@ func (f *faults) listeners(c *Config) {
 		}
 		f.number(join(at, "port"), l.Port, 0, 65535)
 		f.listenerCertificates(join(at, "certificate"), l.Certificates, c)
+		for _, server := range slices.Sorted(maps.Keys(l.ServerNames)) {
+			f.host(join(at, "server_names", key(server)), strings.TrimPrefix(server, "*."))
+			f.listenerCertificates(join(at, "server_names", key(server)), l.ServerNames[server], c)
+		}
 		f.number(join(at, "max_connections"), l.MaxConnections, 1, 100000)
 		f.number(join(at, "listen_queue"), l.ListenQueue, 1, 65535)
 		if l.DefaultDomain != "" {
@@ -212,20 +217,11 @@ func (f *faults) destinations(c *Config) {
 }
 
 func (f *faults) destinationTLS(at string, d *Destination) {
-	switch d.TLS {
-	case TLSRequireVerifyHosted:
-		f.add(join(at, "tls"), "Required (Verify Hosted Domains) is not available in this version")
-	default:
-		f.choice(join(at, "tls"), string(d.TLS), "", string(TLSNo), string(TLSPrefer), string(TLSRequire),
-			string(TLSPreferVerify), string(TLSRequireVerify))
-	}
-	switch d.DANE {
-	case "", "none":
-	case "opportunistic", "mandatory":
-		f.add(join(at, "dane"), "DANE is not available in this version")
-	default:
-		f.choice(join(at, "dane"), d.DANE, "none")
-	}
+	f.choice(join(at, "tls"), string(d.TLS), "", string(TLSNo), string(TLSPrefer), string(TLSRequire),
+		string(TLSPreferVerify), string(TLSRequireVerify), string(TLSRequireVerifyHosted))
+	f.choice(join(at, "dane"), d.DANE, "", "none", "opportunistic", "mandatory")
+	f.choice(join(at, "mta_sts"), d.MTASTS, "", "on", "off")
+	f.choice(join(at, "alert"), d.Alert, "", "on", "off")
 }
 
 func (f *faults) routes(c *Config) {

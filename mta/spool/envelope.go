@@ -18,7 +18,10 @@ type Envelope struct {
 	Relay         bool   `json:"relay,omitempty"`     // accepted for relaying
 	Listener      string `json:"listener,omitempty"`
 	BounceProfile string `json:"bounce_profile,omitempty"`
-	Bounce        bool   `json:"bounce,omitempty"` // a delivery status notification of our own
+	Bounce        bool   `json:"bounce,omitempty"`       // a delivery status notification of our own
+	RequireTLS    bool   `json:"require_tls,omitempty"`  // MAIL had REQUIRETLS (RFC 8689 §2)
+	TLSOptional   bool   `json:"tls_optional,omitempty"` // its header has TLS-Required: No (RFC 8689 §3)
+	TLSReport     bool   `json:"tls_report,omitempty"`   // a TLS report of our own, delivered whatever TLS says (RFC 8460 §3)
 
 	EnvID string `json:"envid,omitempty"` // RFC 3461 ENVID
 	Ret   string `json:"ret,omitempty"`   // RFC 3461 RET: "", FULL or HDRS
