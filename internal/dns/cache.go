@@ -15,17 +15,19 @@ const (
 
 // answer is a certain answer, positive or negative. It is immutable.
 type answer struct {
+	name    string // where the records are, or are missing, after CNAMEs
 	records []mdns.RR
 	rcode   int
+	secure  bool // every reply that it was made from was proven by DNSSEC
 	expires time.Time
 }
 
 // newAnswer makes an answer that lives as long as its records, or as the zone says of absences.
-func newAnswer(now time.Time, msg *mdns.Msg, records []mdns.RR, ttl time.Duration) *answer {
+func newAnswer(now time.Time, msg *mdns.Msg, name string, records []mdns.RR, ttl time.Duration) *answer {
 	if len(records) == 0 {
 		ttl = min(ttl, absenceTTL(msg))
 	}
-	return &answer{records: records, rcode: msg.Rcode, expires: now.Add(ttl)}
+	return &answer{name: name, records: records, rcode: msg.Rcode, expires: now.Add(ttl)}
 }
 
 // absenceTTL is how long an absence may be kept: the lower of the SOA's TTL and its minimum (RFC 2308 §5). Without
@@ -53,7 +55,7 @@ func (a *answer) failure(name string, qtype uint16) error {
 	if a.rcode == mdns.RcodeNameError {
 		kind = NotFound
 	}
-	return &Error{Name: name, Type: mdns.TypeToString[qtype], Kind: kind}
+	return &Error{Name: name, Type: mdns.TypeToString[qtype], Kind: kind, Secure: a.secure}
 }
 
 // question is a key of the cache.

@@ -26,6 +26,14 @@ type Resolver interface {
 
 	// Query returns the answer section for any type that has a name, such as "TXT"; for nslookup.
 	Query(ctx context.Context, name, qtype string) ([]Record, error)
+
+	// Text returns the TXT records of a name, the strings of each joined (RFC 7208 §3.3), at least one when the error
+	// is nil. They may hold any bytes.
+	Text(ctx context.Context, name string) ([]string, error)
+
+	// TLSA returns the TLSA records of a name such as "_25._tcp.mx1.example.com", at least one when the error is nil.
+	// What the error means for DANE depends on its kind, and on Error.Secure where the records are absent.
+	TLSA(ctx context.Context, name string) (Answer, error)
 }
 
 // NullMX is the host of a null MX record (RFC 7505 §3).
@@ -36,12 +44,29 @@ type MX struct {
 	Preference int // 0 to 65535, the lowest is tried first
 	Host       string
 	TTL        time.Duration // what is left of it
+	Secure     bool          // DNSSEC proves the answer, every CNAME on the way included
 }
 
 // Addr is one address of a host.
 type Addr struct {
-	Addr netip.Addr
-	TTL  time.Duration
+	Addr   netip.Addr
+	TTL    time.Duration
+	Name   string // the host's name after CNAMEs
+	Secure bool   // DNSSEC proves the address and every CNAME on the way
+}
+
+// TLSA is the data of one TLSA record (RFC 6698 §2.1).
+type TLSA struct {
+	Usage, Selector, Matching uint8
+	Data                      []byte
+}
+
+// Answer is what a name's TLSA records are.
+type Answer struct {
+	Name   string // where the records are, after CNAMEs
+	TLSA   []TLSA
+	TTL    time.Duration // what is left of it
+	Secure bool          // DNSSEC proves the answer, every CNAME on the way included
 }
 
 // Record is one resource record in its text form.
@@ -50,6 +75,8 @@ type Record struct {
 	Type string // "MX"
 	TTL  time.Duration
 	Data string // "10 mx1.example.com"
+
+	Secure bool // DNSSEC proves the answer, every CNAME on the way included
 }
 
 // Kind says what is wrong with an answer.
@@ -82,6 +109,8 @@ type Error struct {
 	Type string // "MX"; empty where several types were asked
 	Kind Kind
 	Err  error // what lies beneath; may be nil
+
+	Secure bool // DNSSEC proves that there is nothing; only with NotFound and NoData
 }
 
 // Error names the question, what is wrong, and what lies beneath.
@@ -118,6 +147,12 @@ func Absent(err error) bool {
 	return k == NotFound || k == NoData
 }
 
+// ProvenAbsent says that DNSSEC proves that there is no such record.
+func ProvenAbsent(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Secure && Absent(e)
+}
+
 // Canonical is a name in lower case without the final dot; the root stays ".".
 func Canonical(name string) string {
 	name = strings.ToLower(name)
@@ -131,6 +166,6 @@ func Canonical(name string) string {
 type Server struct {
 	Address    string // IP, IP:PORT or [IPv6]:PORT; port 53 where none is given
 	Priority   int    // the lowest is asked first
-	Validating bool   // its word about DNSSEC is trusted
+	Validating bool   // its word about DNSSEC (the AD bit, RFC 4035 §3.2.3) is believed
 	Domain     string // asked only for this domain and what lies below it; empty: for everything
 }

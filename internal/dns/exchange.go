@@ -36,16 +36,18 @@ func (r *resolver) ask(ctx context.Context, name string, qtype uint16) (*answer,
 
 // resolve asks the servers and follows CNAMEs that end outside the answer.
 func (r *resolver) resolve(ctx context.Context, name string, qtype uint16) (*answer, error) {
-	target, ttl := name, maxTTL
+	target, ttl, secure := name, maxTTL, true
 	for range maxChain {
-		msg, err := r.askServers(ctx, target, qtype)
+		msg, proven, err := r.askServers(ctx, target, qtype)
 		if err != nil {
 			return nil, err
 		}
 		end, records, chainTTL := follow(msg, target, qtype)
-		ttl = min(ttl, chainTTL)
+		ttl, secure = min(ttl, chainTTL), secure && proven
 		if len(records) > 0 || msg.Rcode == mdns.RcodeNameError || end == target {
-			return newAnswer(r.cache.now(), msg, records, ttl), nil
+			ans := newAnswer(r.cache.now(), msg, end, records, ttl)
+			ans.secure = secure
+			return ans, nil
 		}
 		target = end
 	}
@@ -80,31 +82,32 @@ func follow(msg *mdns.Msg, name string, qtype uint16) (end string, records []mdn
 	return end, records, ttl
 }
 
-// askServers goes through the servers by priority until one gives an answer that is certain.
-func (r *resolver) askServers(ctx context.Context, name string, qtype uint16) (*mdns.Msg, error) {
+// askServers goes through the servers by priority until one gives an answer that is certain. The AD bit is proof only
+// where the operator vouches for the server: anybody on the way to another could have set it.
+func (r *resolver) askServers(ctx context.Context, name string, qtype uint16) (msg *mdns.Msg, secure bool, err error) {
 	servers := r.servers().forName(name)
 	fault := &Error{Name: name, Type: mdns.TypeToString[qtype], Kind: Temporary}
 	if len(servers) == 0 {
 		fault.Err = errors.New("no nameserver")
-		return nil, fault
+		return nil, false, fault
 	}
 	for range r.rounds {
 		for _, srv := range servers {
 			msg, err := r.exchange(ctx, srv, name, qtype)
 			if err == nil {
-				return msg, nil
+				return msg, srv.Validating && msg.AuthenticatedData, nil
 			}
 			fault.Err = fmt.Errorf("asking %s: %w", srv.Address, err)
 			if errors.Is(err, errBogus) {
 				fault.Kind = Bogus
-				return nil, fault
+				return nil, false, fault
 			}
 			if ctx.Err() != nil {
-				return nil, fault
+				return nil, false, fault
 			}
 		}
 	}
-	return nil, fault
+	return nil, false, fault
 }
 
 // errBogus is a validating server's refusal of an answer.
@@ -115,6 +118,7 @@ func (r *resolver) exchange(ctx context.Context, srv Server, name string, qtype 
 	q := new(mdns.Msg)
 	q.SetQuestion(mdns.Fqdn(name), qtype)
 	q.SetEdns0(udpSize, srv.Validating)
+	q.AuthenticatedData = srv.Validating // asks for the bit in the reply (RFC 6840 §5.7)
 	msg, err := r.roundTrip(ctx, "udp", srv.Address, q)
 	if err == nil && msg.Rcode == mdns.RcodeFormatError {
 		// A server from before EDNS (RFC 6891 §7) is asked without it.

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,4 +25,30 @@ func textRecord(rr mdns.RR, ttl time.Duration) Record {
 		}
 	}
 	return Record{Name: Canonical(h.Name), Type: mdns.TypeToString[h.Rrtype], TTL: ttl, Data: data}
+}
+
+// joinText is the text of a TXT record, its strings joined and without the escapes of zone files.
+func joinText(txt *mdns.TXT) string {
+	return unescape(strings.Join(txt.Txt, ""))
+}
+
+// unescape undoes the escapes of zone files (RFC 1035 §5.1): a backslash and three digits, or before any character.
+func unescape(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' || i+1 == len(text) {
+			b.WriteByte(text[i])
+			continue
+		}
+		if i+3 < len(text) {
+			if n, err := strconv.ParseUint(text[i+1:i+4], 10, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		i++
+		b.WriteByte(text[i])
+	}
+	return b.String()
 }

@@ -3,6 +3,7 @@ package dns
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"net/netip"
 	"slices"
@@ -47,11 +48,11 @@ func (r *resolver) MX(ctx context.Context, domain string) ([]MX, error) {
 	var list []MX
 	for _, rr := range ans.records {
 		if mx, ok := rr.(*mdns.MX); ok {
-			list = append(list, MX{Preference: int(mx.Preference), Host: Canonical(mx.Mx), TTL: ans.left(r.cache.now())})
+			list = append(list, MX{Preference: int(mx.Preference), Host: Canonical(mx.Mx), TTL: ans.left(r.cache.now()), Secure: ans.secure})
 		}
 	}
 	if len(list) == 0 {
-		return nil, &Error{Name: Canonical(domain), Type: "MX", Kind: NoData}
+		return nil, &Error{Name: Canonical(domain), Type: "MX", Kind: NoData, Secure: ans.secure}
 	}
 	slices.SortStableFunc(list, func(a, b MX) int { return cmp.Compare(a.Preference, b.Preference) })
 	return list, nil
@@ -65,11 +66,11 @@ func (r *resolver) Addresses(ctx context.Context, host string) ([]Addr, error) {
 			return list, nil
 		}
 		if Canonical(host) == localhost {
-			return []Addr{{Addr: netip.AddrFrom4([4]byte{127, 0, 0, 1})}, {Addr: netip.IPv6Loopback()}}, nil
+			return []Addr{{Addr: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Name: localhost}, {Addr: netip.IPv6Loopback(), Name: localhost}}, nil
 		}
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
-		return []Addr{{Addr: addr.Unmap()}}, nil
+		return []Addr{{Addr: addr.Unmap(), Name: host}}, nil
 	}
 	type family struct {
 		list []Addr
@@ -86,13 +87,14 @@ func (r *resolver) Addresses(ctx context.Context, host string) ([]Addr, error) {
 	if len(list) > 0 {
 		return list, nil
 	}
+	secure := ProvenAbsent(err) && ProvenAbsent(six.err)
 	if Absent(err) {
 		err = six.err
 	}
 	if err == nil {
 		err = &Error{Kind: NoData}
 	}
-	return nil, &Error{Name: Canonical(host), Type: "A", Kind: KindOf(err), Err: beneath(err)}
+	return nil, &Error{Name: Canonical(host), Type: "A", Kind: KindOf(err), Err: beneath(err), Secure: secure}
 }
 
 // beneath is what caused a resolver's error, without the question that the caller names anyway.
@@ -120,7 +122,7 @@ func (r *resolver) family(ctx context.Context, host string, qtype uint16) ([]Add
 			addr, _ = netip.AddrFromSlice(rr.AAAA)
 		}
 		if addr.IsValid() {
-			list = append(list, Addr{Addr: addr.Unmap(), TTL: ans.left(r.cache.now())})
+			list = append(list, Addr{Addr: addr.Unmap(), TTL: ans.left(r.cache.now()), Name: ans.name, Secure: ans.secure})
 		}
 	}
 	return list, nil
@@ -174,7 +176,43 @@ func (r *resolver) Query(ctx context.Context, name, qtype string) ([]Record, err
 	left := ans.left(r.cache.now())
 	var list []Record
 	for _, rr := range ans.records {
-		list = append(list, textRecord(rr, left))
+		record := textRecord(rr, left)
+		record.Secure = ans.secure
+		list = append(list, record)
 	}
 	return list, nil
+}
+
+// Text implements Resolver.
+func (r *resolver) Text(ctx context.Context, name string) ([]string, error) {
+	ans, err := r.ask(ctx, name, mdns.TypeTXT)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, rr := range ans.records {
+		if txt, ok := rr.(*mdns.TXT); ok {
+			list = append(list, joinText(txt))
+		}
+	}
+	return list, nil
+}
+
+// TLSA implements Resolver.
+func (r *resolver) TLSA(ctx context.Context, name string) (Answer, error) {
+	ans, err := r.ask(ctx, name, mdns.TypeTLSA)
+	if err != nil {
+		return Answer{}, err
+	}
+	a := Answer{Name: ans.name, TTL: ans.left(r.cache.now()), Secure: ans.secure}
+	for _, rr := range ans.records {
+		if tlsa, ok := rr.(*mdns.TLSA); ok {
+			data, err := hex.DecodeString(tlsa.Certificate)
+			if err != nil {
+				return Answer{}, &Error{Name: Canonical(name), Type: "TLSA", Kind: Temporary, Err: err}
+			}
+			a.TLSA = append(a.TLSA, TLSA{tlsa.Usage, tlsa.Selector, tlsa.MatchingType, data})
+		}
+	}
+	return a, nil
 }

@@ -124,7 +124,7 @@ func (h *hostsFile) refresh() {
 		addr = addr.Unmap().WithZone("")
 		for _, name := range fields[1:] {
 			name = Canonical(name)
-			h.addrs[name] = append(h.addrs[name], Addr{Addr: addr})
+			h.addrs[name] = append(h.addrs[name], Addr{Addr: addr, Name: name})
 			h.names[addr] = append(h.names[addr], name)
 		}
 	}

@@ -3,6 +3,7 @@ package dnstest
 
 import (
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	records []mdns.RR
+	signed  []string // zones whose answers have the AD bit
 	odd     map[string]func(q *mdns.Msg, tcp bool) *mdns.Msg
 	asked   map[string]int
 }
@@ -82,6 +84,33 @@ func (s *Server) Set(t testing.TB, records ...string) {
 	s.records = list
 }
 
+// Secure makes the server answer for the names of the zones as a validating server does whose proof succeeds: with the
+// AD bit, where the question asks for it and every name on the way lies in one of them.
+func (s *Server) Secure(zones ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signed = nil
+	for _, z := range zones {
+		s.signed = append(s.signed, mdns.CanonicalName(z))
+	}
+}
+
+// Bogus makes the server refuse answers for a name as a validating server does whose proof fails.
+func (s *Server) Bogus(name string) {
+	s.Odd(name, func(q *mdns.Msg, _ bool) *mdns.Msg {
+		reply := new(mdns.Msg).SetRcode(q, mdns.RcodeServerFailure)
+		reply.SetEdns0(1232, false)
+		opt := reply.IsEdns0()
+		opt.Option = append(opt.Option, &mdns.EDNS0_EDE{InfoCode: mdns.ExtendedErrorCodeDNSBogus})
+		return reply
+	})
+}
+
+// Fail makes the server answer questions for a name with SERVFAIL.
+func (s *Server) Fail(name string) {
+	s.Odd(name, func(q *mdns.Msg, _ bool) *mdns.Msg { return new(mdns.Msg).SetRcode(q, mdns.RcodeServerFailure) })
+}
+
 // Odd makes the server answer questions for a name in a way of its own; nil is no answer at all.
 func (s *Server) Odd(name string, answer func(q *mdns.Msg, tcp bool) *mdns.Msg) {
 	s.mu.Lock()
@@ -117,7 +146,28 @@ func (s *Server) answer(q *mdns.Msg, tcp bool) *mdns.Msg {
 	if !known {
 		reply.Rcode = mdns.RcodeNameError
 	}
+	opt := q.IsEdns0()
+	if q.AuthenticatedData || opt != nil && opt.Do() {
+		reply.AuthenticatedData = s.proven(reply, name)
+	}
 	return reply
+}
+
+// proven says whether the name asked and all names of the answer lie in signed zones.
+func (s *Server) proven(reply *mdns.Msg, name string) bool {
+	names := []string{name}
+	for _, rr := range reply.Answer {
+		names = append(names, mdns.CanonicalName(rr.Header().Name))
+		if cname, ok := rr.(*mdns.CNAME); ok {
+			names = append(names, mdns.CanonicalName(cname.Target))
+		}
+	}
+	for _, n := range names {
+		if !slices.ContainsFunc(s.signed, func(zone string) bool { return mdns.IsSubDomain(zone, n) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // collect adds the records of a name, and of what its CNAMEs lead to. It returns whether the name exists.
