@@ -1,13 +1,12 @@
 package config
 
-import "net/netip"
-
 // AccessTable is a host access table made ready for many lookups: its members are parsed, its limits filled in. It
 // never changes, and does not follow the HostAccess that it was made of.
 type AccessTable struct {
 	entries   []accessEntry
 	rest      PolicyParams // for a peer that no entry matches
 	needsName bool
+	needsCert bool
 }
 
 // accessEntry is a sender group whose policy decides.
@@ -38,6 +37,7 @@ func (h *HostAccess) Compile() *AccessTable {
 				continue
 			}
 			t.needsName = t.needsName || m.NeedsName()
+			t.needsCert = t.needsCert || m.NeedsCertificate()
 			entry.members, entry.patterns = append(entry.members, m), append(entry.patterns, text)
 		}
 		t.entries = append(t.entries, entry)
@@ -46,13 +46,13 @@ func (h *HostAccess) Compile() *AccessTable {
 }
 
 // Lookup returns what the table does with a peer: the sender group, the member that matched, the behavior (never
-// Continue) and the limits, all of them set; they must not be changed. The name is the peer's forward-confirmed reverse
-// name or empty. The group is "None" for an unnamed entry, and with the pattern ALL for a peer that no entry matches.
-func (t *AccessTable) Lookup(addr netip.Addr, name string) (group, pattern string, b Behavior, p PolicyParams) {
+// Continue) and the limits, all of them set; they must not be changed. The group is "None" for an unnamed entry, and with
+// the pattern ALL for a peer that no entry matches.
+func (t *AccessTable) Lookup(peer Peer) (group, pattern string, b Behavior, p PolicyParams) {
 	for i := range t.entries {
 		e := &t.entries[i]
 		for n := range e.members {
-			if e.members[n].Match(addr, name) {
+			if e.members[n].Match(peer) {
 				return e.group, e.patterns[n], e.behavior, e.params
 			}
 		}
@@ -62,3 +62,6 @@ func (t *AccessTable) Lookup(addr netip.Addr, name string) (group, pattern strin
 
 // NeedsName says whether any member of the table is matched against the peer's name.
 func (t *AccessTable) NeedsName() bool { return t.needsName }
+
+// NeedsCertificate says whether any member of the table is matched against the peer's certificate.
+func (t *AccessTable) NeedsCertificate() bool { return t.needsCert }

@@ -51,6 +51,9 @@ func (s *hatScanner) accept(c byte) bool {
 // word takes the next word: a label, a member, a policy or an action. It is empty at the end of the text.
 func (s *hatScanner) word() (string, error) {
 	s.skip()
+	if n := certificateEnd(s.text); n > 0 { // it may hold anything, and perhaps a colon follows
+		return s.advance(n + len(s.text[n:]) - len(strings.TrimPrefix(s.text[n:], ":"))), nil
+	}
 	end := strings.IndexAny(s.text, " \t\r\n,{}()=\";")
 	if end < 0 {
 		end = len(s.text)

@@ -130,7 +130,7 @@ func TestHATLookup(t *testing.T) {
 		{"203.0.113.7", "", "None", "203.0.113.7", Accept, TLSRequired, 7},
 		{"2001:db8::1", "", "None", "ALL", Accept, TLSOff, 7},
 	} {
-		group, pattern, b, p := h.Compile().Lookup(netip.MustParseAddr(c.addr), c.name)
+		group, pattern, b, p := h.Compile().Lookup(Peer{Addr: netip.MustParseAddr(c.addr), Name: c.name})
 		if group != c.group || pattern != c.pattern || b != c.behavior || p.TLS != c.tls || *p.MaxConcurrency != c.concurrency {
 			t.Errorf("%s %q: %s match %s %s %s %d", c.addr, c.name, group, pattern, b, p.TLS, *p.MaxConcurrency)
 		}
@@ -142,7 +142,7 @@ func TestHATLookup(t *testing.T) {
 
 // A table without any entry and without a default still gives every limit.
 func TestHATLookupInEmptyTable(t *testing.T) {
-	group, pattern, b, p := new(HostAccess).Compile().Lookup(netip.MustParseAddr("192.0.2.1"), "")
+	group, pattern, b, p := new(HostAccess).Compile().Lookup(Peer{Addr: netip.MustParseAddr("192.0.2.1")})
 	if group != "None" || pattern != "ALL" || b != Accept {
 		t.Errorf("%s match %s %s", group, pattern, b)
 	}
@@ -220,6 +220,7 @@ func drawTable(t *rapid.T) *HostAccess {
 		rapid.StringMatching(`10\.1\.2\.[1-9]-[1-9][0-9]`), rapid.StringMatching(`10\.[1-9]\.`),
 		rapid.StringMatching(`2001:db8:[1-9a-f]{1,4}:`), rapid.StringMatching(`2001:db8::[1-9a-f]{1,4}`),
 		rapid.StringMatching(`\.?[a-z][a-z0-9]{0,5}\.example`), rapid.StringMatching(`sbrs\[-[0-9]\.0:[0-9]\.0\]`),
+		rapid.StringMatching(`cert\[[a-z=](\\[\\,\[\]]|[a-z "#$(){}:;=é]){0,9}x,[A-Z][a-z =]{0,5}(\\,|A)\]`),
 		rapid.Just(MemberAll),
 	)
 	groups := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z][A-Za-z0-9_.-]{2,8}x`), 0, 6, strings.ToLower).Draw(t, "groups")
@@ -264,6 +265,7 @@ func FuzzParseHAT(f *testing.F) {
 	f.Add(exampleHAT)
 	f.Add("A: 192.0.2.1, 192.0.2.2 sbrs[-4.0:-1.0] $W (a (b)\nc)\n$W accept {tls=off;dhap_limit = 150}")
 	f.Add("251.192.1. TCPREFUSE\nALL: RELAY {}")
+	f.Add("RELAYS: cert[CN=a\\,O=\"b\" #c,D CA], cert[x,y]: RELAY\ncert[a b,c]: $W $W ACCEPT")
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := ParseHAT(text)
 		if err != nil {
@@ -329,6 +331,6 @@ func BenchmarkAccessLookup(b *testing.B) {
 	}
 	t := h.Compile()
 	for b.Loop() {
-		t.Lookup(netip.MustParseAddr("192.0.2.1"), "mx.example.com")
+		t.Lookup(Peer{Addr: netip.MustParseAddr("192.0.2.1"), Name: "mx.example.com"})
 	}
 }

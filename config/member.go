@@ -13,20 +13,34 @@ const MemberAll = "ALL"
 type memberKind int
 
 const (
-	memberAll    memberKind = iota + 1
-	memberRange             // one address and every block of them
-	memberHost              // one host name
-	memberDomain            // every host below a domain
-	memberNever             // a reputation score or a DNS list, which have no source here
+	memberAll         memberKind = iota + 1
+	memberRange                  // one address and every block of them
+	memberHost                   // one host name
+	memberDomain                 // every host below a domain
+	memberNever                  // a reputation score or a DNS list, which have no source here
+	memberCertificate            // a client certificate, by subject and authority
 )
 
+// Peer is what is known of a host that connects.
+type Peer struct {
+	Addr netip.Addr
+	Name string // its forward-confirmed reverse name, or empty
+
+	// Subjects are the names of its client certificate: each DNS name, the CN and the DN. They are only set once that
+	// certificate has verified.
+	Subjects []string
+	// Authorities are the CN and the DN of each authority of the custom list that the certificate's chain leads through.
+	Authorities []string
+}
+
 // Member is one parsed member of a sender group: ALL, an address (192.0.2.1), a CIDR block (192.0.2.0/24), a range
-// (192.0.2.10-20, 192.0.2.10-192.0.2.20), a leading part (192.0.2. or 2001:db8:), a host name, a .domain, sbrs[a:b]
-// or dnslist[zone]. The zero value matches nothing.
+// (192.0.2.10-20, 192.0.2.10-192.0.2.20), a leading part (192.0.2. or 2001:db8:), a host name, a .domain, sbrs[a:b],
+// dnslist[zone] or cert[SUBJECT,CA]. The zero value matches nothing.
 type Member struct {
 	kind   memberKind
 	lo, hi netip.Addr // memberRange: both ends belong to it
-	name   string     // memberHost; memberDomain with its leading dot
+	name   string     // memberHost; memberDomain with its leading dot; memberCertificate: the subject
+	issuer string     // memberCertificate: the authority
 	text   string
 }
 
@@ -36,19 +50,24 @@ func (m Member) String() string { return m.text }
 // NeedsName says whether the member is matched against the peer's name, so that the name must be looked up.
 func (m Member) NeedsName() bool { return m.kind == memberHost || m.kind == memberDomain }
 
-// Match says whether the peer is this member. The name is the peer's forward-confirmed reverse name or empty.
-func (m Member) Match(addr netip.Addr, name string) bool {
+// NeedsCertificate says whether the member is matched against the peer's certificate, so that one must be asked for.
+func (m Member) NeedsCertificate() bool { return m.kind == memberCertificate }
+
+// Match says whether the peer is this member.
+func (m Member) Match(p Peer) bool {
 	switch m.kind {
 	case memberAll:
 		return true
 	case memberRange:
 		// Compare sorts every IPv4 address before every IPv6 address, so the families cannot mix.
-		addr = addr.Unmap().WithZone("")
+		addr := p.Addr.Unmap().WithZone("")
 		return addr.IsValid() && m.lo.Compare(addr) <= 0 && addr.Compare(m.hi) <= 0
 	case memberHost:
-		return name != "" && domainKey(name) == m.name
+		return p.Name != "" && domainKey(p.Name) == m.name
 	case memberDomain:
-		return name != "" && strings.HasSuffix(domainKey(name), m.name)
+		return p.Name != "" && strings.HasSuffix(domainKey(p.Name), m.name)
+	case memberCertificate:
+		return holdsName(p.Subjects, m.name) && holdsName(p.Authorities, m.issuer)
 	}
 	return false
 }
@@ -59,7 +78,7 @@ func ParseMember(s string) (Member, error) {
 	m, ok := parseMember(s)
 	if !ok {
 		return Member{}, fmt.Errorf("%q is not a member: an address, a CIDR block, a range such as 192.0.2.10-20, "+
-			"a leading part such as 192.0.2., a host name, .domain or ALL is accepted", s)
+			"a leading part such as 192.0.2., a host name, .domain, cert[SUBJECT,CA] or ALL is accepted", s)
 	}
 	return m, nil
 }
@@ -71,6 +90,8 @@ func parseMember(s string) (Member, bool) {
 		return Member{kind: memberAll, text: MemberAll}, true
 	case bracketed(lower, "sbrs["), bracketed(lower, "dnslist["):
 		return Member{kind: memberNever, text: lower}, true
+	case strings.HasPrefix(lower, certificatePrefix):
+		return parseCertificate(s[len(certificatePrefix):])
 	case behaviorOf(s) != "":
 		return Member{}, false // the text form could not tell it from an action
 	}

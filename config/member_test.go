@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 )
@@ -51,7 +52,7 @@ func TestMemberMatch(t *testing.T) {
 			t.Errorf("ParseMember(%q): %v", c.member, err)
 			continue
 		}
-		if got := m.Match(netip.MustParseAddr(c.addr), c.name); got != c.want {
+		if got := m.Match(Peer{Addr: netip.MustParseAddr(c.addr), Name: c.name}); got != c.want {
 			t.Errorf("%q matches %s %q: %v, want %v", c.member, c.addr, c.name, got, c.want)
 		}
 		if again, err := ParseMember(m.String()); err != nil || again != m {
@@ -64,10 +65,57 @@ func TestMemberRefused(t *testing.T) {
 	for _, s := range []string{
 		"", ".", "-", "192.0.2.300", "192.0.2", "192.0.2.20-10", "192.0.2.1/33", "192.0.2.0/24-30", "1.2.3.4.", "..",
 		"2001:db8::1-1.2.3.4", "::ffff:192.0.2.0/120", "fe80::1%eth0", "fe80:", "a b", "a..b", "-a.example", "*.example",
+		"cert[a]", "cert[a,b", "cert[,b]", "cert[a,]", "cert[a,b]c", "cert[a,b,c]", "cert[a[,b]", `cert[a\b,c]`, `cert[a,b\]`,
+		"cert[a\x01,b]", "cert[a\xff,b]", "cert[ , ]", "cert[a\nb,c]",
 		"sbrs[", "sbrs[]", "sbrs[a b]", "dnslist[x]]", "accept", "RELAY", "user@example.com", "192.0.2.10-", "é\x00",
 	} {
 		if m, err := ParseMember(s); err == nil {
 			t.Errorf("%q is taken for %q", s, m)
+		}
+	}
+}
+
+// A certificate counts by any of its names, and only under an authority that its verified chain leads through.
+func TestCertificateMember(t *testing.T) {
+	peer := Peer{
+		Addr: netip.MustParseAddr("192.0.2.1"), Name: "mx.partner.example",
+		Subjects:    []string{"mx1.partner.example", "Partner Relay", "CN=Partner Relay,O=Partner\\, Inc."},
+		Authorities: []string{"Partner CA", "CN=Partner CA,O=Partner"},
+	}
+	for member, want := range map[string]bool{
+		`cert[mx1.partner.example,Partner CA]`:                  true,
+		`CERT[ MX1.Partner.Example , partner ca ]`:              true,
+		`cert[Partner Relay,CN=Partner CA\,O=Partner]`:          true,
+		`cert[CN=Partner Relay\,O=Partner\\\, Inc.,Partner CA]`: true,
+		`cert[mx1.partner.example,Other CA]`:                    false,
+		`cert[mx2.partner.example,Partner CA]`:                  false,
+		`cert[mx.partner.example,Partner CA]`:                   false, // the reverse name proves nothing here
+		`cert[Partner CA,Partner Relay]`:                        false,
+		`cert[*.partner.example,Partner CA]`:                    false,
+	} {
+		m, err := ParseMember(member)
+		if err != nil || m.Match(peer) != want || !m.NeedsCertificate() || m.NeedsName() {
+			t.Errorf("%s: %v, %v", member, m.Match(peer), err)
+		}
+		if again, err := ParseMember(m.String()); err != nil || again != m {
+			t.Errorf("%s is written as %s, which reads as %v, %v", member, m, again, err)
+		}
+		if m.Match(Peer{Addr: peer.Addr, Name: peer.Name, Subjects: peer.Subjects}) || m.Match(Peer{Authorities: peer.Authorities}) {
+			t.Errorf("%s matches half a certificate", member)
+		}
+	}
+}
+
+func TestSplitMembers(t *testing.T) {
+	for s, want := range map[string]string{
+		"":                                  "[]",
+		" , ":                               "[]",
+		"192.0.2.1, .example,ALL":           `["192.0.2.1" ".example" "ALL"]`,
+		`a.example,cert[x\,y, Z CA] ,b`:     `["a.example" "cert[x\\,y, Z CA]" "b"]`,
+		`cert[x,Z CA],cert[y\],Z],cert[u,v`: `["cert[x,Z CA]" "cert[y\\],Z]" "cert[u" "v"]`,
+	} {
+		if got := fmt.Sprintf("%q", SplitMembers(s)); got != want {
+			t.Errorf("%s: %s, want %s", s, got, want)
 		}
 	}
 }
@@ -83,7 +131,7 @@ func TestMemberNeedsName(t *testing.T) {
 }
 
 func FuzzParseMember(f *testing.F) {
-	for _, s := range []string{"ALL", "192.0.2.10-20", "192.0.2.", "2001:db8::1-ff", ".example", "sbrs[-1:2]", "2001:db8:"} {
+	for _, s := range []string{"ALL", "192.0.2.10-20", "192.0.2.", "2001:db8::1-ff", ".example", "sbrs[-1:2]", "2001:db8:", `cert[CN=a\,O=b,C A]`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -94,6 +142,9 @@ func FuzzParseMember(f *testing.F) {
 		again, err := ParseMember(m.String())
 		if err != nil || again != m {
 			t.Errorf("%q is written as %q, which reads as %+v, %v", s, m, again, err)
+		}
+		if words := SplitMembers(m.String() + ", ALL"); len(words) != 2 || words[0] != m.String() {
+			t.Errorf("%q in a list is cut into %q", m, words)
 		}
 	})
 }

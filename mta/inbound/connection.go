@@ -124,7 +124,7 @@ func (c *connection) decide(ctx context.Context) {
 		name = ""
 	}
 	a := &c.access
-	a.group, a.pattern, a.behavior, a.policy = table.Lookup(c.remote, name)
+	a.group, a.pattern, a.behavior, a.policy = table.Lookup(config.Peer{Addr: c.remote, Name: name})
 	if a.policy.BannerHost != "" {
 		c.host = a.policy.BannerHost
 	}
