@@ -55,6 +55,11 @@ func (m *Mail) set(key, value string, hasValue bool) Reply {
 			return replySyntax("in parameter SMTPUTF8")
 		}
 		m.UTF8 = true
+	case "REQUIRETLS":
+		if hasValue { // RFC 8689 §2
+			return replySyntax("in parameter REQUIRETLS")
+		}
+		m.RequireTLS = true
 	default:
 		return replyParameter(key)
 	}

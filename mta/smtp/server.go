@@ -16,6 +16,7 @@ type Options struct {
 	Rejected       bool          // greet with 554 and wait for QUIT (RFC 5321 §3.1)
 	RejectText     string        // a further line of that greeting; may be empty
 	MaxMessageSize int64         // bytes of one message; 0 is no limit
+	ImplicitTLS    bool          // the handshake comes before the banner (RFC 8314 §3.3)
 	OfferTLS       bool          // EHLO offers STARTTLS
 	RequireTLS     bool          // no mail without it
 	CommandTimeout time.Duration // for one command, and for each block of content (RFC 5321 §4.5.3.2.7)
@@ -29,12 +30,21 @@ type Mail struct {
 	Size int64  // as declared, 0 where it was not
 	UTF8 bool   // SMTPUTF8 was asked for (RFC 6531)
 	Body string // "7BIT", "8BITMIME" or empty
+
+	RequireTLS bool // REQUIRETLS was asked for (RFC 8689 §2)
 }
 
 // Handshake is how a TLS handshake ended.
 type Handshake struct {
 	State tls.ConnectionState // where Err is nil
 	Err   error               // ErrEarlyText, or what crypto/tls says
+}
+
+// Ruling is what a Backend makes of the session once its handshake is over.
+type Ruling struct {
+	Options *Options // in force from now on; nil: as before
+	Refused *Reply   // answers every later command but QUIT, and stands in for the banner where that is still due
+	Leave   bool     // the connection is closed without another word
 }
 
 // Upgrade is what one TLS handshake needs; *tlspolicy.Incoming is one.
@@ -51,10 +61,11 @@ type Upgrade interface {
 type Backend interface {
 	// Hello tells how the client introduced itself; once more after STARTTLS.
 	Hello(name string, extended bool)
-	// TLS prepares a handshake that begins now. An error is answered with 454.
+	// TLS prepares a handshake that begins now. An error is answered with 454, or with the Reply that it is or wraps;
+	// where the handshake would come before the banner, the connection is closed instead.
 	TLS() (Upgrade, error)
-	// Handshake tells how that ended. The refusal it may return answers every later command but QUIT.
-	Handshake(h Handshake) *Reply
+	// Handshake tells how that ended. It is called once for every Upgrade that TLS returned.
+	Handshake(h Handshake) Ruling
 	// TLSMissing tells that a command was refused because it needs TLS.
 	TLSMissing()
 	// Oversized tells that a message was refused for the size that it declared.
@@ -143,7 +154,12 @@ func (s *Session) Serve(ctx context.Context) End {
 	unhook := context.AfterFunc(ctx, s.Stop)
 	defer unhook()
 
-	s.reply(s.greeting())
+	if s.opts.ImplicitTLS {
+		s.implicitTLS(ctx)
+	}
+	if !s.over {
+		s.reply(s.greeting())
+	}
 	for !s.over {
 		line, err := s.wire.command(s.mail)
 		if err != nil {

@@ -62,7 +62,7 @@ func (s *Session) plain(ctx context.Context, name string, arg []byte) {
 // certificate was. QUIT is waited for (RFC 5321 §3.1).
 func (s *Session) inert(name []byte) bool {
 	refusal := s.refused
-	if s.opts.Rejected {
+	if refusal == nil && s.opts.Rejected {
 		refusal = &replyNoWelcome
 	}
 	if refusal == nil || string(name) == "QUIT" {
@@ -134,6 +134,10 @@ func (s *Session) mailFrom(ctx context.Context, arg string) {
 		s.replyBad(refusal)
 		return
 	}
+	if m.RequireTLS && !s.secure { // It is not offered in clear (RFC 8689 §2).
+		s.replyBad(replyParameter("REQUIRETLS"))
+		return
+	}
 	s.begin(ctx, m)
 }
 
@@ -189,32 +193,6 @@ func (s *Session) rcptTo(ctx context.Context, arg string) {
 		s.recipients++
 	}
 	s.answer(r)
-}
-
-// startTLS answers STARTTLS. Behind a handshake all that the client said before is forgotten (RFC 3207 §4.2).
-func (s *Session) startTLS(ctx context.Context) {
-	if s.secure {
-		s.reply(replyTLSActive)
-		return
-	}
-	if !s.opts.OfferTLS {
-		s.reply(replyNoCommand)
-		return
-	}
-	upgrade, err := s.backend.TLS()
-	if err != nil {
-		s.reply(replyNoTLSNow)
-		return
-	}
-	s.reset(ErrReset)
-	s.hello = ""
-	h := s.wire.startTLS(ctx, upgrade)
-	s.refused = s.backend.Handshake(h)
-	if h.Err != nil {
-		s.finish(EndClosed)
-		return
-	}
-	s.secure = true
 }
 
 // upper appends verb in capitals to b; what cannot be a command comes out as none.

@@ -5,6 +5,8 @@ import (
 	"strings"
 )
 
+const textRejected = "Your access to this mail system has been rejected."
+
 // Every fixed reply of the server. What depends on a policy's decision is the Backend's to say.
 var (
 	replyOK          = NewReply(250, "2.0.0", "ok")
@@ -21,6 +23,7 @@ var (
 	replyNested      = NewReply(503, "5.5.1", "sender already specified")
 	replyChunking    = NewReply(503, "5.5.1", "BDAT first")
 	replyNoWelcome   = NewReply(503, "5.5.1", "bad sequence of commands")
+	replyRejected    = NewReply(554, "5.7.1", textRejected)
 	replyNeedTLS     = NewReply(530, "5.7.0", "Must issue a STARTTLS command first")
 	replyLongLine    = NewReply(500, "5.5.2", "syntax error line too long")
 	replyBadLine     = NewReply(501, "5.5.2", "syntax error line must be text and end in CRLF")
@@ -60,10 +63,13 @@ func replyChunk(size int64) Reply {
 
 // greeting is the banner, or the refusal in its place. It carries no enhanced code on its first line.
 func (s *Session) greeting() Reply {
+	if r := s.refused; r != nil {
+		return Reply{Code: r.Code, Lines: []string{s.opts.Host, r.Enhanced + " " + r.Text()}}
+	}
 	if !s.opts.Rejected {
 		return NewReply(220, "", strings.TrimSpace(s.opts.Host+" ESMTP "+oneLine(s.opts.Greeting)))
 	}
-	lines := []string{s.opts.Host, "5.7.1 Your access to this mail system has been rejected."}
+	lines := []string{s.opts.Host, "5.7.1 " + textRejected}
 	if text := oneLine(s.opts.RejectText); text != "" {
 		lines = append(lines, "5.7.1 "+text)
 	}
@@ -78,6 +84,9 @@ func (s *Session) offer() Reply {
 	lines := []string{s.opts.Host, "8BITMIME", "PIPELINING", "ENHANCEDSTATUSCODES", "CHUNKING", "SMTPUTF8"}
 	if s.opts.OfferTLS && !s.secure {
 		lines = append(lines, "STARTTLS")
+	}
+	if s.secure { // Offered in clear, it could be a lie (RFC 8689 §2).
+		lines = append(lines, "REQUIRETLS")
 	}
 	return Reply{Code: 250, Lines: append(lines, "SIZE "+strconv.FormatInt(s.opts.MaxMessageSize, 10))}
 }

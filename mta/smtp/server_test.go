@@ -20,6 +20,7 @@ type recorder struct {
 	body     bytes.Buffer
 
 	upgrade   Upgrade
+	ruling    Ruling
 	refuse    map[string]Reply // by the argument that is refused, or "DATA", "COMMIT", "TLS"
 	failAfter int              // Write fails once so many bytes are there; 0: never
 	writeErr  error
@@ -33,18 +34,22 @@ func (r *recorder) note(format string, args ...any) {
 func (r *recorder) Hello(name string, extended bool) { r.note("hello %s %v", name, extended) }
 
 func (r *recorder) TLS() (Upgrade, error) {
+	if busy, ok := r.refuse["STARTTLS"]; ok {
+		return nil, fmt.Errorf("no room: %w", busy)
+	}
 	if r.upgrade == nil {
 		return nil, errors.New("no certificate")
 	}
 	return r.upgrade, nil
 }
 
-func (r *recorder) Handshake(h Handshake) *Reply {
+func (r *recorder) Handshake(h Handshake) Ruling {
 	r.note("handshake %v", h.Err)
+	ruling := r.ruling
 	if refusal, ok := r.refuse["TLS"]; ok {
-		return &refusal
+		ruling.Refused = &refusal
 	}
-	return nil
+	return ruling
 }
 func (r *recorder) TLSMissing() { r.note("tls missing") }
 func (r *recorder) Oversized()  { r.note("oversized") }
@@ -57,7 +62,11 @@ func (r *recorder) Mail(_ context.Context, m Mail) Reply {
 		r.tb.Errorf("a transaction within a transaction")
 	}
 	r.open = true
-	r.note("mail <%s> %d %v %s", m.From, m.Size, m.UTF8, m.Body)
+	extras := m.Body
+	if m.RequireTLS {
+		extras += " REQUIRETLS"
+	}
+	r.note("mail <%s> %d %v %s", m.From, m.Size, m.UTF8, extras)
 	return NewReply(250, "2.1.0", "sender <"+m.From.String()+"> ok")
 }
 
@@ -344,6 +353,7 @@ func (p *panicker) Data(context.Context) (Content, Reply) { panic("bug") }
 func FuzzSession(f *testing.F) {
 	f.Add(toRcpt+"DATA\r\nabc\r\n.\r\nQUIT\r\n", 7)
 	f.Add(toRcpt+"BDAT 3\r\nabcBDAT 0 LAST\r\nRSET\r\nVRFY x\r\nSTARTTLS\r\n", 1)
+	f.Add(ehlo+"MAIL FROM:<a@b> REQUIRETLS\r\nSTARTTLS\r\nMAIL FROM:<a@b> REQUIRETLS=1\r\n", 2)
 	f.Add("HELO x\r\nMAIL FROM:<a@b> SIZE=3 BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<@a:b@c>\r\nBDAT x\r\n", 3)
 	f.Fuzz(func(t *testing.T, in string, size int) {
 		size = 1 + int(uint(size)%100)

@@ -21,8 +21,9 @@ const (
 	readBuffer = 8 << 10
 	// lastWords is how long a closing connection may take to accept a last reply.
 	lastWords = 5 * time.Second
-	// maxHandshake bounds a TLS handshake where the command timeout is longer.
-	maxHandshake = time.Minute
+	// maxHandshake bounds a TLS handshake where the command timeout is longer. It is a few packets, and while it lasts it
+	// takes one of the places that are there for handshakes.
+	maxHandshake = 30 * time.Second
 )
 
 // What wire reports besides the errors of the connection.
@@ -201,7 +202,7 @@ func (c *wire) consumed(n int) { c.r.Discard(n) }
 
 // startTLS changes to TLS in place. Whatever the client had sent in clear behind STARTTLS would be taken for something
 // that it said under TLS: the connection must then be given up (ErrEarlyText), before anything is answered.
-func (c *wire) startTLS(ctx context.Context, up Upgrade) (h Handshake) {
+func (c *wire) startTLS(ctx context.Context, up Upgrade) Handshake {
 	if c.r.Buffered() > 0 {
 		return Handshake{Err: ErrEarlyText}
 	}
@@ -209,6 +210,11 @@ func (c *wire) startTLS(ctx context.Context, up Upgrade) (h Handshake) {
 	if err := c.w.Flush(); err != nil {
 		return Handshake{Err: err}
 	}
+	return c.secure(ctx, up)
+}
+
+// secure does the handshake. Nothing may be buffered in either direction.
+func (c *wire) secure(ctx context.Context, up Upgrade) (h Handshake) {
 	secured := tls.Server(up.Watch(c.raw), up.Config())
 	c.raw.SetDeadline(c.handshakeEnd())
 	if h.Err = secured.HandshakeContext(ctx); h.Err != nil {
