@@ -130,9 +130,12 @@ func (s *state) fault(h *host, id cause.ID, text string) {
 	h.lastCause = string(id)
 }
 
-// up takes note that the host was reached and is ready to take mail.
-func (s *state) up(h *host, now instant) {
+// up takes note that the host was reached and is ready to take mail of a lane. Ordinary mail that TLS holds back makes it
+// down still.
+func (s *state) up(h *host, l lane, now instant) {
 	h.tried, h.failures, h.blocked = true, 0, 0
+	h.tracks[l].barred, h.tracks[l].resting = 0, 0
+	h.down = h.tracks[ordinary].barred > 0
 	h.lastActivity = now
 	h.window++
 	s.mark(h)
@@ -143,7 +146,7 @@ func (s *state) up(h *host, now instant) {
 // probes it, ever less often. known is the count of failures when the attempt began: what several attempts found out
 // at the same time is one failure.
 func (s *state) down(h *host, known int, id cause.ID, text string, now instant) {
-	h.tried = true
+	h.tried, h.down = true, true
 	if h.failures > known {
 		h.lastActivity = now
 		s.fault(h, id, text)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"posthouse/mta/spool"
 )
@@ -75,7 +76,7 @@ func (s *state) hostState(h *host) HostState {
 		return Suspended
 	case !h.tried:
 		return Unknown
-	case h.failures > 0:
+	case h.down:
 		return Down
 	default:
 		return Up
@@ -87,11 +88,11 @@ func (s *state) nextAttempt(h *host) instant {
 	if s.suspension.Covers(h.name) || h.active == 0 || len(h.trips) > 0 {
 		return 0
 	}
-	if h.ready.n > 0 {
-		return h.blocked
+	if h.ready() > 0 {
+		return h.earliest()
 	}
 	if g, ok := h.delayed.first(); ok {
-		return max(g.due, h.blocked)
+		return max(g.due, h.blocked, h.tracked(g).resting)
 	}
 	return 0
 }
@@ -112,7 +113,7 @@ func (s *state) status(h *host) HostStatus {
 	c := h.counts
 	wanted := 0
 	if dest, _ := s.config().Destination(h.name); h.blocked == 0 && !s.suspension.Covers(h.name) {
-		wanted = min(h.ready.n, value(dest.Concurrency, 500))
+		wanted = min(h.runnable(at(time.Now())), value(dest.Concurrency, 500))
 	}
 	return HostStatus{
 		HostSummary: s.summary(h),
@@ -190,11 +191,14 @@ func (s *state) hurry(h *host) int {
 		if g.delayedAt >= 0 {
 			h.delayed.remove(g)
 			g.due = 0
-			h.ready.push(g)
+			h.tracked(g).ready.push(g)
 		}
 	}
 	if h.failures > 0 {
 		h.blocked = 0
+	}
+	for l := range h.tracks {
+		h.tracks[l].resting = 0
 	}
 	s.mark(h)
 	s.rearm(h)

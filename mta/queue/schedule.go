@@ -45,10 +45,15 @@ func (s *state) awake(h *host, now instant) {
 			break
 		}
 		h.delayed.remove(g)
-		h.ready.push(g)
+		h.tracked(g).ready.push(g)
 	}
 	if h.blocked != 0 && h.blocked <= now {
 		h.blocked = 0
+	}
+	for l := range h.tracks {
+		if k := &h.tracks[l]; k.resting <= now {
+			k.resting = 0
+		}
 	}
 	s.mark(h)
 	s.rearm(h)
@@ -58,33 +63,48 @@ func (s *state) awake(h *host, now instant) {
 // connections together stands in the way of more.
 func (s *state) serve(h *host, now instant) bool {
 	conf := s.config()
-	for h.ready.n > 0 && s.mayRun(h, now) {
+	for s.mayRun(h, now) {
 		if n := len(h.idle); n > 0 {
 			t := h.idle[n-1]
-			task := s.take(h, conf, now)
-			if task == nil {
+			if !s.give(h, t, conf, now) {
 				return false
 			}
 			h.idle = h.idle[:n-1]
-			t.offered <- task
 			continue
 		}
-		if !s.mayConnect(h, conf) {
+		l, ok := h.pick(now, func(l lane) bool { return s.mayConnect(h, l, conf) })
+		if !ok {
 			return false
 		}
 		if s.trips >= conf.Delivery.Concurrency {
 			return true
 		}
-		task := s.take(h, conf, now)
+		task := s.take(h, l, conf, now)
 		if task == nil {
 			return false
 		}
 		t := newTrip(h, task)
 		h.trips[t] = true
+		h.carry(t, l)
 		s.trips++
 		s.jobs = append(s.jobs, job{trip: t})
 	}
 	return false
+}
+
+// give hands one of the ready groups to a trip that is there already. It returns false if there is none for it.
+func (s *state) give(h *host, t *Trip, conf *config.Config, now instant) bool {
+	l, ok := h.pick(now, func(l lane) bool { return !h.probing(l, t) })
+	if !ok {
+		return false
+	}
+	task := s.take(h, l, conf, now)
+	if task == nil {
+		return false
+	}
+	h.carry(t, l)
+	t.offered <- task
+	return true
 }
 
 // mayRun says whether the host may be given anything now.
@@ -92,10 +112,13 @@ func (s *state) mayRun(h *host, now instant) bool {
 	return !s.stopping && !s.suspension.Covers(h.name) && h.blocked <= now
 }
 
-// mayConnect says whether the host may have one more connection. One that is down is probed by a single one.
-func (s *state) mayConnect(h *host, conf *config.Config) bool {
+// mayConnect says whether the host may have one more connection for a lane. One that is down is probed by a single one.
+func (s *state) mayConnect(h *host, l lane, conf *config.Config) bool {
 	if h.failures > 0 {
 		return len(h.trips) == 0
+	}
+	if h.probing(l, nil) {
+		return false
 	}
 	dest, _ := conf.Destination(h.name)
 	limit := value(dest.Concurrency, 500) * s.exchangers(h, dest)
@@ -122,10 +145,10 @@ func value(p *int, def int) int {
 	return *p
 }
 
-// take makes a task of the host's first ready group, or of as much of it as one transaction and the limit of
+// take makes a task of the first group that is ready in a lane of the host, or of as much of it as one transaction and the limit of
 // recipients in a period allow. It returns nil, and blocks the host until the period ends, when that limit is reached.
-func (s *state) take(h *host, conf *config.Config, now instant) *Task {
-	g := h.ready.first
+func (s *state) take(h *host, l lane, conf *config.Config, now instant) *Task {
+	g := h.tracks[l].ready.first
 	n := min(len(g.rcpts), maxRecipients)
 	dest, _ := conf.Destination(h.name)
 	if limit := value(dest.Recipients, 0) * s.exchangers(h, dest); limit > 0 {
@@ -159,7 +182,7 @@ func (s *state) part(g *group, n int) *group {
 func (s *state) grab(g *group) *Task {
 	g.busy = true
 	g.deadline = 0
-	g.host.ready.remove(g)
+	g.host.tracked(g).ready.remove(g)
 	g.host.delayed.remove(g)
 	s.deadlines.remove(g)
 	s.rearm(g.host)
@@ -192,15 +215,13 @@ func (s *state) next(t *Trip, now instant) {
 		t.offered <- nil
 		return
 	}
-	if h.ready.n > 0 {
-		if task := s.take(h, s.config(), now); task != nil {
-			t.offered <- task
-			return
-		}
-		t.offered <- nil
+	if h.runnable(now) == 0 {
+		h.idle = append(h.idle, t)
 		return
 	}
-	h.idle = append(h.idle, t)
+	if !s.give(h, t, s.config(), now) {
+		t.offered <- nil
+	}
 }
 
 // giveUp ends a trip's waiting, unless it has been given an answer meanwhile.
@@ -220,6 +241,7 @@ func (s *state) giveUp(t *Trip) {
 func (s *state) ended(t *Trip, now instant) {
 	h := s.hosts[t.host]
 	delete(h.trips, t)
+	h.tracks[t.lane].carrying--
 	s.trips--
 	if t.isOpen {
 		h.open--

@@ -75,7 +75,8 @@ type group struct {
 type host struct {
 	name    string
 	groups  list // all of them, the oldest first
-	ready   list
+	tracks  [lanes]track
+	turn    lane // whose ready groups come first
 	delayed *heap[*group]
 	wake    instant // when something becomes possible here by itself
 	wakeAt  int
@@ -88,6 +89,7 @@ type host struct {
 	failures int // connections in a row that led nowhere
 	blocked  instant
 	tried    bool
+	down     bool // the last attempt led nowhere
 
 	rateStart instant // of the period in which recipients are counted
 	rateCount int
@@ -163,10 +165,12 @@ func (s *state) host(name string, now instant) *host {
 	h := &host{
 		name: name, wakeAt: -1, window: startWindow, trips: make(map[*Trip]bool),
 		groups: list{at: func(g *group) *links { return &g.inHost }},
-		ready:  list{at: func(g *group) *links { return &g.inReady }},
 		delayed: newHeap(func(a, b *group) bool { return a.due < b.due },
 			func(g *group) *int { return &g.delayedAt }),
 		lastActivity: now,
+	}
+	for l := range h.tracks {
+		h.tracks[l].ready.at = func(g *group) *links { return &g.inReady }
 	}
 	s.hosts[name] = h
 	return h
@@ -251,7 +255,7 @@ func (s *state) enter(g *group, now instant) {
 func (s *state) leave(g *group) {
 	h := g.host
 	h.groups.remove(g)
-	h.ready.remove(g)
+	h.tracked(g).ready.remove(g)
 	h.delayed.remove(g)
 	s.deadlines.remove(g)
 	h.active -= len(g.rcpts)
@@ -277,7 +281,7 @@ func (s *state) place(g *group, now instant) {
 	if g.due > now {
 		g.host.delayed.fix(g)
 	} else {
-		g.host.ready.push(g)
+		g.host.tracked(g).ready.push(g)
 		s.mark(g.host)
 	}
 	s.rearm(g.host)
@@ -285,7 +289,7 @@ func (s *state) place(g *group, now instant) {
 
 // mark puts the host among those that step looks at.
 func (s *state) mark(h *host) {
-	if h.ready.n == 0 {
+	if h.ready() == 0 {
 		return
 	}
 	if len(h.idle) > 0 {
@@ -303,8 +307,10 @@ func (s *state) rearm(h *host) {
 	if g, ok := h.delayed.first(); ok {
 		h.wake = g.due
 	}
-	if h.ready.n > 0 && h.blocked != 0 {
-		h.wake = earlier(h.wake, h.blocked)
+	for l := range h.tracks {
+		if k := &h.tracks[l]; k.ready.n > 0 {
+			h.wake = earlier(h.wake, max(h.blocked, k.resting))
+		}
 	}
 	if h.wake == 0 {
 		s.wakes.remove(h)

@@ -205,8 +205,8 @@ func (m *machine) checkPlaces(t *rapid.T, h *host) {
 			prior = received
 		}
 	}
-	if n != h.groups.n || ready != h.ready.n || delayed != len(h.delayed.items) {
-		t.Fatalf("%s: %d groups, %d ready, %d delayed; counted %d, %d, %d", h.name, h.groups.n, h.ready.n, len(h.delayed.items), n, ready, delayed)
+	if n != h.groups.n || ready != h.ready() || delayed != len(h.delayed.items) {
+		t.Fatalf("%s: %d groups, %d ready, %d delayed; counted %d, %d, %d", h.name, h.groups.n, h.ready(), len(h.delayed.items), n, ready, delayed)
 	}
 }
 
@@ -220,6 +220,12 @@ func TestQueueAgainstModel(t *testing.T) {
 				m.mid++
 				m.now++
 				env := spool.Envelope{MID: m.mid, Sender: rapid.SampledFrom([]string{"", "a@x.example"}).Draw(t, "sender"), Received: m.now.time()}
+				switch rapid.IntRange(0, 3).Draw(t, "lane") {
+				case 0:
+					env.TLSOptional = true
+				case 1:
+					env.RequireTLS = true
+				}
 				for rid := range rapid.IntRange(1, 6).Draw(t, "recipients") {
 					host := rapid.SampledFrom(m.hosts).Draw(t, "host")
 					env.Recipients = append(env.Recipients, spool.Recipient{RID: rid, Address: fmt.Sprintf("u%d@%s", rid, strings.ToUpper(host))})
@@ -251,10 +257,17 @@ func TestQueueAgainstModel(t *testing.T) {
 					m.step(t)
 				}
 			},
+			"bar": func(t *rapid.T) {
+				if len(m.trips) > 0 {
+					trip := rapid.SampledFrom(m.trips).Draw(t, "trip")
+					m.s.bar(m.s.hosts[trip.host], trip, "D1", "no TLSA record matches", m.now)
+					m.step(t)
+				}
+			},
 			"up": func(t *rapid.T) {
 				if len(m.trips) > 0 {
 					trip := rapid.SampledFrom(m.trips).Draw(t, "trip")
-					m.s.up(m.s.hosts[trip.host], m.now)
+					m.s.up(m.s.hosts[trip.host], trip.lane, m.now)
 					m.step(t)
 				}
 			},
@@ -341,7 +354,7 @@ func (m *machine) drain(t *rapid.T) {
 	m.step(t)
 	for range 20000 {
 		for _, trip := range slices.Clone(m.trips) {
-			m.s.up(m.s.hosts[trip.host], m.now)
+			m.s.up(m.s.hosts[trip.host], trip.lane, m.now)
 			for len(trip.open) > 0 {
 				m.settle(t, trip, func() Outcome { return Delivered })
 			}

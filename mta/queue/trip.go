@@ -18,18 +18,22 @@ type Trip struct {
 	queue  *Queue
 	cancel context.CancelFunc
 
-	known    int     // failures of the host when the trip began
-	given    int     // tasks so far
+	given    int     // tasks on the latest connection
 	open     []*Task // given and not settled
 	dcid     uint64  // of the latest connection
 	achieved bool    // something came of it; touched by the owner only
 	isOpen   bool    // has a connection; touched by the owner only
 
+	lane        lane // of the latest task; this and the next are touched by the owner only
+	carries     bool // has been given a task
+	known       int  // failures of the host when it was given, and of the lane
+	knownBarred int
+
 	offered chan *Task // the owner's answer to Next; nil is none
 }
 
 func newTrip(h *host, first *Task) *Trip {
-	return &Trip{First: first, host: h.name, known: h.failures, given: 1, open: []*Task{first}, cancel: func() {}, offered: make(chan *Task, 1)}
+	return &Trip{First: first, host: h.name, given: 1, open: []*Task{first}, cancel: func() {}, offered: make(chan *Task, 1)}
 }
 
 // Destination is the domain, or the address literal in brackets, that the trip is for; in lower case.
@@ -65,9 +69,9 @@ func (t *Trip) Next(ctx context.Context) (*Task, bool) {
 	return task, true
 }
 
-// Connected says that a connection was opened, under this DCID.
+// Connected says that a connection was opened, under this DCID. The limit of messages a connection counts from here.
 func (t *Trip) Connected(dcid uint64) {
-	t.dcid = dcid
+	t.dcid, t.given = dcid, 1
 	t.do(func(s *state, h *host) {
 		if !t.isOpen {
 			t.isOpen = true
@@ -93,13 +97,19 @@ func (t *Trip) Disconnected() {
 func (t *Trip) Up(tls string) {
 	t.do(func(s *state, h *host) {
 		h.lastTLS = tls
-		s.up(h, at(time.Now()))
+		s.up(h, t.lane, at(time.Now()))
 	})
 }
 
 // Down says that no way to the destination led anywhere: it rests for a while.
 func (t *Trip) Down(id cause.ID, text string) {
 	t.do(func(s *state, h *host) { s.down(h, t.known, id, text, at(time.Now())) })
+}
+
+// Bar says that no way to the destination has TLS as the latest task needs it: messages with the same demands rest for a
+// while, and others go on.
+func (t *Trip) Bar(id cause.ID, text string) {
+	t.do(func(s *state, h *host) { s.bar(h, t, id, text, at(time.Now())) })
 }
 
 // Routed says where the destination's mail goes at present.
