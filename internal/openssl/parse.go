@@ -81,8 +81,11 @@ func (p *parser) parse() error {
 	}
 }
 
-// separators stand between words.
-const separators = ": ,;"
+// separators stand between words, operators before them.
+const (
+	separators = ": ,;"
+	operators  = "-!+@"
+)
 
 // item works one word with its operator.
 func (p *parser) item() error {
@@ -124,6 +127,9 @@ func (p *parser) names(operator byte) ([]string, error) {
 		}
 		names = append(names, p.rest[:n])
 		p.rest = p.rest[n:]
+		if p.rest != "" && !strings.ContainsAny(p.rest[:1], separators+operators) {
+			return nil, p.misplaced(operator, names)
+		}
 		if operator == '@' || !strings.HasPrefix(p.rest, "+") {
 			return names, nil
 		}
@@ -134,7 +140,7 @@ func (p *parser) names(operator byte) ([]string, error) {
 // misplaced says what stands where a word belongs.
 func (p *parser) misplaced(operator byte, before []string) error {
 	switch {
-	case p.rest != "" && !strings.ContainsAny(p.rest[:1], separators+"-!+@"):
+	case p.rest != "" && !strings.ContainsAny(p.rest[:1], separators+operators):
 		return fmt.Errorf("unknown character %q", []rune(p.rest)[0])
 	case len(before) > 0:
 		return fmt.Errorf("a word is missing behind %q", strings.Join(before, "+")+"+")
