@@ -18,6 +18,7 @@ import (
 // CommitResult says what a commit did, or would do.
 type CommitResult struct {
 	Revision Revision
+	Config   *Config    // what is in force with it, or would be; not to be modified
 	Kept     []Revision // commits of others since the candidate was made, whose changes stay; the newest first
 	Changes  []Change   // against what was running
 	// Edited names the file that an edit of posthouse.toml, made by hand since the last commit, was put aside as.
@@ -114,7 +115,7 @@ func (s *Store) plan(c *Candidate) (*Config, *CommitResult, error) {
 	running := s.Running()
 	wanted := c.Config.Clone()
 	wanted.Normalize()
-	next, conflicts := merge(c.Base.Config, running.Config, wanted)
+	next, conflicts := merge(s.carry(c.Base, wanted), running.Config, wanted)
 	if len(conflicts) > 0 {
 		return nil, nil, conflict(conflicts, s.lastChange)
 	}
@@ -125,7 +126,7 @@ func (s *Store) plan(c *Candidate) (*Config, *CommitResult, error) {
 	if err := s.sound(next); err != nil {
 		return nil, nil, err
 	}
-	return next, &CommitResult{Kept: s.since(c.Base.Revision.Number), Changes: Diff(running.Config, next)}, nil
+	return next, &CommitResult{Config: next, Kept: s.since(c.Base.Revision.Number), Changes: Diff(running.Config, next)}, nil
 }
 
 // sound validates, and makes sure that the file to be written will be read back as the same configuration and that

@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	keptRevisions = 50
+	keptRevisions = 50  // of operators' commits
+	mostRevisions = 500 // with renewals of certificates, which nobody asked for and which must not push the others out
 	revisionExt   = ".revision"
 	pendingExt    = ".pending"
 
@@ -52,6 +53,7 @@ type revisionHead struct {
 	From     string            `toml:"from"`
 	Comment  string            `toml:"comment"`
 	Rollback bool              `toml:"rollback"`
+	Renewed  string            `toml:"renewed,omitempty"`
 	Digest   string            `toml:"digest"`
 	Until    *time.Time        `toml:"confirm_by,omitempty"`
 	Waits    []int             `toml:"unconfirmed,omitempty"`
@@ -80,7 +82,7 @@ func encodeRevision(r record, settings []byte) []byte {
 	enc.Indent = ""
 	head := revisionHead{
 		Format: revisionFormat, Number: r.Number, Time: r.Time.UTC(), User: r.Author.User, From: r.Author.From,
-		Comment: r.Comment, Rollback: r.Rollback, Digest: r.digest, Refs: r.refs, Waits: r.waits, Settled: r.settled,
+		Comment: r.Comment, Rollback: r.Rollback, Renewed: r.Renewed, Digest: r.digest, Refs: r.refs, Waits: r.waits, Settled: r.settled,
 	}
 	if !r.until.IsZero() {
 		head.Until = new(r.until.UTC())
@@ -114,7 +116,7 @@ func decodeRevision(data []byte) (record, []byte, error) {
 	r := record{
 		Revision: Revision{
 			Number: h.Number, Time: h.Time.Local(), Author: Author{User: h.User, From: h.From},
-			Comment: h.Comment, Rollback: h.Rollback,
+			Comment: h.Comment, Rollback: h.Rollback, Renewed: h.Renewed,
 		},
 		mark:   mark{waits: h.Waits, settled: h.Settled},
 		digest: h.Digest, refs: h.Refs,
@@ -210,7 +212,13 @@ func (h *history) add(r record) {
 
 // trim forgets the revisions that are no longer kept. What waits for its confirmation, and what it replaced, stays.
 func (h *history) trim() {
-	kept := min(len(h.records), keptRevisions)
+	kept, commits := 0, 0
+	for kept < min(len(h.records), mostRevisions) && commits < keptRevisions {
+		if h.records[kept].Renewed == "" {
+			commits++
+		}
+		kept++
+	}
 	if r, ok := h.wait(); ok {
 		first := slices.Min(r.waits) - 1
 		for kept < len(h.records) && h.records[kept].Number >= first {

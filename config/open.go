@@ -19,14 +19,14 @@ var handEdit = Author{User: "(file)", From: settingsName}
 
 // Open reads the configuration of a data folder that is set up. A posthouse.toml that was edited by hand becomes a new
 // revision; a broken one is an error that names file, line and key, and everything is left as it is.
-func Open(dir string) (*Store, error) { return open(safefile.OS, dir) }
+func Open(dir string, opts ...Option) (*Store, error) { return open(safefile.OS, dir, opts...) }
 
-func open(fsys safefile.FS, dir string) (*Store, error) {
+func open(fsys safefile.FS, dir string, opts ...Option) (*Store, error) {
 	settings, c, err := readSettings(dir)
 	if err != nil {
 		return nil, err
 	}
-	s, err := newStore(fsys, dir)
+	s, err := newStore(fsys, dir, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +45,9 @@ func open(fsys safefile.FS, dir string) (*Store, error) {
 		}
 	}
 	c.Refs = maps.Clone(match.refs)
+	if match.Number != newest.Number {
+		keepNewest(c, newest.refs)
+	}
 	c.normalizeRefs()
 	if known && match.Number == newest.Number {
 		s.publish(&Snapshot{Config: c, Revision: match.Revision}, settings)
@@ -207,7 +210,7 @@ func noRevision(dir string, damaged []error) error {
 }
 
 // Check says everything that is wrong with the configuration of a data folder, and changes nothing.
-func Check(dir string) error {
+func Check(dir string, opts ...Option) error {
 	settings, c, err := readSettings(dir)
 	if err != nil {
 		return err
@@ -226,7 +229,7 @@ func Check(dir string) error {
 	}
 	c.Refs = maps.Clone(match.refs)
 	c.normalizeRefs()
-	return errors.Join(append(list, lostSecrets(c, safefile.ViewVault(filepath.Join(dir, vaultName)))...)...)
+	return errors.Join(append(list, lostSecrets(c, safefile.ViewVault(filepath.Join(dir, vaultName), vaultOptions(opts)...))...)...)
 }
 
 // lostSecrets names the secrets of a configuration that cannot be had.

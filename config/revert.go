@@ -215,13 +215,11 @@ func (s *Store) take(to, from *Config, ids []objectID) (next *Config, left []obj
 
 // keepContents gives both sides of a revert the certificates that run now, so that no older one comes back.
 func keepContents(running, after, before *Config) {
-	for ref, content := range running.Refs {
-		if !strings.HasPrefix(ref, CertificateRef("")) {
-			continue
-		}
+	for profile := range running.Certificates {
+		is, _ := running.contentOf(profile)
 		for _, c := range []*Config{after, before} {
-			if _, has := c.Refs[ref]; has {
-				c.Refs[ref] = content
+			if _, has := c.contentOf(profile); has {
+				c.setContent(profile, is)
 			}
 		}
 	}

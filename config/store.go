@@ -33,6 +33,8 @@ type Revision struct {
 	Author   Author
 	Comment  string
 	Rollback bool // whether the configuration that this one replaced is offered for rollback
+	// Renewed is the certificate profile that this revision gave new content, and changed nothing else (see Renew).
+	Renewed string
 }
 
 // Snapshot is a configuration that was in force from its revision on. It is never modified.
@@ -83,12 +85,33 @@ type Store struct {
 	atOpen  []Reversal // what Open has reverted, for Run to tell
 }
 
-// Create sets up a data folder with a first configuration. It returns ErrExists for a folder that has one.
-func Create(dir string, c *Config, a Author) (*Store, error) {
-	return create(safefile.OS, dir, c, a)
+// Option is a setting of Create, Open and Check.
+type Option func(*options)
+
+type options struct{ vault []safefile.VaultOption }
+
+// WithMasterKey encrypts the secrets at rest. What is still in clear, or under a previous key, is encrypted under current
+// when the folder is opened. A nil current leaves them in clear; nil previous keys count for nothing.
+func WithMasterKey(current *safefile.MasterKey, previous ...*safefile.MasterKey) Option {
+	return func(o *options) {
+		o.vault = append(o.vault, safefile.WithMasterKey(current), safefile.WithPreviousKeys(previous...))
+	}
 }
 
-func create(fsys safefile.FS, dir string, c *Config, a Author) (*Store, error) {
+func vaultOptions(opts []Option) []safefile.VaultOption {
+	var o options
+	for _, set := range opts {
+		set(&o)
+	}
+	return o.vault
+}
+
+// Create sets up a data folder with a first configuration. It returns ErrExists for a folder that has one.
+func Create(dir string, c *Config, a Author, opts ...Option) (*Store, error) {
+	return create(safefile.OS, dir, c, a, opts...)
+}
+
+func create(fsys safefile.FS, dir string, c *Config, a Author, opts ...Option) (*Store, error) {
 	if IsSetUp(dir) {
 		return nil, fmt.Errorf("set up %s: %w", dir, ErrExists)
 	}
@@ -102,7 +125,7 @@ func create(fsys safefile.FS, dir string, c *Config, a Author) (*Store, error) {
 			return nil, fmt.Errorf("set up %s: %w", dir, err)
 		}
 	}
-	s, err := newStore(fsys, dir)
+	s, err := newStore(fsys, dir, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +138,8 @@ func create(fsys safefile.FS, dir string, c *Config, a Author) (*Store, error) {
 }
 
 // newStore opens what is there: the vault and the revisions.
-func newStore(fsys safefile.FS, dir string) (*Store, error) {
-	vault, err := safefile.OpenVaultFS(fsys, filepath.Join(dir, vaultName))
+func newStore(fsys safefile.FS, dir string, opts []Option) (*Store, error) {
+	vault, err := safefile.OpenVaultFS(fsys, filepath.Join(dir, vaultName), vaultOptions(opts)...)
 	if err != nil {
 		return nil, err
 	}
