@@ -16,6 +16,10 @@ type Transaction struct {
 	Size     int64 // bytes; 0: unknown
 	Body8Bit bool  // the content is not pure ASCII
 	UTF8     bool  // the message needs SMTPUTF8
+
+	// RequireTLS says that every hop from here on has to use TLS and prove itself (RFC 8689 §2). Send refuses it where the
+	// peer did not offer REQUIRETLS under TLS.
+	RequireTLS bool
 }
 
 // Receipt is what the peer answered. A Reply whose Code is 0 did not come.
@@ -56,6 +60,9 @@ func (c *Client) send(t Transaction, content func() (io.ReadCloser, error), rece
 	if err := checkAddresses(t); err != nil {
 		return err
 	}
+	if t.RequireTLS && !c.PromisesTLS() {
+		return ErrNoRequireTLS
+	}
 	var open bool
 	var err error
 	if _, ok := c.offers["PIPELINING"]; ok {
@@ -71,6 +78,16 @@ func (c *Client) send(t Transaction, content func() (io.ReadCloser, error), rece
 
 // ErrAddress says that an address cannot stand in a command.
 var ErrAddress = errors.New("address cannot be sent")
+
+// ErrNoRequireTLS says that a message which requires TLS was to be sent to a peer that does not promise it.
+var ErrNoRequireTLS = errors.New("the peer does not offer REQUIRETLS under TLS")
+
+// PromisesTLS says that the peer offers REQUIRETLS, and does so under TLS: what it says in clear may be anybody's words
+// (RFC 8689 §2).
+func (c *Client) PromisesTLS() bool {
+	_, ok := c.offers["REQUIRETLS"]
+	return ok && c.encrypted
+}
 
 // CheckAddress says whether an address can stand in a command: ErrAddress for one with control bytes, or with a blank
 // or angle bracket outside quotes.
@@ -123,6 +140,9 @@ func (c *Client) mail(t Transaction) {
 	}
 	if _, ok := c.offers["SMTPUTF8"]; ok && t.UTF8 {
 		params += " SMTPUTF8"
+	}
+	if t.RequireTLS {
+		params += " REQUIRETLS"
 	}
 	c.put("MAIL FROM:<", t.From, ">", params)
 }
