@@ -4,12 +4,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net"
-	"net/netip"
-	"strings"
+	"slices"
 	"sync"
 
-	"posthouse/certstore"
 	"posthouse/internal/cause"
+	"posthouse/internal/openssl"
 )
 
 // Handshake watches one outgoing handshake.
@@ -19,77 +18,39 @@ type Handshake struct {
 	small bool // no post-quantum key share was offered
 	wire  *wire
 
-	mu       sync.Mutex // guards what follows; crypto/tls calls back from its own goroutine
-	state    tls.ConnectionState
-	reached  bool // the peer's certificates were parsed and looked at
-	asked    bool // the peer asked for a client certificate
-	sent     bool // and got one
-	findings []Finding
-	peer     string
-	over     bool // the handshake succeeded
+	mu      sync.Mutex // guards what follows; crypto/tls calls back from its own goroutine
+	state   tls.ConnectionState
+	reached bool // the peer's certificates were parsed and looked at
+	asked   bool // the peer asked for a client certificate
+	sent    bool // and got one
+	verdict verdict
+	results []Result
+	over    bool // the handshake succeeded
 }
 
 // ClientConfig returns what the handshake with the host needs, for one connection. cert may be nil; it is asked for
 // client certificates only when the peer wants one.
 //
 // crypto/tls verifies nothing itself: VerifyConnection does, which is called for resumed sessions too, and it stops the
-// handshake where the level insists on verification, so that a caller that forgets to Decide sends nothing to a stranger.
+// handshake where q.Wanted insists on verification, so that a caller that forgets to Decide sends nothing to a stranger.
 func (t *Trust) ClientConfig(q Query, cert func() []tls.Certificate) (*tls.Config, *Handshake) {
 	q.Domain, q.Host = plainHost(q.Domain), plainHost(q.Host)
 	h := &Handshake{trust: t, query: q, small: q.Small || t.needsSmall(q.Host)}
 	c := &tls.Config{
-		MinVersion:         tls.VersionTLS12,
 		InsecureSkipVerify: true,
 		VerifyConnection:   h.verify,
 		ClientSessionCache: t.sessionsFor(q),
-		ServerName:         serverName(q),
+		ServerName:         q.serverName(),
 		Time:               t.now,
 		GetClientCertificate: func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			return h.choose(r, cert), nil
 		},
 	}
+	t.speaks.apply(c)
 	if h.small {
 		c.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
 	}
 	return c, h
-}
-
-// plainHost is a name in the form in which names are compared; what is no host name stays as it is, in lower case.
-func plainHost(name string) string {
-	if host, err := certstore.HostName(name); err == nil {
-		return host
-	}
-	return strings.ToLower(name)
-}
-
-// serverName is the host's name for SNI, which knows no addresses (RFC 6066 §3).
-func serverName(q Query) string {
-	if _, err := certstore.HostName(q.Host); err != nil {
-		return ""
-	}
-	return q.Host
-}
-
-// Names returns the names that a certificate may prove under the query: the recipients' domain, the host that a route
-// names, and an MX host only directly below that domain, because the DNS that named it is not proven.
-// None at all, and not nil, where there are only addresses.
-func (q Query) Names() []string {
-	names := []string{}
-	domain, host := plainHost(q.Domain), plainHost(q.Host)
-	if isName(domain) {
-		names = append(names, domain)
-	}
-	_, parent, below := strings.Cut(host, ".")
-	if isName(host) && host != domain && (q.RouteHost || below && parent == domain) {
-		names = append(names, host)
-	}
-	return names
-}
-
-// isName leaves out addresses and address literals (RFC 5321 §4.1.3).
-func isName(s string) bool {
-	_, err := netip.ParseAddr(s)
-	return err != nil && s != "" && !strings.HasPrefix(s, "[")
 }
 
 // choose answers the peer's request with the first certificate that it can use. Where none is of an authority that it
@@ -117,19 +78,30 @@ func (h *Handshake) choose(r *tls.CertificateRequestInfo, cert func() []tls.Cert
 
 // verify looks at the peer's certificates, in a fresh handshake and in a resumed session alike.
 func (h *Handshake) verify(state tls.ConnectionState) error {
-	findings, peer := h.trust.examine(state.PeerCertificates, x509.ExtKeyUsageServerAuth, h.query.Names())
+	v := h.trust.examine(state.PeerCertificates, x509.ExtKeyUsageServerAuth)
+	results := h.query.prove(state.PeerCertificates, v, h.trust.now())
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.state, h.reached, h.findings, h.peer = state, true, findings, peer
-	if fatal(findings) && verifies(h.query.Level) && requires(h.query.Level) {
-		return &VerifyError{Findings: findings}
+	h.state, h.reached, h.verdict, h.results = state, true, v, results
+	o := h.seen()
+	if o.judge(h.query.Wanted); h.query.Wanted.Verify == Require && !o.Verified {
+		failed := o.unproven(h.query.Wanted.Proofs)
+		if failed == nil || failed.Why == nil { // nothing was asked for, which is a mistake of ours
+			failed = &Result{Why: &Finding{Cause: cause.V12, Fatal: true, Reason: wordsRejected}}
+		}
+		return &VerifyError{Findings: []Finding{*failed.Why}}
 	}
 	return nil
 }
 
-// fatal reports whether the findings, the weightiest first, hold a fatal one.
-func fatal(findings []Finding) bool {
-	return len(findings) > 0 && findings[0].Fatal
+// seen is what verify saw, before anybody judges it.
+func (h *Handshake) seen() Outcome {
+	o := Outcome{Begun: true, Findings: h.verdict.findings, Chain: h.verdict.chain, Proven: h.results}
+	if h.reached {
+		o.Protocol, o.Cipher = openssl.ProtocolName(h.state.Version), openssl.CipherName(h.state.CipherSuite)
+		o.Resumed, o.NamesFound = h.state.DidResume, namesFound(h.state.PeerCertificates[0])
+	}
+	return o
 }
 
 // Watch wraps the connection before anything is sent over it. Without it the causes S7, H1 to H3, H6, H7, H12 and V11
@@ -150,30 +122,15 @@ func (h *Handshake) Outcome(err error) Outcome {
 	if h.wire != nil {
 		h.wire.end(h.asked && h.state.Version == tls.VersionTLS13)
 	}
-	o := h.established()
-	o.Findings = h.findings
+	o := h.seen()
+	o.Encrypted = true
 	if h.query.Small {
 		h.trust.rememberSmall(h.query.Host)
-		o.Findings = append(o.Findings, Finding{
+		o.Findings = append(slices.Clone(o.Findings), Finding{
 			Cause: cause.H12, Reason: "smaller client hello", Detail: "the peer answers only where no post-quantum key share is offered",
 		})
 	}
-	if !verifies(h.query.Level) {
-		return o
-	}
-	if fatal(h.findings) {
-		o.Cause, o.Reason = h.findings[0].Cause, "verify error: "+h.findings[0].Reason
-		return o
-	}
-	o.Verified, o.PeerName = true, h.peer
-	return o
-}
-
-func (h *Handshake) established() Outcome {
-	return Outcome{
-		Begun: true, Encrypted: true,
-		Protocol: ProtocolName(h.state.Version), Cipher: CipherName(h.state.CipherSuite),
-	}
+	return o.Under(h.query.Wanted)
 }
 
 // Late says whether an error of the first read after a successful handshake belongs to the handshake still: in TLS 1.3
@@ -190,7 +147,7 @@ func (h *Handshake) Late(err error) (Outcome, bool) {
 	if id == cause.H1 || id == cause.H2 { // these were agreed upon already
 		id = cause.H13
 	}
-	o := Outcome{Begun: true, Closed: true, Cause: id, Findings: h.findings}
+	o := Outcome{Begun: true, Closed: true, Cause: id, Findings: h.verdict.findings}
 	o.say(spell(alertPhrase(alert)))
 	return o, true
 }
@@ -201,7 +158,7 @@ func (h *Handshake) Late(err error) (Outcome, bool) {
 func (h *Handshake) Refused(enhanced string) Outcome {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o := Outcome{Begun: true, Cause: cause.S1, Findings: h.findings}
+	o := Outcome{Begun: true, Cause: cause.S1, Findings: h.verdict.findings}
 	switch {
 	case len(enhanced) < 4 || enhanced[1:4] != ".7.":
 	case h.asked && h.sent:

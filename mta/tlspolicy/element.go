@@ -31,12 +31,12 @@ func (e *examination) strength(path []*x509.Certificate) {
 		switch bits := rsaBits(c); {
 		case bits == 0 || bits >= 2048:
 		case bits < 1024:
-			e.add(cause.V10, true, words, "%s has an RSA key of %d bits", name, bits)
+			e.blame(c, cause.V10, true, words, "%s has an RSA key of %d bits", name, bits)
 		default:
-			e.add(cause.V10, false, words, "%s has an RSA key of %d bits", name, bits)
+			e.blame(c, cause.V10, false, words, "%s has an RSA key of %d bits", name, bits)
 		}
 		if weakSignature(c) && !bytes.Equal(c.RawSubject, c.RawIssuer) {
-			e.add(cause.V10, true, wordsDigestWeak, "%s is signed with %s", name, c.SignatureAlgorithm)
+			e.blame(c, cause.V10, true, wordsDigestWeak, "%s is signed with %s", name, c.SignatureAlgorithm)
 		}
 	}
 }
@@ -52,14 +52,14 @@ func weakSignature(c *x509.Certificate) bool {
 // purpose finds a leaf that is meant for something else, and issuers that are no authority.
 func (e *examination) purpose(path []*x509.Certificate) {
 	if !meantFor(path[0], e.usage) {
-		e.add(cause.V9, true, wordsPurpose, "%s is not meant for this use", certstore.DN(path[0].Subject))
+		e.blame(path[0], cause.V9, true, wordsPurpose, "%s is not meant for this use", certstore.DN(path[0].Subject))
 	}
 	for _, c := range path[1:] {
 		switch {
 		case !certstore.IsAuthority(c):
-			e.add(cause.V9, true, wordsInvalidCA, "%s is no authority", certstore.DN(c.Subject))
+			e.blame(c, cause.V9, true, wordsInvalidCA, "%s is no authority", certstore.DN(c.Subject))
 		case !meantFor(c, e.usage):
-			e.add(cause.V9, true, wordsPurpose, "%s may not issue for this use", certstore.DN(c.Subject))
+			e.blame(c, cause.V9, true, wordsPurpose, "%s may not issue for this use", certstore.DN(c.Subject))
 		}
 	}
 }
@@ -76,15 +76,15 @@ func meantFor(c *x509.Certificate, usage x509.ExtKeyUsage) bool {
 func (e *examination) constraints(path []*x509.Certificate) {
 	for i, c := range path {
 		if len(c.UnhandledCriticalExtensions) > 0 {
-			e.add(cause.V12, true, wordsCritical, "%s has the critical extension %s", certstore.DN(c.Subject), c.UnhandledCriticalExtensions[0])
+			e.blame(c, cause.V12, true, wordsCritical, "%s has the critical extension %s", certstore.DN(c.Subject), c.UnhandledCriticalExtensions[0])
 		}
 		limited := c.BasicConstraintsValid && (c.MaxPathLen > 0 || c.MaxPathLen == 0 && c.MaxPathLenZero)
 		if i > 0 && limited && i-1 > c.MaxPathLen {
-			e.add(cause.V12, true, wordsPathLength, "%s allows %d authorities below it, there are %d", certstore.DN(c.Subject), c.MaxPathLen, i-1)
+			e.blame(c, cause.V12, true, wordsPathLength, "%s allows %d authorities below it, there are %d", certstore.DN(c.Subject), c.MaxPathLen, i-1)
 		}
 	}
 	if err := constrainedNames(path); err != nil {
-		e.add(cause.V12, true, wordsNameConstraint, "%s", plain(err.Error()))
+		e.blame(path[0], cause.V12, true, wordsNameConstraint, "%s", plain(err.Error()))
 	}
 }
 
@@ -141,12 +141,12 @@ func (e *examination) validity(path []*x509.Certificate) {
 		name := certstore.DN(c.Subject)
 		switch {
 		case e.now.After(c.NotAfter):
-			e.add(cause.V4, true, wordsExpired, "%s expired on %s", name, c.NotAfter.UTC().Format(time.RFC3339))
+			e.blame(c, cause.V4, true, wordsExpired, "%s expired on %s", name, c.NotAfter.UTC().Format(time.RFC3339))
 		case e.now.Before(c.NotBefore) && early > 1:
-			e.add(cause.V6, true, wordsNotYetValid, "%s is valid from %s; so are others of the chain, so the clock here, %s, looks wrong",
+			e.blame(c, cause.V6, true, wordsNotYetValid, "%s is valid from %s; so are others of the chain, so the clock here, %s, looks wrong",
 				name, c.NotBefore.UTC().Format(time.RFC3339), e.now.UTC().Format(time.RFC3339))
 		case e.now.Before(c.NotBefore):
-			e.add(cause.V6, true, wordsNotYetValid, "%s is valid from %s; the clock here says %s",
+			e.blame(c, cause.V6, true, wordsNotYetValid, "%s is valid from %s; the clock here says %s",
 				name, c.NotBefore.UTC().Format(time.RFC3339), e.now.UTC().Format(time.RFC3339))
 		}
 	}

@@ -21,16 +21,39 @@ type examination struct {
 	trust    *Trust
 	certs    []*x509.Certificate // as sent
 	usage    x509.ExtKeyUsage
-	names    []string // any of them will do; nil: names are not asked for
 	now      time.Time
 	findings []Finding
-	peer     string // the name that matched
+	missing  string                         // the issuer that was not sent
+	notes    map[*x509.Certificate][]string // what is wrong with each
+	places   map[int]string                 // of those that are in the wrong one
 }
 
-// examine returns what is to be said of the certificates, the weightiest first, and the name that matched.
-// names nil means that no name is asked for, as of clients; an empty list that one is asked for and none is known.
-func (t *Trust) examine(certs []*x509.Certificate, usage x509.ExtKeyUsage, names []string) ([]Finding, string) {
-	e := &examination{trust: t, certs: certs[:min(len(certs), maxChain)], usage: usage, names: names, now: t.now()}
+// verdict is what an examination finds out of the chain, whatever names are wanted.
+type verdict struct {
+	findings []Finding           // in order of weight
+	path     []*x509.Certificate // from the leaf as far as it leads, which is an authority in force where there is nothing fatal
+	chain    []Element           // as sent, and what is missing
+}
+
+// fault returns the first fatal finding, nil for none.
+func (v verdict) fault() *Finding {
+	if fatal(v.findings) {
+		return &v.findings[0]
+	}
+	return nil
+}
+
+// fatal reports whether the findings, the weightiest first, hold a fatal one.
+func fatal(findings []Finding) bool {
+	return len(findings) > 0 && findings[0].Fatal
+}
+
+// examine returns what is to be said of the certificates.
+func (t *Trust) examine(certs []*x509.Certificate, usage x509.ExtKeyUsage) verdict {
+	e := &examination{
+		trust: t, certs: certs[:min(len(certs), maxChain)], usage: usage, now: t.now(),
+		notes: map[*x509.Certificate][]string{}, places: map[int]string{},
+	}
 	path, err := e.verify()
 	if err != nil {
 		var anchored bool
@@ -43,22 +66,26 @@ func (t *Trust) examine(certs []*x509.Certificate, usage x509.ExtKeyUsage, names
 	e.constraints(path)
 	e.validity(path)
 	e.position(path)
-	e.checkNames()
 	// Whatever our own checks overlook must not pass.
-	if err != nil && !e.chainAtFault() {
-		e.add(cause.V12, true, wordsRejected, "%s", plain(err.Error()))
+	if err != nil && !slices.ContainsFunc(e.findings, func(f Finding) bool { return f.Fatal }) {
+		e.blame(e.certs[0], cause.V12, true, wordsRejected, "%s", plain(err.Error()))
 	}
+	e.revocation(path, err == nil)
 	sortFindings(e.findings)
-	return e.findings, e.peer
+	return verdict{findings: e.findings, path: path, chain: e.elements(path)}
 }
 
-func (e *examination) add(id cause.ID, fatal bool, reason, detail string, args ...any) {
-	e.findings = append(e.findings, Finding{Cause: id, Fatal: fatal, Reason: reason, Detail: fmt.Sprintf(detail, args...)})
+// blame adds a finding about one certificate.
+func (e *examination) blame(c *x509.Certificate, id cause.ID, fatal bool, reason, detail string, args ...any) {
+	detail = fmt.Sprintf(detail, args...)
+	e.findings = append(e.findings, Finding{Cause: id, Fatal: fatal, Reason: reason, Detail: detail})
+	e.notes[c] = append(e.notes[c], fmt.Sprintf("%s: %s", id, detail))
 }
 
 // order is the order of weight in which the first finding is the one that is named.
 var order = []cause.ID{
-	cause.V11, cause.V3, cause.V1, cause.V10, cause.V9, cause.V12, cause.V2, cause.V8, cause.V4, cause.V6, cause.V7, cause.V13, cause.V5,
+	cause.V11, cause.V3, cause.V1, cause.V10, cause.V9, cause.V12, cause.V2, cause.V8, cause.V4, cause.V6, cause.V7, cause.V14,
+	cause.D1, cause.M1, cause.R1, cause.V13, cause.V5,
 }
 
 func sortFindings(findings []Finding) {
@@ -145,9 +172,9 @@ func (e *examination) untrusted(path []*x509.Certificate) {
 	leaf, top := path[0], path[len(path)-1]
 	switch {
 	case certstore.SelfSigned(leaf):
-		e.add(cause.V1, true, wordsSelfSigned, "%s is signed by itself and is in no list in force", certstore.DN(leaf.Subject))
+		e.blame(leaf, cause.V1, true, wordsSelfSigned, "%s is signed by itself and is in no list in force", certstore.DN(leaf.Subject))
 	case certstore.SelfSigned(top):
-		e.add(cause.V8, true, wordsSelfInChain, "the chain ends at %s, which is in no list in force", certstore.DN(top.Subject))
+		e.blame(top, cause.V8, true, wordsSelfInChain, "the chain ends at %s, which is in no list in force", certstore.DN(top.Subject))
 	default:
 		e.incomplete(path)
 	}
@@ -161,11 +188,12 @@ func (e *examination) incomplete(path []*x509.Certificate) {
 	whole := slices.Clone(path)
 	for top := stop; len(whole) < maxChain; {
 		if e.trust.inForce.holds(top) || e.trust.anchor(top, e.now) != nil {
-			e.add(cause.V2, true, wordsNoLocalIssuer, "the certificate of %s, the issuer of %s, was not sent", issuer, certstore.DN(stop.Subject))
+			e.missing = issuer
+			e.blame(stop, cause.V2, true, wordsNoLocalIssuer, "the certificate of %s, the issuer of %s, was not sent", issuer, certstore.DN(stop.Subject))
 			return
 		}
 		if e.trust.others.holds(top) || len(whole) > len(path) && certstore.SelfSigned(top) {
-			e.add(cause.V8, true, wordsNoLocalIssuer, "the chain leads to %s, whose list is not in force", certstore.DN(top.Subject))
+			e.blame(stop, cause.V8, true, wordsNoLocalIssuer, "the chain leads to %s, whose list is not in force", certstore.DN(top.Subject))
 			return
 		}
 		next := e.trust.others.issuer(top)
@@ -178,11 +206,12 @@ func (e *examination) incomplete(path []*x509.Certificate) {
 		whole, top = append(whole, next), next
 	}
 	if len(whole) == 1 {
-		e.add(cause.V2, true, wordsNoLocalIssuer, "presumed: the certificate of %s, the issuer of %s, was not sent", issuer, certstore.DN(stop.Subject))
+		e.missing = issuer
+		e.blame(stop, cause.V2, true, wordsNoLocalIssuer, "presumed: the certificate of %s, the issuer of %s, was not sent", issuer, certstore.DN(stop.Subject))
 		return
 	}
 	top := whole[len(whole)-1]
-	e.add(cause.V8, true, wordsNoLocalIssuer, "presumed: %s is issued by %s, which is in no list in force", certstore.DN(top.Subject), certstore.DN(top.Issuer))
+	e.blame(stop, cause.V8, true, wordsNoLocalIssuer, "presumed: %s is issued by %s, which is in no list in force", certstore.DN(top.Subject), certstore.DN(top.Issuer))
 }
 
 // verify asks crypto/x509, which tries every way that the certificates can be joined, and learns issuers from the chain.
@@ -204,20 +233,14 @@ func (e *examination) verify() (path []*x509.Certificate, err error) {
 	return path, nil
 }
 
-// chainAtFault reports whether something other than the name is wrong.
-func (e *examination) chainAtFault() bool {
-	return slices.ContainsFunc(e.findings, func(f Finding) bool {
-		return f.Fatal && f.Cause != cause.V5 && f.Cause != cause.V13
-	})
-}
-
 // position finds what the peer sent in the wrong place, twice, or for nothing.
 func (e *examination) position(path []*x509.Certificate) {
 	leaf := e.certs[0]
 	if certstore.IsAuthority(leaf) && !certstore.SelfSigned(leaf) {
 		for i, c := range e.certs[1:] {
 			if !certstore.IsAuthority(c) {
-				e.add(cause.V3, true, wordsOrder, "the authority %s stands first, and %s, which it should follow, at place %d",
+				e.places[0], e.places[i+1] = placeDisorder, placeDisorder
+				e.blame(leaf, cause.V3, true, wordsOrder, "the authority %s stands first, and %s, which it should follow, at place %d",
 					certstore.DN(leaf.Subject), certstore.DN(c.Subject), i+2)
 			}
 		}
@@ -228,11 +251,14 @@ func (e *examination) position(path []*x509.Certificate) {
 		at := slices.IndexFunc(path, c.Equal)
 		switch {
 		case slices.ContainsFunc(e.certs[:i], c.Equal):
-			e.add(cause.V3, false, wordsOrder, "%s was sent again at place %d", name, i+1)
+			e.places[i] = placeDuplicate
+			e.blame(c, cause.V3, false, wordsOrder, "%s was sent again at place %d", name, i+1)
 		case at < 0 && !e.endsPath(path, c):
-			e.add(cause.V3, false, wordsOrder, "%s at place %d is not needed", name, i+1)
+			e.places[i] = placeNotNeeded
+			e.blame(c, cause.V3, false, wordsOrder, "%s at place %d is not needed", name, i+1)
 		case at >= 0 && at < last:
-			e.add(cause.V3, false, wordsOrder, "%s at place %d is out of order", name, i+1)
+			e.places[i] = placeDisorder
+			e.blame(c, cause.V3, false, wordsOrder, "%s at place %d is out of order", name, i+1)
 		}
 		last = max(last, at)
 	}
@@ -242,31 +268,6 @@ func (e *examination) position(path []*x509.Certificate) {
 func (e *examination) endsPath(path []*x509.Certificate, c *x509.Certificate) bool {
 	top := path[len(path)-1]
 	return certstore.SelfSigned(c) && (bytes.Equal(c.RawSubject, top.RawIssuer) || bytes.Equal(c.RawSubject, top.RawSubject))
-}
-
-// checkNames compares the names of the certificate with those that are asked for.
-func (e *examination) checkNames() {
-	if e.names == nil {
-		return
-	}
-	if len(e.names) == 0 {
-		e.add(cause.V13, true, wordsHostname, "there is only an address, and no name that the certificate could prove")
-		return
-	}
-	found, common := certstore.Names(e.certs[0])
-	for _, want := range e.names {
-		for _, have := range found {
-			if !certstore.MatchName(have, want) {
-				continue
-			}
-			e.peer = want
-			if common {
-				e.add(cause.V5, false, wordsHostname, "%s is named by the common name alone, which has no dNSName beside it", want)
-			}
-			return
-		}
-	}
-	e.add(cause.V5, true, wordsHostname, "wanted %s, found %s", strings.Join(e.names, " or "), listNames(found))
 }
 
 // listNames writes a stranger's names for a log.

@@ -17,7 +17,8 @@ import (
 // failed says why an outgoing handshake failed. No decision rests on the text of an error: what crypto/tls does not say
 // by type is read from what the peer sent, and from how far our own callbacks saw the handshake come.
 func (h *Handshake) failed(err error) Outcome {
-	o := Outcome{Begun: true, Closed: true, Findings: h.findings}
+	o := h.seen()
+	o.Closed = true
 	var flight []byte
 	written := true
 	if h.wire != nil {
@@ -27,8 +28,8 @@ func (h *Handshake) failed(err error) Outcome {
 	alert, isAlert := peerAlert(err, flight)
 	switch {
 	case errors.As(err, &verify):
-		o.Cause, o.Reason = verify.Findings[0].Cause, verify.Error()
-		return o
+		o.Stopped = true
+		return o.Under(h.query.Wanted)
 	case isOurs(err):
 		o.Reason = "cancelled"
 		return o
@@ -83,9 +84,9 @@ func (h *Handshake) alertCause(alert int) cause.ID {
 func (h *Handshake) localCause(flight []byte) cause.ID {
 	f := parseFlight(flight)
 	switch {
-	case f.hello && f.version < tls.VersionTLS12:
+	case f.hello && !h.trust.speaks.speaks(f.version):
 		return cause.H2
-	case f.hello && !supportedSuites()[f.suite]:
+	case f.hello && !h.trust.speaks.takes(f.suite):
 		return cause.H1
 	case f.curve != 0 && !knownCurve(f.curve), f.curve != 0 && oldScheme(f.scheme):
 		return cause.H7

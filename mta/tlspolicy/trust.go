@@ -25,6 +25,11 @@ type Trust struct {
 	others   list // known, and switched off
 	sessions tls.ClientSessionCache
 	now      func() time.Time
+	speaks   settings // with servers
+	custom   list     // the custom list, where it is in force
+
+	crl                    Revocation // nil: none
+	crlServers, crlClients bool       // whose certificates are looked up
 
 	mu      sync.Mutex           // guards what follows
 	issuers list                 // intermediates of chains that verified; with them a missing one is told from a strange one
@@ -65,12 +70,16 @@ func (l list) issuer(c *x509.Certificate) *x509.Certificate {
 	return nil
 }
 
-// NewTrust loads the lists that the configuration puts in force.
-func NewTrust(c *config.Config, certs *certstore.Store) (*Trust, error) {
+// NewTrust loads the lists that the configuration puts in force. crl is asked about revoked certificates where the
+// configuration wants it, and may be nil.
+func NewTrust(c *config.Config, certs *certstore.Store, crl Revocation) (*Trust, error) {
+	speaks, err := compile(c.SSL.Outbound)
+	if err != nil {
+		return nil, fmt.Errorf("outbound: %w", err)
+	}
 	_, system := certstore.System()
 	var custom []*x509.Certificate
 	if id := c.Refs[customAuthorities]; id != "" {
-		var err error
 		if custom, err = certs.GetAuthorities(id); err != nil {
 			return nil, fmt.Errorf("custom certificate authorities: %w", err)
 		}
@@ -86,12 +95,18 @@ func NewTrust(c *config.Config, certs *certstore.Store) (*Trust, error) {
 			others = append(others, l.certs...)
 		}
 	}
-	return trustIn(inForce, others), nil
+	t := trustIn(speaks, inForce, others)
+	t.crl, t.crlServers, t.crlClients = crl, c.Revocation.Outbound, c.Revocation.Inbound
+	if c.Authorities.Custom {
+		t.custom = newList(custom)
+	}
+	return t, nil
 }
 
 // trustIn makes a Trust of the authorities in force, and those that are known and not in force.
-func trustIn(inForce, others []*x509.Certificate) *Trust {
+func trustIn(speaks settings, inForce, others []*x509.Certificate) *Trust {
 	t := &Trust{
+		speaks:   speaks,
 		pool:     x509.NewCertPool(),
 		inForce:  newList(inForce),
 		others:   newList(others),
@@ -167,7 +182,7 @@ type sessionCache struct {
 }
 
 func (t *Trust) sessionsFor(q Query) tls.ClientSessionCache {
-	return sessionCache{all: t.sessions, key: fmt.Sprintf("%q %q %v %q ", q.Domain, q.Host, q.RouteHost, q.Level)}
+	return sessionCache{all: t.sessions, key: q.sessionKey()}
 }
 
 // Get and Put add the decision to crypto/tls's key, which is the server's name or address.

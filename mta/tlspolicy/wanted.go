@@ -91,11 +91,16 @@ type Wanted struct {
 	Rules   []Rule   `json:"rules"` // every rule that says something, in force or not
 	Encrypt Need     `json:"encrypt"`
 	Verify  Need     `json:"verify"`
-	Proofs  []Proof  `json:"proofs,omitempty"`   // every one of these must succeed where Verify is Require
-	Blocked cause.ID `json:"blocked,omitempty"`  // D2, D3, D4 or M1: this host must not be used, whatever it offers
-	Words   string   `json:"words,omitempty"`    // why, with Blocked
-	Extend  bool     `json:"extend,omitempty"`   // the peer has to offer REQUIRETLS
-	InForce string   `json:"in_force,omitempty"` // "Required (Verify): destination control example.com"
+	Proofs  []Proof  `json:"proofs,omitempty"`  // every one of these must succeed where Verify is Require
+	Blocked cause.ID `json:"blocked,omitempty"` // D2 to D5, M1 or R1: this host must not be used, whatever it offers
+	Words   string   `json:"words,omitempty"`   // why, with Blocked
+	Extend  bool     `json:"extend,omitempty"`  // the peer has to offer REQUIRETLS
+
+	// Fallback says that mail may go in clear after a failed handshake too: TLS is tried for the sake of a report or of a
+	// message that does not insist, and the destination control asks for none.
+	Fallback bool `json:"fallback,omitempty"`
+
+	InForce string `json:"in_force,omitempty"` // "Required (Verify): destination control example.com"
 }
 
 // Rule is one rule that has a say.

@@ -1,0 +1,306 @@
+package tlspolicy
+
+import (
+	"slices"
+	"strings"
+
+	"posthouse/config"
+	"posthouse/internal/cause"
+)
+
+// The rules' names in Rule.Source, as operators read them.
+const (
+	SourceControl     = "destination control" // followed by the entry
+	SourceDANE        = "DANE"
+	SourceMTASTS      = "MTA-STS"
+	SourceRequireTLS  = "REQUIRETLS"
+	SourceTLSOptional = "TLS-Required: No"
+)
+
+// LevelName is how operators call a level: "Required (Verify)". What is no level is called what it is treated as.
+func LevelName(level config.TLSLevel) string {
+	switch level {
+	case config.TLSDefault:
+		return "Default"
+	case config.TLSNo:
+		return "No"
+	case config.TLSPrefer:
+		return "Preferred"
+	case config.TLSRequire:
+		return "Required"
+	case config.TLSPreferVerify:
+		return "Preferred (Verify)"
+	case config.TLSRequireVerifyHosted:
+		return "Required (Verify Hosted Domains)"
+	}
+	return "Required (Verify)"
+}
+
+// ControlFor returns what the destination controls ask for a recipients' domain.
+func ControlFor(c *config.Config, domain string) Control {
+	d, entry := c.Destination(domain)
+	own := c.Destinations[entry]
+	return Control{
+		Entry: entry, Level: d.TLS, DANE: d.DANE, MTASTS: d.MTASTS == "on",
+		Explicit: entry != config.DefaultDestination && own != nil && own.TLS != config.TLSDefault,
+		Alert:    c.Delivery.TLSAlert || d.Alert == "on",
+	}
+}
+
+// demand is what one rule asks, and how it stands in Wanted.Rules.
+type demand struct {
+	rule     Rule
+	encrypt  Need
+	verify   Need
+	proofs   []Proof
+	extend   bool
+	fallback bool     // what it only prefers may go in clear after a failed handshake too
+	blocked  cause.ID // the host must not be used
+	words    string
+	idle     bool // it has a say in principle and none here; rule.Why says why
+}
+
+// rank orders demands by strictness.
+func (d demand) rank() int {
+	switch {
+	case d.idle:
+		return -1
+	case d.blocked != "":
+		return 4
+	case d.encrypt == Require && d.verify == Require:
+		return 3
+	case d.encrypt == Require:
+		return 2
+	case d.encrypt == Prefer:
+		return 1
+	}
+	return 0
+}
+
+// Weigh returns what is asked of the connection: the strictest of all rules, each listed with its reason.
+//
+// An explicit "No" switches DANE and MTA-STS off, an inherited one does not. A DANE lookup that failed blocks the host
+// whatever MTA-STS says; usable records stand before MTA-STS (RFC 8461 §2). TLS-Required: No relaxes both, never a
+// destination control. REQUIRETLS is weakened by nothing (RFC 8689 §4.1).
+func Weigh(f Facts) Wanted {
+	var demands []demand
+	for _, d := range []demand{f.byDANE(), f.byMTASTS(), f.byRequireTLS(), f.byControl(), f.byHeader()} {
+		if d.rule.Source != "" {
+			demands = append(demands, d)
+		}
+	}
+	return strictest(demands)
+}
+
+// strictest puts the demands together.
+func strictest(demands []demand) Wanted {
+	var w Wanted
+	top := 0
+	for _, d := range demands {
+		if d.idle {
+			continue
+		}
+		top = max(top, d.rank())
+		w.Encrypt, w.Verify = max(w.Encrypt, d.encrypt), max(w.Verify, d.verify)
+		w.Extend = w.Extend || d.extend
+		if w.Blocked == "" {
+			w.Blocked, w.Words = d.blocked, d.words
+		}
+	}
+	w.Fallback = w.Encrypt == Prefer
+	for _, d := range demands {
+		if d.idle {
+			continue
+		}
+		if d.verify == w.Verify && w.Verify != Never {
+			w.Proofs = append(w.Proofs, d.proofs...)
+		}
+		w.Fallback = w.Fallback && (d.fallback || d.encrypt == Never)
+	}
+	var force []string
+	for _, d := range demands {
+		if d.rule.InForce = !d.idle && (d.rank() > 0 || top == 0); d.rule.InForce && d.rank() == top {
+			force = append(force, d.rule.Asks+": "+d.rule.Source)
+		} else if !d.idle && !d.rule.InForce && d.rule.Why == "" {
+			d.rule.Why = "the strictest rule wins"
+		}
+		w.Rules = append(w.Rules, d.rule)
+	}
+	w.InForce = strings.Join(force, "; ")
+	return w
+}
+
+// byControl is the destination control, which always has a say.
+func (f Facts) byControl() demand {
+	c := f.Control
+	d := demand{rule: Rule{Source: SourceControl + " " + c.Entry, Asks: LevelName(c.Level)}}
+	switch c.Level {
+	case config.TLSNo:
+	case config.TLSPrefer:
+		d.encrypt = Prefer
+	case config.TLSRequire:
+		d.encrypt = Require
+	case config.TLSPreferVerify:
+		d.encrypt, d.verify, d.proofs = Prefer, Prefer, []Proof{ProofNames}
+	case config.TLSRequireVerifyHosted:
+		d.encrypt, d.verify, d.proofs = Require, Require, []Proof{ProofHosted}
+	default: // a mistake ends in waiting and never in clear
+		d.rule.Asks = LevelName(config.TLSRequireVerify)
+		d.encrypt, d.verify, d.proofs = Require, Require, []Proof{ProofNames}
+	}
+	if d.verify != Never && f.DANE.State == DANEUsable {
+		d.rule.Why = "a TLSA record that matches counts as verification too"
+	}
+	return d
+}
+
+// switchedOff says that the domain's own entry forbids TLS, and with it what else would ask for it.
+func (c Control) switchedOff() bool { return c.Explicit && c.Level == config.TLSNo }
+
+// relaxed says that the message asks to be sent whatever DANE and MTA-STS say, and may.
+func (f Facts) relaxed() bool { return f.Optional && !f.RequireTLS }
+
+// idleBecause says why a rule that the domain publishes is not in force here; empty where it is.
+func (f Facts) idleBecause() string {
+	switch {
+	case f.Control.switchedOff():
+		return `an explicit "No" for ` + f.Control.Entry + " switches it off"
+	case f.relaxed():
+		return SourceTLSOptional + " relaxes it"
+	}
+	return ""
+}
+
+// byDANE is what the TLSA records ask (RFC 7672 §2.2).
+func (f Facts) byDANE() demand {
+	mandatory := f.Control.DANE == "mandatory"
+	if f.Control.DANE != "mandatory" && f.Control.DANE != "opportunistic" || f.DANE.State == DANENotAsked && !mandatory {
+		return demand{}
+	}
+	d := demand{rule: Rule{Source: SourceDANE, Asks: "nothing"}}
+	if why := f.idleBecause(); why != "" {
+		d.idle, d.rule.Why = true, why
+		return d
+	}
+	block := func(id cause.ID, words string) {
+		d.encrypt, d.blocked, d.words = Require, id, words
+		if f.DANE.Words != "" {
+			d.words += ": " + f.DANE.Words
+		}
+		d.rule.Asks, d.rule.Why = "no delivery", words
+	}
+	switch f.DANE.State {
+	case DANEUsable:
+		d.encrypt, d.verify, d.proofs = Require, Require, []Proof{ProofDANE}
+		d.rule.Asks = "authenticated by TLSA"
+	case DANEFailed:
+		block(cause.D3, "the TLSA lookup failed, and is never taken for the absence of records")
+	case DANEUnusable:
+		d.encrypt, d.rule.Asks = Require, "encrypted, not authenticated"
+		d.rule.Why = "no TLSA record is usable"
+		if mandatory {
+			block(cause.D5, "DANE is mandatory, and no TLSA record is usable")
+		}
+	case DANEAbsent:
+		d.rule.Why = "there are no TLSA records"
+		if mandatory {
+			block(cause.D4, "DANE is mandatory, and there are no TLSA records")
+		}
+	case DANENotAsked:
+		block(cause.D4, "DANE is mandatory, and there is no name that could have TLSA records")
+	default:
+		d.rule.Why = "the answer is not secure"
+		if mandatory {
+			block(cause.D2, "DANE is mandatory, and the answer is not secure")
+		}
+	}
+	return d
+}
+
+// byMTASTS is what the domain's policy asks (RFC 8461 §5).
+func (f Facts) byMTASTS() demand {
+	if f.STS.Mode == "" && f.STS.Cause == "" {
+		return demand{}
+	}
+	d := demand{rule: Rule{Source: SourceMTASTS, Asks: "nothing"}}
+	why := f.idleBecause()
+	switch {
+	case why != "":
+		d.rule.Why = why
+	case !f.Control.MTASTS:
+		d.rule.Why = "policies are not asked for under " + SourceControl + " " + f.Control.Entry
+	case f.Routed:
+		d.rule.Why = "an SMTP route decides the host"
+	case f.STS.Mode == "testing":
+		// Something has to be tried for a report, and nothing may come of it (RFC 8461 §5).
+		d.rule.Asks, d.rule.Why = "a report", "testing never blocks"
+		d.encrypt, d.fallback = Prefer, true
+		return d
+	case f.STS.Mode == "":
+		d.rule.Why = "there is no policy that could be had"
+	case f.STS.Mode != "enforce":
+		d.rule.Why = "the policy's mode is " + f.STS.Mode
+	case f.Control.DANE != "none" && f.Control.DANE != "" && f.DANE.State == DANEUsable:
+		d.rule.Why = "DANE stands before it"
+	case !f.STS.Match:
+		d.rule.Asks, d.rule.Why = "no delivery", "the MX is not in the policy"
+		d.encrypt, d.blocked = Require, cause.M1
+		d.words = f.Host + " is not in the MTA-STS policy of " + f.Domain
+		return d
+	default:
+		d.rule.Asks = "verified for the MX host's name"
+		d.encrypt, d.verify, d.proofs = Require, Require, []Proof{ProofSTS}
+		return d
+	}
+	d.idle = true
+	return d
+}
+
+// byRequireTLS is what the message's REQUIRETLS asks (RFC 8689 §4.2.1).
+func (f Facts) byRequireTLS() demand {
+	if !f.RequireTLS {
+		return demand{}
+	}
+	d := demand{
+		rule:    Rule{Source: SourceRequireTLS, Asks: "verified, and REQUIRETLS offered", Why: "weakened by nothing"},
+		encrypt: Require, verify: Require, proofs: []Proof{ProofMX}, extend: true,
+	}
+	if !f.mxProven() {
+		d.blocked, d.words = cause.R1, "REQUIRETLS: that "+f.Host+" receives for "+f.Domain+" is proven by neither DNSSEC nor MTA-STS"
+		d.rule.Why = "the MX is not proven"
+	}
+	return d
+}
+
+// mxProven reports whether it is known in a way that nobody can forge that the host receives for the domain. A route is
+// the operator's own word.
+func (f Facts) mxProven() bool {
+	return f.MXSecure || f.Routed || f.DANE.State == DANEUsable || f.STS.Mode == "enforce" && f.STS.Match
+}
+
+// byHeader is TLS-Required: No of the message (RFC 8689 §4.1), which itself asks for nothing. What it relaxes
+// is still tried, and goes in clear where it fails (RFC 8460 §3 wants that for reports).
+func (f Facts) byHeader() demand {
+	if !f.Optional {
+		return demand{}
+	}
+	d := demand{rule: Rule{Source: SourceTLSOptional, Asks: "nothing"}}
+	switch {
+	case f.RequireTLS:
+		d.idle, d.rule.Why = true, "it is ignored under REQUIRETLS"
+	case f.Control.switchedOff(), !f.wouldAsk():
+		d.idle, d.rule.Why = true, "there is nothing to relax; it never relaxes a destination control"
+	default:
+		d.encrypt, d.fallback = Prefer, true
+		d.rule.Asks, d.rule.Why = "TLS is tried", "it never relaxes a destination control"
+	}
+	return d
+}
+
+// wouldAsk reports whether DANE or MTA-STS had something to say without the header.
+func (f Facts) wouldAsk() bool {
+	f.Optional = false
+	return slices.ContainsFunc([]demand{f.byDANE(), f.byMTASTS()}, func(d demand) bool {
+		return d.rule.Source != "" && d.rank() > 0
+	})
+}
