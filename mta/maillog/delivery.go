@@ -69,7 +69,7 @@ func (l *Log) Delayed(dcid, mid uint64, rid int, f Failure) {
 
 // PendingTill says when the next try is due, and by which bounce profile.
 func (l *Log) PendingTill(mid uint64, to []int, next time.Time, profile string) {
-	l.info("MID %d to RID %s pending till %s [%s]", mid, rids(to), next.Local().Format(timeLayout), esc(profile))
+	l.info("MID %d to RID %s pending till %s [%s]", mid, rids(to), moment(next), esc(profile))
 }
 
 // Bounced says that a recipient's delivery failed for good.

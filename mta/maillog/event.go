@@ -35,6 +35,7 @@ const (
 	TLSInSuccess          Kind = "tls in"
 	TLSInFailed           Kind = "tls in failed"
 	TLSInRequired         Kind = "tls in required"
+	CauseIn               Kind = "cause in"
 	ReceivingFailed       Kind = "receiving failed"
 	ConnectionInLost      Kind = "connection in lost"
 	ConnectionInClosed    Kind = "connection in closed"
@@ -79,6 +80,22 @@ const (
 	DoubleBounced         Kind = "double bounced"
 	Deleted               Kind = "deleted"
 	PossibleDelivery      Kind = "possible delivery"
+)
+
+// The kinds of events of system_logs that tell of TLS.
+const (
+	CertificateRenewed Kind = "certificate renewed"
+	CertificateExpires Kind = "certificate expires"
+	ACMEFailed         Kind = "acme failed"
+	ACMEWaits          Kind = "acme waits"
+	CRLUpdated         Kind = "crl updated"
+	CRLFailed          Kind = "crl failed"
+	AlertSent          Kind = "alert sent"
+	AlertHeld          Kind = "alert held"
+	AlertFailed        Kind = "alert failed"
+	ReportSent         Kind = "tls report sent"
+	ReportFailed       Kind = "tls report failed"
+	ReportReceived     Kind = "tls report received"
 )
 
 // recoveredMark ends the lines that the start after a sudden death writes.

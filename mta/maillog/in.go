@@ -56,6 +56,15 @@ func (l *Log) TLSInRequired(icid uint64, id cause.ID) {
 	l.info("ICID %d TLS was required but remote host did not initiate it%s", icid, because(id))
 }
 
+// CauseIn names our cause for what happened on an incoming connection, with what is known of it: "they offer
+// TLSv1.2 with ADH-AES128-SHA; we take TLSv1.2, TLSv1.3" ("" for nothing). It follows the line of the failure.
+func (l *Log) CauseIn(icid uint64, id cause.ID, remote netip.Addr, detail string) {
+	if detail != "" {
+		detail = ": " + esc(detail)
+	}
+	l.info("ICID %d cause %s for %s%s", icid, id, addr(remote), detail)
+}
+
 // ReceivingReason is why a message or a connection was cut short by us.
 type ReceivingReason string
 

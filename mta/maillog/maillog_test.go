@@ -76,6 +76,9 @@ var rows = []struct {
 	{func(l *Log) { l.TLSInFailed(7, 1, "error:x", "") }, "ICID 7 TLS failed: (1, 'error:x')", TLSInFailed},
 	{func(l *Log) { l.TLSInRequired(7, "S1") }, "ICID 7 TLS was required but remote host did not initiate it [S1]", TLSInRequired},
 	{func(l *Log) { l.TLSInRequired(7, "") }, "ICID 7 TLS was required but remote host did not initiate it", TLSInRequired},
+	{func(l *Log) { l.CauseIn(7, "H1", ip2, "they offer TLSv1.2 with RC4-SHA; we take TLSv1.2, TLSv1.3") },
+		"ICID 7 cause H1 for 198.51.100.2: they offer TLSv1.2 with RC4-SHA; we take TLSv1.2, TLSv1.3", CauseIn},
+	{func(l *Log) { l.CauseIn(7, "H11", ip6, "") }, "ICID 7 cause H11 for 2001:db8::1", CauseIn},
 	{func(l *Log) { l.ReceivingFailed(7, SizeExceeded) }, "ICID 7 Receiving Failed: Message size exceeds limit", ReceivingFailed},
 	{func(l *Log) { l.ReceivingFailed(7, MessageLoop) }, "ICID 7 Receiving Failed: Message loop", ReceivingFailed},
 	{func(l *Log) { l.ReceivingFailed(7, ConnectionsReached) }, "ICID 7 Receiving Failed: Connection limit exceeded", ReceivingFailed},
@@ -187,6 +190,35 @@ func TestEveryLine(t *testing.T) {
 	}
 }
 
+// TestFormerLines reads what older programs of this family wrote.
+func TestFormerLines(t *testing.T) {
+	for text, want := range map[string]Event{
+		"New smtp ICID 5 interface mail.example.com (192.0.2.1) address 192.0.2.2 reverse dns host unknown verified no": {Kind: ConnectionIn, ICID: 5},
+		"New smtp DCID 3 interface 192.0.2.1 address 192.0.2.2":                                                         {Kind: ConnectionOut, DCID: 3},
+		"ICID 5 TLS success CN: <mx.example>":                                                                           {Kind: TLSInSuccess, ICID: 5, Fields: map[string]string{"cn": "mx.example"}},
+		"DCID 3 TLS success CN: <mx.example>":                                                                           {Kind: TLSOutSuccess, DCID: 3, Fields: map[string]string{"cn": "mx.example"}},
+		"DCID 3 TLS success":                                                                                            {Kind: TLSOutSuccess, DCID: 3},
+		"ICID 5 TLS failed: no shared cipher":                                                                           {Kind: TLSInFailed, ICID: 5},
+		"DCID 3 IP 192.0.2.2 TLS failed: STARTTLS unexpected response":                                                  {Kind: TLSOutUnexpected, DCID: 3},
+		"DCID 3 IP 192.0.2.2 TLS failed: verify error: certificate has expired":                                         {Kind: TLSOutNotVerified, DCID: 3},
+		"DCID 3 IP 192.0.2.2 TLS failed: (336031996, 'error:140770FC:SSL routines:x:unknown protocol')":                 {Kind: TLSOutFailed, DCID: 3},
+		"DCID 3 IP 192.0.2.2 TLS was required but could not be successfully negotiated":                                 {Kind: TLSOutRequired, DCID: 3},
+		`MID 9 Subject 'it\'s "late"'`:                                                                                  {Kind: Subject, MID: 9, Fields: map[string]string{"subject": `it\'s "late"`}},
+		"MID 9 (DCID 3) Response 'queued as 1'":                                                                         {Kind: Response, MID: 9, DCID: 3},
+		"MID 9 ICID 5 To: <b@example.com>":                                                                              {Kind: To, MID: 9, ICID: 5},
+	} {
+		e, ok := ParseLine("Tue Apr 17 00:57:53 2018 Info: " + text)
+		if !ok || e.Kind != want.Kind || e.ICID != want.ICID || e.DCID != want.DCID || e.MID != want.MID {
+			t.Errorf("%q is read as %+v", text, e)
+		}
+		for name, value := range want.Fields {
+			if e.Fields[name] != value {
+				t.Errorf("%q: %s is %q", text, name, e.Fields[name])
+			}
+		}
+	}
+}
+
 func TestTwoLinesFinishAMessage(t *testing.T) {
 	got := linesOf(t, func(l *Log) {
 		l.DroppedByFilter(1, "drop it")
@@ -266,6 +298,7 @@ func TestNoMailForgesALine(t *testing.T) {
 		l.TLSOutFailed(1, 1, evil, "H1")
 		l.ConnectionError(1, ConnectionFailure{evil, ip1, 1, ReplyDetails(454, evil), ip1, NetworkError})
 		l.Cause(1, "N1", evil)
+		l.CauseIn(1, "H1", ip1, evil)
 		l.InClear(1, evil, "P1")
 		l.PeerNotVerified(1, evil, "P2")
 		l.MessageDone(1, 1, nil, Header{evil, evil})
@@ -275,8 +308,8 @@ func TestNoMailForgesALine(t *testing.T) {
 		l.Bounced(1, 1, 1, f)
 		l.DoubleBounced(1, 1, 1, f)
 	})
-	if len(got) != 30 {
-		t.Errorf("%d lines of 30 calls", len(got))
+	if len(got) != 31 {
+		t.Errorf("%d lines of 31 calls", len(got))
 	}
 	for _, line := range got {
 		if len(line) > 3000 || strings.Contains(line, "\xff") || strings.ContainsAny(line, "\r\u2028") {
@@ -356,14 +389,51 @@ func TestSystemLines(t *testing.T) {
 	s.Committed("admin", "first\nline")
 	s.Problem("message 5 is damaged")
 	s.GoingDown()
+	s.CertificateRenewed("partner", when)
+	s.CertificateExpires("partner", "intermediate CN=Issuing", when)
+	s.ACMEFailed("partner", "rate limited; try later", when)
+	s.ACMEWaits("partner", "TLSA record")
+	s.CRLUpdated("root", 17, when)
+	s.CRLFailed("root", "404")
+	s.AlertSent("System", "Warning", "required TLS failed", 2)
+	s.AlertHeld("System", "Warning", "required TLS failed", when)
+	s.AlertFailed("System", "Warning", "required TLS failed", "disk full")
+	s.ReportSent("partner.example", "mailto:tls@partner.example")
+	s.ReportFailed("partner.example", "https://tls.partner.example/", "404")
+	s.ReportReceived("Example on it", "example.com", 5326, 303)
 	var got []string
 	if err := e.Grep(t.Context(), eventlog.Query{}, func(s string) error { got = append(got, s[25:]); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"Info: System is coming up.", `Info: User admin commit changes: first\x0aline`,
-		"Warning: message 5 is damaged", "Info: System is going down."}
-	if !slices.Equal(got[3:], want) {
-		t.Errorf("lines %q", got)
+	wanted := []struct {
+		line string
+		kind Kind
+	}{
+		{"Info: System is coming up.", Other},
+		{`Info: User admin commit changes: first\x0aline`, Other},
+		{"Warning: message 5 is damaged", Other},
+		{"Info: System is going down.", Other},
+		{"Info: Certificate profile partner renewed, valid until Tue Apr 17 00:57:53 2018", CertificateRenewed},
+		{"Warning: Certificate profile partner: intermediate CN=Issuing is valid until Tue Apr 17 00:57:53 2018 only", CertificateExpires},
+		{"Warning: ACME: certificate profile partner could not be renewed: rate limited; try later; next try Tue Apr 17 00:57:53 2018", ACMEFailed},
+		{"Info: ACME: certificate profile partner waits: TLSA record", ACMEWaits},
+		{"Info: CRL source root fetched: 17 revoked, next update Tue Apr 17 00:57:53 2018", CRLUpdated},
+		{"Warning: CRL source root failed: 404", CRLFailed},
+		{"Info: Alert sent to 2 recipients: System Warning: required TLS failed", AlertSent},
+		{"Info: Alert held until Tue Apr 17 00:57:53 2018: System Warning: required TLS failed", AlertHeld},
+		{"Warning: Alert not sent: System Warning: required TLS failed: disk full", AlertFailed},
+		{"Info: TLS report on partner.example sent to mailto:tls@partner.example", ReportSent},
+		{"Warning: TLS report on partner.example not sent to https://tls.partner.example/: 404", ReportFailed},
+		{"Info: TLS report of Example on it on example.com received: 5326 succeeded, 303 failed", ReportReceived},
+	}
+	got = got[3:]
+	if len(got) != len(wanted) {
+		t.Fatalf("lines %q", got)
+	}
+	for i, want := range wanted {
+		if e, ok := ParseLine("Tue Apr 17 00:57:53 2018 " + got[i]); got[i] != want.line || !ok || e.Kind != want.kind {
+			t.Errorf("got %q, read as %q\nwant %q, %q", got[i], e.Kind, want.line, want.kind)
+		}
 	}
 }
 

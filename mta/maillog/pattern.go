@@ -1,6 +1,7 @@
 package maillog
 
 import (
+	"slices"
 	"strings"
 	"sync"
 )
@@ -19,19 +20,24 @@ type part struct {
 	digits  bool // the value is a number
 }
 
-// lines is every line of mail_logs with its slots: {icid}, {dcid}, {mid}, {mid2}, {rid} and {rids} are numbers and lists
+// form is a line of text with its slots: {icid}, {dcid}, {mid}, {mid2}, {rid} and {rids} are numbers and lists
 // of the Event, {name} is a field of it that ends where the next literal first stands, {name*} one that ends where it
 // stands last, {name#} a number. Of two that a text fits, the first counts.
-var lines = [...]struct {
+type form struct {
 	kind Kind
 	text string
-}{
+}
+
+// lines is every line of mail_logs.
+var lines = [...]form{
 	{ConnectionIn, "New {protocol} ICID {icid} interface {interface} ({local}) address {address} reverse dns host {host*} verified {verified}"},
 	{TLSInSuccess, "ICID {icid} TLS success protocol {protocol} cipher {cipher}"},
 	{TLSInFailed, "ICID {icid} TLS failed: ({number#}, {error*}) [{cause}]"},
 	{TLSInFailed, "ICID {icid} TLS failed: ({number#}, {error*})"},
 	{TLSInRequired, "ICID {icid} TLS was required but remote host did not initiate it [{cause}]"},
 	{TLSInRequired, "ICID {icid} TLS was required but remote host did not initiate it"},
+	{CauseIn, "ICID {icid} cause {cause} for {address}: {detail}"},
+	{CauseIn, "ICID {icid} cause {cause} for {address}"},
 	{ReceivingFailed, "ICID {icid} Receiving Failed: {reason}"},
 	{ConnectionInLost, "ICID {icid} lost"},
 	{ConnectionInClosed, "ICID {icid} close"},
@@ -95,7 +101,7 @@ func patternsOf(word string) []pattern { return patterns()[word] }
 // patterns is the table above, cut into parts once.
 var patterns = sync.OnceValue(func() map[string][]pattern {
 	m := make(map[string][]pattern)
-	for _, l := range lines {
+	for _, l := range slices.Concat(lines[:], systemLines[:], formerLines[:]) {
 		word, _, _ := strings.Cut(l.text, " ")
 		m[word] = append(m[word], pattern{l.kind, cut(l.text)})
 	}
