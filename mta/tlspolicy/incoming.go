@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net"
-	"slices"
 	"sync"
 
 	"posthouse/certstore"
@@ -127,6 +126,11 @@ func (in *Incoming) clientCertificate() *ClientCertificate {
 	for _, authority := range c.Chain[1:] {
 		c.Authorities = append(c.Authorities, certstore.DN(authority.Subject))
 	}
-	c.Custom = slices.ContainsFunc(c.Chain, in.server.trust.custom.holds)
+	for _, link := range c.Chain {
+		if in.server.trust.custom.holds(link) {
+			c.CustomCAs = append(c.CustomCAs, link)
+		}
+	}
+	c.Custom = len(c.CustomCAs) > 0
 	return c
 }

@@ -68,6 +68,7 @@ type ClientCertificate struct {
 	Authorities []string            `json:"authorities,omitempty"` // the subjects of those that vouch for it, up to the root; none unless verified
 	Custom      bool                `json:"custom,omitempty"`      // one of them is in the custom list
 	Chain       []*x509.Certificate `json:"-"`                     // the leaf and those authorities
+	CustomCAs   []*x509.Certificate `json:"-"`                     // those of the chain that are in the custom list
 }
 
 // say sets the words of a failed handshake.
