@@ -80,8 +80,8 @@ func TestExamine(t *testing.T) {
 		{"weak digest", []*entity{issue(t, byRSA, ecKey(t), "x", name, func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA }), byRSA}, cause.V10, "CA signature digest algorithm too weak", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			query := Query{Domain: "partner.example", Host: "mx1.partner.example"}
-			findings, peer := trusting(p.root).examine(certsOf(test.chain...), x509.ExtKeyUsageServerAuth, query.Names())
+			facts := Facts{Domain: "partner.example", Host: "mx1.partner.example"}
+			findings, peer := examined(trusting(p.root), certsOf(test.chain...), facts.Names(ProofNames))
 			t.Logf("%+v", findings)
 			if got, reason := firstFatal(findings); got != test.want || reason != test.reason {
 				t.Errorf("cause %q %q, want %q %q", got, reason, test.want, test.reason)
@@ -118,7 +118,7 @@ func warns(findings []Finding, id cause.ID) bool {
 // TestTrustedLeaf covers what an operator does about V1: he imports the partner's own certificate.
 func TestTrustedLeaf(t *testing.T) {
 	self := issue(t, nil, ecKey(t), "mx1.partner.example", dnsNames("mx1.partner.example"))
-	findings, _ := trusting(self).examine(certsOf(self), x509.ExtKeyUsageServerAuth, []string{"mx1.partner.example"})
+	findings, _ := examined(trusting(self), certsOf(self), []string{"mx1.partner.example"})
 	if len(findings) > 0 {
 		t.Errorf("findings %+v", findings)
 	}
@@ -130,7 +130,7 @@ func TestAuthorityForMailOnly(t *testing.T) {
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}
 	})
 	leaf := issue(t, root, ecKey(t), "x.example", dnsNames("x.example"))
-	findings, _ := trusting(root).examine(certsOf(leaf), x509.ExtKeyUsageServerAuth, []string{"x.example"})
+	findings, _ := examined(trusting(root), certsOf(leaf), []string{"x.example"})
 	if id, _ := firstFatal(findings); id != cause.V9 || len(findings) != 1 {
 		t.Errorf("findings %+v", findings)
 	}
@@ -141,25 +141,25 @@ func TestKnownIssuers(t *testing.T) {
 	p := newPKI(t)
 	trust := trusting(p.root)
 	names := []string{"mx1.partner.example"}
-	findings, _ := trust.examine(certsOf(p.leaf), x509.ExtKeyUsageServerAuth, names)
+	findings, _ := examined(trust, certsOf(p.leaf), names)
 	if id, _ := firstFatal(findings); id != cause.V2 || !strings.Contains(findings[0].Detail, "presumed") {
 		t.Errorf("at first: %+v", findings)
 	}
-	if findings, _ = trust.examine(certsOf(p.leaf, p.mid), x509.ExtKeyUsageServerAuth, names); fatal(findings) {
+	if findings, _ = examined(trust, certsOf(p.leaf, p.mid), names); fatal(findings) {
 		t.Fatalf("whole chain: %+v", findings)
 	}
-	findings, _ = trust.examine(certsOf(p.leaf), x509.ExtKeyUsageServerAuth, names)
+	findings, _ = examined(trust, certsOf(p.leaf), names)
 	if id, _ := firstFatal(findings); id != cause.V2 || strings.Contains(findings[0].Detail, "presumed") {
 		t.Errorf("once learnt: %+v", findings)
 	}
 	after := trusting(p.root)
 	after.Inherit(trust)
-	findings, _ = after.examine(certsOf(p.leaf), x509.ExtKeyUsageServerAuth, names)
+	findings, _ = examined(after, certsOf(p.leaf), names)
 	if id, _ := firstFatal(findings); id != cause.V2 || strings.Contains(findings[0].Detail, "presumed") {
 		t.Errorf("after a commit: %+v", findings)
 	}
-	off := trustIn(nil, certsOf(p.root))
-	findings, _ = off.examine(certsOf(p.leaf, p.mid), x509.ExtKeyUsageServerAuth, names)
+	off := trustIn(modern(), nil, certsOf(p.root))
+	findings, _ = examined(off, certsOf(p.leaf, p.mid), names)
 	if id, _ := firstFatal(findings); id != cause.V8 || !strings.Contains(findings[0].Detail, "not in force") {
 		t.Errorf("list off: %+v", findings)
 	}
@@ -169,7 +169,7 @@ func TestKnownIssuers(t *testing.T) {
 func TestEveryFinding(t *testing.T) {
 	p := newPKI(t)
 	bad := issue(t, p.mid, ecKey(t), "x", dnsNames("x.example"), expired)
-	findings, _ := trusting(p.root).examine(certsOf(bad, p.mid, p.mid), x509.ExtKeyUsageServerAuth, []string{"mx1.partner.example"})
+	findings, _ := examined(trusting(p.root), certsOf(bad, p.mid, p.mid), []string{"mx1.partner.example"})
 	var got []string
 	for _, f := range findings {
 		got = append(got, string(f.Cause))
@@ -179,40 +179,46 @@ func TestEveryFinding(t *testing.T) {
 	}
 }
 
-func TestQueryNames(t *testing.T) {
+// TestNames is the table of who may speak for whom.
+func TestNames(t *testing.T) {
 	for _, test := range []struct {
-		query Query
-		want  string
+		facts                Facts
+		names, hosted, alone string
 	}{
-		{Query{Domain: "partner.example", Host: "mx1.partner.example"}, "partner.example mx1.partner.example"},
-		{Query{Domain: "Partner.Example.", Host: "MX1.partner.example."}, "partner.example mx1.partner.example"},
-		{Query{Domain: "partner.example", Host: "a.b.partner.example"}, "partner.example"},
-		{Query{Domain: "partner.example", Host: "mx.provider.example"}, "partner.example"},
-		{Query{Domain: "partner.example", Host: "mx.provider.example", RouteHost: true}, "partner.example mx.provider.example"},
-		{Query{Domain: "partner.example", Host: "192.0.2.1", RouteHost: true}, "partner.example"},
-		{Query{Domain: "partner.example", Host: "partner.example"}, "partner.example"},
-		{Query{Domain: "bücher.example", Host: "mx.bücher.example"}, "xn--bcher-kva.example mx.xn--bcher-kva.example"},
-		{Query{Domain: "[192.0.2.1]", Host: "192.0.2.1", RouteHost: true}, ""},
-		{Query{Domain: "[IPv6:2001:db8::1]", Host: "2001:db8::1"}, ""},
+		{Facts{Domain: "partner.example", Host: "mx1.partner.example"}, "partner.example mx1.partner.example", "partner.example mx1.partner.example", "mx1.partner.example"},
+		{Facts{Domain: "Partner.Example.", Host: "MX1.partner.example."}, "partner.example mx1.partner.example", "partner.example mx1.partner.example", "mx1.partner.example"},
+		{Facts{Domain: "partner.example", Host: "a.b.partner.example"}, "partner.example", "partner.example a.b.partner.example", "a.b.partner.example"},
+		{Facts{Domain: "partner.example", Host: "mx.provider.example"}, "partner.example", "partner.example mx.provider.example", "mx.provider.example"},
+		{Facts{Domain: "partner.example", Host: "mx.provider.example", Routed: true}, "partner.example mx.provider.example", "partner.example mx.provider.example", "mx.provider.example"},
+		{Facts{Domain: "partner.example", Host: "192.0.2.1", Routed: true}, "partner.example", "partner.example", ""},
+		{Facts{Domain: "partner.example", Host: "partner.example"}, "partner.example", "partner.example", "partner.example"},
+		{Facts{Domain: "bücher.example", Host: "mx.bücher.example"}, "xn--bcher-kva.example mx.xn--bcher-kva.example", "xn--bcher-kva.example mx.xn--bcher-kva.example", "mx.xn--bcher-kva.example"},
+		{Facts{Domain: "[192.0.2.1]", Host: "192.0.2.1", Routed: true}, "", "", ""},
+		{Facts{Domain: "[IPv6:2001:db8::1]", Host: "2001:db8::1"}, "", "", ""},
 	} {
-		if got := strings.Join(test.query.Names(), " "); got != test.want {
-			t.Errorf("%+v: %q, want %q", test.query, got, test.want)
+		for p, want := range map[Proof]string{ProofNames: test.names, ProofHosted: test.hosted, ProofSTS: test.alone, ProofMX: test.alone} {
+			if got := strings.Join(test.facts.Names(p), " "); got != want {
+				t.Errorf("%+v, %s: %q, want %q", test.facts, p, got, want)
+			}
 		}
 	}
-	findings, _ := trusting().examine(certsOf(newPKI(t).leaf), x509.ExtKeyUsageServerAuth, Query{Domain: "[192.0.2.1]", Host: "192.0.2.1"}.Names())
-	found := false
-	for _, f := range findings {
-		found = found || f.Cause == cause.V13 && f.Fatal
+	aliased := Facts{Domain: "partner.example", Host: "mx.provider.example", DANE: DANE{Base: "mx7.provider.example"}}
+	if got := strings.Join(aliased.Names(ProofDANE), " "); got != "mx7.provider.example mx.provider.example partner.example" {
+		t.Errorf("DANE: %q", got)
 	}
-	if !found {
-		t.Errorf("no V13 in %+v", findings)
+	address := Facts{Domain: "[192.0.2.1]", Host: "192.0.2.1"}
+	leaf := newPKI(t).leaf
+	for _, p := range []Proof{ProofNames, ProofHosted, ProofSTS} {
+		if r := address.proveName(p, leaf.cert, verdict{}); r.OK || r.Why == nil || r.Why.Cause != cause.V13 {
+			t.Errorf("%s: %+v", p, r)
+		}
 	}
 }
 
 // TestHostileNames wants no line of a log to be forged by a certificate.
 func TestHostileNames(t *testing.T) {
 	self := issue(t, nil, ecKey(t), "x\r\nMon Jan 1 Info: TLS success", dnsNames("a\nb.example", "ok.example"))
-	findings, _ := trusting().examine(certsOf(self), x509.ExtKeyUsageServerAuth, []string{"mx1.partner.example"})
+	findings, _ := examined(trusting(), certsOf(self), []string{"mx1.partner.example"})
 	for _, f := range findings {
 		if strings.ContainsAny(f.Detail+f.Reason, "\r\n") {
 			t.Errorf("%q", f.Detail)
@@ -227,7 +233,7 @@ func TestManyCertificates(t *testing.T) {
 		chain = append(chain, issue(t, root, root.key, "Same", isCA))
 	}
 	begin := time.Now()
-	trusting().examine(certsOf(chain...), x509.ExtKeyUsageServerAuth, []string{"x.example"})
+	examined(trusting(), certsOf(chain...), []string{"x.example"})
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("took %v", took)
 	}

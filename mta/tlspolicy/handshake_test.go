@@ -58,7 +58,18 @@ func tlsPeer(c *tls.Config) func(net.Conn) {
 	}
 }
 
-var partner = Query{Domain: "partner.example", Host: "mx1.partner.example", Level: config.TLSRequireVerify}
+// under is a query for a host at a level.
+func under(level config.TLSLevel, domain, host string) Query {
+	f := Facts{Domain: domain, Host: host, Control: Control{Entry: domain, Level: level, Explicit: true}}
+	return Query{Facts: f, Wanted: Weigh(f)}
+}
+
+var partner = under(config.TLSRequireVerify, "partner.example", "mx1.partner.example")
+
+// wants is what a level wants of the partner.
+func wants(level config.TLSLevel) Wanted {
+	return under(level, "partner.example", "mx1.partner.example").Wanted
+}
 
 // shake makes one outgoing handshake as a delivery does, and reads once.
 func shake(t *testing.T, trust *Trust, q Query, addr string, cert ...tls.Certificate) Outcome {
@@ -122,8 +133,7 @@ func TestVerificationByLevel(t *testing.T) {
 		{config.TLSPreferVerify, true, cause.V1, "verify error: self-signed certificate", Action{Proceed, cause.P2, cause.V1}},
 		{config.TLSRequireVerify, false, cause.V1, "verify error: self-signed certificate", Action{NextHost, cause.P3, cause.V1}},
 	} {
-		q := partner
-		q.Level = test.level
+		q := under(test.level, "partner.example", "mx1.partner.example")
 		o := shake(t, trusting(), q, addr)
 		if o.Encrypted != test.encrypted || o.Verified || o.Cause != test.cause || o.Reason != test.reason {
 			t.Errorf("%s: %+v", test.level, o)
@@ -131,7 +141,7 @@ func TestVerificationByLevel(t *testing.T) {
 		if len(o.Findings) == 0 || o.Findings[0].Cause != cause.V1 {
 			t.Errorf("%s: findings %+v", test.level, o.Findings)
 		}
-		if a := Decide(test.level, o); a != test.want {
+		if a := Decide(q.Wanted, o); a != test.want {
 			t.Errorf("%s: %+v, want %+v", test.level, a, test.want)
 		}
 	}
@@ -189,7 +199,7 @@ func TestClientCauses(t *testing.T) {
 				t.Errorf("%+v", o)
 			}
 			for _, level := range []config.TLSLevel{config.TLSPrefer, config.TLSPreferVerify, config.TLSRequire, config.TLSRequireVerify} {
-				if a := Decide(level, o); a.Do != NextHost || a.First != test.want {
+				if a := Decide(wants(level), o); a.Do != NextHost || a.First != test.want {
 					t.Errorf("%s: %+v", level, a)
 				}
 			}
@@ -251,7 +261,7 @@ func TestSilence(t *testing.T) {
 
 	c, h = trust.ClientConfig(partner, nil)
 	client := h.Watch(brokenPipe{conn})
-	if o = h.Outcome(tls.Client(client, c).Handshake()); o.Cause != cause.S7 || Decide(config.TLSPrefer, o).Do != NextHost {
+	if o = h.Outcome(tls.Client(client, c).Handshake()); o.Cause != cause.S7 || Decide(wants(config.TLSPrefer), o).Do != NextHost {
 		t.Errorf("closed before the hello: %+v", o)
 	}
 }
@@ -318,8 +328,7 @@ func TestResumption(t *testing.T) {
 		})
 		trust := trusting(p.root)
 		other := partner
-		other.Domain = "other.example"
-		other.RouteHost = true
+		other.Domain, other.Routed = "other.example", true
 		for _, q := range []Query{partner, partner, other} {
 			if o := shake(t, trust, q, addr); !o.Verified || o.PeerName != "mx1.partner.example" {
 				t.Fatalf("%+v", o)
@@ -404,7 +413,6 @@ func TestLateOnly(t *testing.T) {
 	}
 }
 
-// TestAlertNumbers breaks when a release of Go keeps the numbers of alerts in another way.
 // TestRefusedInWords is about peers that take any client certificate in the handshake and refuse it in their answer to
 // EHLO.
 func TestRefusedInWords(t *testing.T) {
@@ -443,6 +451,7 @@ func TestRefusedInWords(t *testing.T) {
 	}
 }
 
+// TestAlertNumbers breaks when a release of Go keeps the numbers of alerts in another way.
 func TestAlertNumbers(t *testing.T) {
 	for number := range 256 {
 		if number == 0 || number == 90 { // close notify is EOF, and user cancelled may be passed over

@@ -168,8 +168,7 @@ func TestOddCertificates(t *testing.T) {
 			if test.want == cause.V10 && version == "-tls1_3" {
 				continue // RSASSA-PSS with SHA-256 does not fit into so short a key
 			}
-			q := partner
-			q.Level = config.TLSRequire
+			q := under(config.TLSRequire, "partner.example", "mx1.partner.example")
 			addr := sServer(t, tool, dir, "-rev", version, "-key", "odd.key", "-cert", "odd.pem", "-cipher", "ALL:@SECLEVEL=0")
 			if o := shake(t, trusting(), q, addr); o.Cause != test.want || o.Encrypted {
 				t.Errorf("%s, %s: %+v", test.name, version, o)
@@ -186,31 +185,31 @@ func TestAgainstOpenSSLClient(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		args   []string
-		verify bool
+		client ClientMode
 		want   cause.ID
 		cipher string
 	}{
-		{"good", []string{"-CAfile", "root.pem", "-verify_return_error"}, false, "", ""},
-		{"TLS 1.2", []string{"-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"}, false, "", "ECDHE-ECDSA-AES256-GCM-SHA384"},
-		{"chacha", []string{"-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"}, false, "", "ECDHE-ECDSA-CHACHA20-POLY1305"},
-		{"RSA only", []string{"-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"}, false, cause.H1, ""},
-		{"anonymous only", []string{"-tls1_2", "-cipher", "ADH-AES128-SHA:AECDH-AES128-SHA:@SECLEVEL=0"}, false, cause.H6, ""},
-		{"TLS 1.1", []string{"-tls1_1", "-cipher", "ALL:@SECLEVEL=0"}, false, cause.H2, ""},
-		{"odd curve", []string{"-tls1_2", "-groups", "secp256k1"}, false, cause.H7, ""},
-		{"odd curve in TLS 1.3", []string{"-tls1_3", "-groups", "x448"}, false, cause.H7, ""},
-		{"RSA signatures only", []string{"-tls1_3", "-sigalgs", "RSA-PSS+SHA256"}, false, cause.H7, ""},
-		{"does not trust us in TLS 1.3", []string{"-verify_return_error"}, false, cause.H8, ""},
-		{"does not trust us in TLS 1.2", []string{"-tls1_2", "-verify_return_error"}, false, cause.H8, ""},
-		{"no certificate", nil, true, cause.H11, ""},
-		{"certificate", []string{"-key", "key.pem", "-cert", "leaf.pem", "-cert_chain", "mid.pem"}, true, "", ""},
-		{"certificate without intermediate", []string{"-key", "key.pem", "-cert", "leaf.pem"}, true, cause.H11, ""},
+		{"good", []string{"-CAfile", "root.pem", "-verify_return_error"}, NoClient, "", ""},
+		{"TLS 1.2", []string{"-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"}, NoClient, "", "ECDHE-ECDSA-AES256-GCM-SHA384"},
+		{"chacha", []string{"-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"}, NoClient, "", "ECDHE-ECDSA-CHACHA20-POLY1305"},
+		{"RSA only", []string{"-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"}, NoClient, cause.H1, ""},
+		{"anonymous only", []string{"-tls1_2", "-cipher", "ADH-AES128-SHA:AECDH-AES128-SHA:@SECLEVEL=0"}, NoClient, cause.H6, ""},
+		{"TLS 1.1", []string{"-tls1_1", "-cipher", "ALL:@SECLEVEL=0"}, NoClient, cause.H2, ""},
+		{"odd curve", []string{"-tls1_2", "-groups", "secp256k1"}, NoClient, cause.H7, ""},
+		{"odd curve in TLS 1.3", []string{"-tls1_3", "-groups", "x448"}, NoClient, cause.H7, ""},
+		{"RSA signatures only", []string{"-tls1_3", "-sigalgs", "RSA-PSS+SHA256"}, NoClient, cause.H7, ""},
+		{"does not trust us in TLS 1.3", []string{"-verify_return_error"}, NoClient, cause.H8, ""},
+		{"does not trust us in TLS 1.2", []string{"-tls1_2", "-verify_return_error"}, NoClient, cause.H8, ""},
+		{"no certificate", nil, DemandClient, cause.H11, ""},
+		{"certificate", []string{"-key", "key.pem", "-cert", "leaf.pem", "-cert_chain", "mid.pem"}, DemandClient, "", ""},
+		{"certificate without intermediate", []string{"-key", "key.pem", "-cert", "leaf.pem"}, DemandClient, cause.H11, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			client := func(conn net.Conn) {
 				// OpenSSL makes its own connection; this one carries its bytes.
 				relay(t, conn, tool, dir, test.args)
 			}
-			o := accept(t, NewServer(certs, test.verify, trusting(p.root)), client)
+			o := accept(t, newServer(t, certs, test.client, trusting(p.root)), client)
 			if o.Cause != test.want || o.Encrypted != (test.want == "") || test.cipher != "" && o.Cipher != test.cipher {
 				t.Errorf("%+v", o)
 			}
@@ -278,11 +277,11 @@ func TestNewTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("SSL_CERT_FILE", file)
-	trust, err := NewTrust(&config.Config{Authorities: config.Authorities{System: true}}, nil)
+	trust, err := NewTrust(&config.Config{Authorities: config.Authorities{System: true}}, nil, nil)
 	if err != nil || !trust.inForce.holds(p.root.cert) {
 		t.Fatal(err)
 	}
-	trust, err = NewTrust(&config.Config{}, nil)
+	trust, err = NewTrust(&config.Config{}, nil, nil)
 	if err != nil || trust.inForce.holds(p.root.cert) || !trust.others.holds(p.root.cert) {
 		t.Fatal(err)
 	}

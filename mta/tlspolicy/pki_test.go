@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"posthouse/config"
 )
 
 // entity is a certificate with its key, made for one test.
@@ -105,7 +107,27 @@ func trusting(certs ...*entity) *Trust {
 	for _, e := range certs {
 		list = append(list, e.cert)
 	}
-	return trustIn(list, nil)
+	return trustIn(modern(), list, nil)
+}
+
+// modern are the settings of a new appliance.
+func modern() settings {
+	s, err := compile(config.SSLService{})
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// examined is what there is to say of certificates for a server that has to have one of the names.
+func examined(t *Trust, certs []*x509.Certificate, names []string) ([]Finding, string) {
+	v := t.examine(certs, x509.ExtKeyUsageServerAuth)
+	peer, mismatch := matchNames(certs[0], names, true)
+	if mismatch != nil {
+		v.findings = append(v.findings, *mismatch)
+	}
+	sortFindings(v.findings)
+	return v.findings, peer
 }
 
 func certsOf(entities ...*entity) (certs []*x509.Certificate) {

@@ -51,6 +51,16 @@ func accept(t *testing.T, s *Server, client func(net.Conn)) Outcome {
 	return o
 }
 
+// newServer is a listener's side with the settings of a new appliance.
+func newServer(t testing.TB, certs []tls.Certificate, mode ClientMode, trust *Trust) *Server {
+	t.Helper()
+	s, err := NewServer(ServerOptions{Certificates: certs, Client: mode, Trust: trust})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // tlsClient shakes hands and reads to the end.
 func tlsClient(c *tls.Config) func(net.Conn) {
 	return func(conn net.Conn) {
@@ -72,7 +82,7 @@ func insecure(change ...func(*tls.Config)) *tls.Config {
 func TestServerSuccess(t *testing.T) {
 	p := newPKI(t)
 	rsaLeaf := issue(t, p.mid, rsaKey(t, 2048), "mx1.partner.example", dnsNames("mx1.partner.example"))
-	s := NewServer([]tls.Certificate{shown(p.leaf, p.mid), shown(rsaLeaf, p.mid)}, false, trusting())
+	s := newServer(t, []tls.Certificate{shown(p.leaf, p.mid), shown(rsaLeaf, p.mid)}, NoClient, trusting())
 	for _, test := range []struct {
 		change           func(*tls.Config)
 		protocol, cipher string
@@ -92,7 +102,7 @@ func TestServerSuccess(t *testing.T) {
 
 func TestClientCertificates(t *testing.T) {
 	p, other := newPKI(t), newPKI(t)
-	s := NewServer([]tls.Certificate{shown(p.leaf, p.mid)}, true, trusting(p.root))
+	s := newServer(t, []tls.Certificate{shown(p.leaf, p.mid)}, DemandClient, trusting(p.root))
 	with := func(c tls.Certificate, version uint16) func(net.Conn) {
 		return tlsClient(insecure(func(conf *tls.Config) {
 			conf.MaxVersion = version
@@ -145,7 +155,7 @@ func TestServerCauses(t *testing.T) {
 		{"H13", says("\x15\x03\x01\x00\x02\x02\x50"), cause.H13, "(336151608, 'error:14094438:SSL routines:SSL3_READ_BYTES:tlsv1 alert internal error')"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			o := accept(t, NewServer(ec, false, trusting()), test.client)
+			o := accept(t, newServer(t, ec, NoClient, trusting()), test.client)
 			if o.Cause != test.want || o.Reason != test.reason || o.Encrypted {
 				t.Errorf("%+v", o)
 			}
@@ -160,7 +170,7 @@ func TestNoCommonScheme(t *testing.T) {
 		t.Fatal(err)
 	}
 	odd := issue(t, nil, key, "mx.example", dnsNames("mx.example"))
-	o := accept(t, NewServer([]tls.Certificate{shown(odd)}, false, trusting()), hello("\xc0\x2b", "\x00\x17"))
+	o := accept(t, newServer(t, []tls.Certificate{shown(odd)}, NoClient, trusting()), hello("\xc0\x2b", "\x00\x17"))
 	if o.Cause != cause.H7 {
 		t.Errorf("%+v", o)
 	}
@@ -187,13 +197,13 @@ func TestServerTimeout(t *testing.T) {
 	client, server := net.Pipe()
 	defer client.Close()
 	defer server.Close()
-	in := NewServer(nil, false, trusting()).Accept()
+	in := newServer(t, nil, NoClient, trusting()).Accept()
 	server.SetDeadline(time.Now().Add(-time.Second))
 	o := in.Outcome(tls.Server(in.Watch(server), in.Config()).Handshake())
 	if o.Cause != cause.H5 || o.Reason != "(33554492, 'error:0200003C:system library:func(0):Operation timed out')" {
 		t.Errorf("%+v", o)
 	}
-	in = NewServer(nil, false, trusting()).Accept()
+	in = newServer(t, nil, NoClient, trusting()).Accept()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	o = in.Outcome(tls.Server(in.Watch(server), in.Config()).HandshakeContext(ctx))
@@ -209,8 +219,9 @@ func TestServerResumption(t *testing.T) {
 	trust := trusting(p.root)
 	certs := []tls.Certificate{shown(p.leaf, p.mid)}
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		for _, verify := range []bool{false, true} {
-			s := NewServer(certs, verify, trust)
+		for _, mode := range []ClientMode{NoClient, AskClient, DemandClient} {
+			verify := mode != NoClient
+			s := newServer(t, certs, mode, trust)
 			conf := insecure(func(c *tls.Config) {
 				c.MaxVersion, c.ClientSessionCache, c.Certificates = version, tls.NewLRUClientSessionCache(8), certs
 			})
@@ -230,12 +241,12 @@ func TestServerResumption(t *testing.T) {
 			if verify {
 				saved := trust.now
 				trust.now = func() time.Time { return time.Now().Add(48 * time.Hour) }
-				if o := accept(t, s, client); o.Cause != cause.H11 {
+				if o := accept(t, s, client); o.Cause != cause.H11 || o.Encrypted != (mode == AskClient) {
 					t.Errorf("%x: resumed with an expired certificate: %+v", version, o)
 				}
 				trust.now = saved
 			}
-			if accept(t, NewServer(certs, verify, trust), client); resumed {
+			if accept(t, newServer(t, certs, mode, trust), client); resumed {
 				t.Errorf("%x: a session outlives its server", version)
 			}
 		}
@@ -244,7 +255,7 @@ func TestServerResumption(t *testing.T) {
 
 // TestTicketKeys wants a new key after a day, and the old one to be read for one more.
 func TestTicketKeys(t *testing.T) {
-	s := NewServer(nil, false, trusting())
+	s := newServer(t, nil, NoClient, trusting())
 	s.freshBase()
 	first := s.keys[0]
 	s.freshBase()
@@ -260,13 +271,15 @@ func TestTicketKeys(t *testing.T) {
 	}
 }
 
-func TestClassifyServer(t *testing.T) {
-	id, number, text := ClassifyServer(io.EOF, nil)
+// TestEndOfFile tells a client that hangs up before its hello from one that does it behind it.
+func TestEndOfFile(t *testing.T) {
+	in := newServer(t, nil, NoClient, trusting()).Accept()
+	id, number, text := in.classify(io.EOF, nil)
 	if id != cause.S7 || number != 336150822 || text != "error:14094126:SSL routines:SSL3_READ_BYTES:unexpected eof while reading" {
 		t.Error(id, number, text)
 	}
-	id, _, text = ClassifyServer(io.EOF, &tls.ClientHelloInfo{})
-	if id != cause.H4 {
+	in.hello = &tls.ClientHelloInfo{}
+	if id, _, text = in.classify(io.EOF, nil); id != cause.H4 {
 		t.Error(id, text)
 	}
 }
