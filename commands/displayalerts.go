@@ -1,0 +1,144 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"posthouse/mta/alert"
+	"posthouse/shell"
+)
+
+// AlertSource is where displayalerts reads; *alert.Alerts is one.
+type AlertSource interface {
+	Last(n int) []alert.Entry // the newest first
+}
+
+const (
+	alertsShown = 20
+	alertsMost  = 500
+	alertStamp  = "02 Jan 2006 15:04:05 -0700"
+)
+
+func displayAlerts(source AlertSource) *shell.Command {
+	return &shell.Command{
+		Name:    "displayalerts",
+		Summary: "Show the last alerts.",
+		Batch:   []string{"displayalerts [N]", "displayalerts [N] detail"},
+		Help: `The newest is the first. N is how many are shown; 20 where it is not said, and 500 are kept. An alert is shown
+whether or not somebody was told of it by mail; duplicates that were held back are counted. "detail" shows the whole
+text and whom it went to.`,
+		JSON: true,
+		Run: func(_ context.Context, s *shell.Session, args []string) error {
+			n, detail, err := displayAlertsArguments(args)
+			if err != nil {
+				return err
+			}
+			list := source.Last(n)
+			switch {
+			case s.JSON:
+				return s.PrintJSON(alertsJSON(list))
+			case len(list) == 0:
+				s.Println("There are no alerts.")
+			case detail:
+				printAlertTexts(s, list)
+			default:
+				printAlerts(s, list)
+			}
+			return nil
+		},
+		Complete: func(_ *shell.Session, args []string) []string { return startingWith(args, []string{"detail"}) },
+	}
+}
+
+func displayAlertsArguments(args []string) (n int, detail bool, err error) {
+	n = alertsShown
+	if len(args) > 0 && abbreviated(args[len(args)-1], []string{"detail"}) == 0 {
+		detail, args = true, args[:len(args)-1]
+	}
+	if len(args) > 1 {
+		return 0, false, shell.Usage("Invalid word %q: displayalerts takes a number and detail.", args[1])
+	}
+	if len(args) == 1 {
+		n, err = number("count", args[0], 1, alertsMost)
+	}
+	return n, detail, err
+}
+
+// printAlerts is one line an alert.
+func printAlerts(s *shell.Session, list []alert.Entry) {
+	table := shell.Table{Head: []string{"Date and Time Stamp", "Description"}}
+	for _, e := range list {
+		table.Rows = append(table.Rows, []string{e.At.Local().Format(alertStamp), alertLine(e) + repeatedWords(e)})
+	}
+	s.Table(table)
+}
+
+// alertLine is "Warning <System>: ..." on one line, whatever a peer has put into it.
+func alertLine(e alert.Entry) string {
+	return fmt.Sprintf("%s <%s>: %s", e.Severity, e.Class, printableLine(e.Subject))
+}
+
+func repeatedWords(e alert.Entry) string {
+	switch e.Repeated {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(" (once more, %s)", e.Last.Local().Format(alertStamp))
+	}
+	return fmt.Sprintf(" (%d times more, last %s)", e.Repeated, e.Last.Local().Format(alertStamp))
+}
+
+func printAlertTexts(s *shell.Session, list []alert.Entry) {
+	for i, e := range list {
+		if i > 0 {
+			s.Println()
+		}
+		s.Printf("%s  %s%s\n\n", e.At.Local().Format(alertStamp), alertLine(e), repeatedWords(e))
+		for line := range strings.Lines(e.Text) {
+			s.Println(strings.TrimRight("  "+printableLine(strings.TrimSuffix(line, "\n")), " "))
+		}
+		if len(e.Mailed) > 0 {
+			s.Printf("\nSent to: %s\n", strings.Join(e.Mailed, ", "))
+		} else {
+			s.Printf("\nSent to nobody.\n")
+		}
+	}
+}
+
+// printableLine leaves out what a terminal would act on.
+func printableLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+type alertJSON struct {
+	At         time.Time  `json:"at"`
+	Class      string     `json:"class"`
+	Severity   string     `json:"severity"`
+	Subject    string     `json:"subject"`
+	Text       string     `json:"text"`
+	Cause      string     `json:"cause"`
+	Domain     string     `json:"domain"`
+	SentTo     []string   `json:"sent_to"`
+	Repeated   int        `json:"repeated"`
+	RepeatedAt *time.Time `json:"repeated_at"`
+}
+
+func alertsJSON(list []alert.Entry) any {
+	alerts := []alertJSON{}
+	for _, e := range list {
+		alerts = append(alerts, alertJSON{
+			At: e.At, Class: e.Class, Severity: e.Severity, Subject: e.Subject, Text: e.Text, Cause: string(e.Cause),
+			Domain: e.Domain, SentTo: append([]string{}, e.Mailed...), Repeated: e.Repeated, RepeatedAt: orNil(e.Last),
+		})
+	}
+	return struct {
+		Alerts []alertJSON `json:"alerts"`
+	}{alerts}
+}
