@@ -11,6 +11,7 @@ import (
 	"posthouse/config"
 	"posthouse/mta/maillog"
 	"posthouse/mta/smtp"
+	"posthouse/mta/tlspolicy"
 )
 
 // connection is one peer's visit: what was decided about it at its start, and its session.
@@ -23,14 +24,17 @@ type connection struct {
 	conf     *config.Config   // as at the connection's start
 	listener *config.Listener // within conf
 	iface    string           // the name and the host name of the listener's interface
-	host     string
+	ifHost   string
+	host     string // that, or what the policy has in its place
 	local    netip.Addr
 	remote   netip.Addr
 	name     string // the peer's reverse name, "" for none
 	verified bool   // the name leads back to the address
 
-	icid   uint64
-	access access
+	icid    uint64
+	table   *accessTable
+	access  access
+	entered bool // among the connections of its address
 
 	visit // what the SMTP session has come to; its goroutine's own
 
@@ -99,9 +103,9 @@ func (c *connection) settle() bool {
 		return false
 	}
 	c.iface = c.listener.Interface
-	c.host = c.conf.Hostname
+	c.ifHost = c.conf.Hostname
 	if iface := c.conf.Interfaces[c.iface]; iface != nil && iface.Hostname != "" {
-		c.host = iface.Hostname
+		c.ifHost = iface.Hostname
 	}
 	c.local, c.remote = address(c.conn.LocalAddr()), address(c.conn.RemoteAddr())
 	return true
@@ -117,14 +121,23 @@ func address(a net.Addr) netip.Addr {
 
 // decide looks the peer up in the host access table.
 func (c *connection) decide(ctx context.Context) {
-	table := c.l.table(c.listener)
-	c.name, c.verified = c.l.nameOf(ctx, c.remote, table.NeedsName())
-	name := c.name
-	if !c.verified { // What the peer's own zone says of it proves nothing.
-		name = ""
+	c.table = c.l.table(c.listener)
+	c.name, c.verified = c.l.nameOf(ctx, c.remote, c.table.NeedsName())
+	c.lookUp(nil)
+}
+
+// lookUp asks the table about the peer; client is its verified certificate, nil for none.
+func (c *connection) lookUp(client *tlspolicy.ClientCertificate) {
+	peer := config.Peer{Addr: c.remote}
+	if c.verified { // What the peer's own zone says of it proves nothing.
+		peer.Name = c.name
+	}
+	if client != nil {
+		peer.Subjects, peer.Authorities = client.Subjects(), client.CustomAuthorities()
 	}
 	a := &c.access
-	a.group, a.pattern, a.behavior, a.policy = table.Lookup(config.Peer{Addr: c.remote, Name: name})
+	a.group, a.pattern, a.behavior, a.policy = c.table.Lookup(peer)
+	c.host = c.ifHost
 	if a.policy.BannerHost != "" {
 		c.host = a.policy.BannerHost
 	}
@@ -150,12 +163,18 @@ func (c *connection) introduce() {
 func (c *connection) refuseBusy() {
 	c.introduce()
 	defer c.l.opts.Log.ConnectionInClosed(c.icid)
-	c.tooMany("Too many connections to this listener")
+	c.tooMany(smtp.NewReply(421, "4.7.0", "Too many connections to this listener"))
 }
 
-func (c *connection) tooMany(text string) {
+var replyTooManyFrom = smtp.NewReply(421, "4.7.0", "Too many connections from your host")
+
+// tooMany ends a connection before its session. Where TLS comes first nothing can be said without a handshake, which
+// would cost more than whoever comes too often is worth.
+func (c *connection) tooMany(r smtp.Reply) {
 	c.l.opts.Log.ReceivingFailed(c.icid, maillog.ConnectionsReached)
-	smtp.Refuse(c.conn, smtp.NewReply(421, "4.7.0", text))
+	if !c.listener.ImplicitTLS {
+		smtp.Refuse(c.conn, r)
+	}
 }
 
 // serve runs the session of a connection that is not refused outright.
@@ -165,16 +184,34 @@ func (c *connection) serve(ctx context.Context) {
 	defer log.ConnectionInClosed(c.icid)
 	a := &c.access
 	log.HostAccess(c.icid, string(a.behavior), a.group, a.pattern, "")
-	if a.behavior != config.Reject {
-		if !c.l.limits.enterFrom(c.remote, value(a.policy.MaxConcurrency)) {
-			c.tooMany("Too many connections from your host")
-			return
-		}
-		defer c.l.limits.exitFrom(c.remote)
+	if a.behavior != config.Reject && !c.enter() {
+		c.tooMany(replyTooManyFrom)
+		return
 	}
+	defer c.exit()
 	defer c.abort() // only after a panic is there still something to end
 	if c.begin().Serve(ctx) == smtp.EndLost {
 		log.ConnectionInLost(c.icid)
+	}
+}
+
+// enter counts the connection among those of its address, unless these are as many as the policy allows. One that is
+// counted already is held to the policy of now.
+func (c *connection) enter() bool {
+	limit := value(c.access.policy.MaxConcurrency)
+	if c.entered {
+		return c.l.limits.within(c.remote, limit)
+	}
+	c.entered = c.l.limits.enterFrom(c.remote, limit)
+	return c.entered
+}
+
+// exit gives back every place that the connection has.
+func (c *connection) exit() {
+	c.endHandshake()
+	if c.entered {
+		c.entered = false
+		c.l.limits.exitFrom(c.remote)
 	}
 }
 
@@ -204,6 +241,7 @@ func (c *connection) sessionOptions() smtp.Options {
 		Rejected:       c.access.behavior == config.Reject,
 		RejectText:     p.RejectText,
 		MaxMessageSize: value(p.MaxMessageSize),
+		ImplicitTLS:    c.listener.ImplicitTLS,
 		OfferTLS:       p.TLS == config.TLSPreferred || p.TLS == config.TLSRequired,
 		RequireTLS:     p.TLS == config.TLSRequired,
 		CommandTimeout: each,

@@ -44,12 +44,13 @@ type field struct {
 }
 
 // watched are the header fields of interest, in small letters.
-var watched = [...]string{"date", "message-id", "subject"}
+var watched = [...]string{"date", "message-id", "subject", "tls-required"}
 
 const (
 	fieldDate = iota
 	fieldID
 	fieldSubject
+	fieldTLSRequired
 )
 
 // write takes the next block of content.
@@ -198,6 +199,10 @@ func (h *header) subject() string {
 	}
 	return decoded
 }
+
+// tlsOptional says whether the message's author would rather have it sent in clear than not at all. There is one value,
+// and any other is ignored (RFC 8689 §3).
+func (h *header) tlsOptional() bool { return strings.EqualFold(h.text(fieldTLSRequired), "no") }
 
 func (h *header) text(i int) string {
 	return strings.ToValidUTF8(string(bytes.TrimSpace(h.fields[i].value)), "\uFFFD")

@@ -14,6 +14,41 @@ type Counters struct {
 	RejectedRecipients atomic.Uint64
 	Dropped            atomic.Uint64 // messages that blackhole listeners took and discarded
 	Connections        atomic.Int64  // open now
+
+	handshakes handshakes
+}
+
+// handshakes count the TLS handshakes that go on, of all listeners together: each costs the processor more than the
+// rest of a session.
+type handshakes struct {
+	mu     sync.Mutex
+	all    int
+	byAddr map[netip.Addr]int
+}
+
+// enter counts a handshake in, unless there are as many as there may be: at most most in all, and perPeer of one address.
+// exit counts it out.
+func (h *handshakes) enter(addr netip.Addr, most, perPeer int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.all >= most || h.byAddr[addr] >= perPeer {
+		return false
+	}
+	if h.byAddr == nil {
+		h.byAddr = make(map[netip.Addr]int)
+	}
+	h.all++
+	h.byAddr[addr]++
+	return true
+}
+
+func (h *handshakes) exit(addr netip.Addr) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all--
+	if h.byAddr[addr]--; h.byAddr[addr] <= 0 {
+		delete(h.byAddr, addr)
+	}
 }
 
 // maxRefusing is how many connections beyond a listener's limit are told so at once; any more are just closed.
@@ -76,6 +111,13 @@ func (l *limits) enterFrom(addr netip.Addr, limit int) bool {
 	}
 	l.byAddr[addr]++
 	return true
+}
+
+// within says whether no more connections of one address are counted in than it may have.
+func (l *limits) within(addr netip.Addr, limit int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return limit <= 0 || l.byAddr[addr] <= limit
 }
 
 func (l *limits) exitFrom(addr netip.Addr) {

@@ -66,8 +66,10 @@ type Names interface {
 type Options struct {
 	Name   string                // the listener's name in the configuration
 	Config func() *config.Config // the running configuration; a connection keeps the one that it began with
-	// TLS prepares the next handshake on the listener, by the running configuration. An error is answered with 454.
-	TLS      func(listener string, verifyClient bool) (Handshake, error)
+	// TLS prepares the next handshake on the listener, by the running configuration; askClient says whether the client is
+	// asked for a certificate, without which or with a bad one the handshake must succeed all the same. An error is
+	// answered with 454.
+	TLS      func(listener string, askClient bool) (Handshake, error)
 	Spool    Spool
 	Sink     Sink
 	Names    Names

@@ -45,8 +45,10 @@ type rig struct {
 	certs  *certstore.Store
 	now    atomic.Int64 // seconds that the clock is ahead
 
-	mu       sync.Mutex
-	accepted []spool.Message
+	mu        sync.Mutex
+	accepted  []spool.Message
+	serversOf *config.Config
+	servers   map[bool]*tlspolicy.Server
 }
 
 const listenerName = "InboundMail"
@@ -125,17 +127,60 @@ func (r *rig) Accepted(_ context.Context, m spool.Message) {
 }
 
 // handshake makes one by the running configuration.
-func (r *rig) handshake(_ string, verifyClient bool) (Handshake, error) {
+func (r *rig) handshake(_ string, askClient bool) (Handshake, error) {
+	server, err := r.server(askClient)
+	if err != nil {
+		return nil, err
+	}
+	return server.Accept(), nil
+}
+
+// server is the incoming side of the running configuration; made once for each, as the engine does.
+func (r *rig) server(askClient bool) (*tlspolicy.Server, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	c := r.conf.Load()
-	profile, err := r.certs.Get(c.Refs[config.CertificateRef(c.Listeners[listenerName].Certificates[0])])
+	if r.serversOf != c {
+		r.serversOf, r.servers = c, map[bool]*tlspolicy.Server{}
+	}
+	if s := r.servers[askClient]; s != nil {
+		return s, nil
+	}
+	l := c.Listeners[listenerName]
+	certs, err := r.profiles(c, l.Certificates)
 	if err != nil {
 		return nil, err
 	}
-	trust, err := tlspolicy.NewTrust(c, r.certs)
+	names := map[string][]tls.Certificate{}
+	for name, profiles := range l.ServerNames {
+		if names[name], err = r.profiles(c, profiles); err != nil {
+			return nil, err
+		}
+	}
+	trust, err := tlspolicy.NewTrust(c, r.certs, nil)
 	if err != nil {
 		return nil, err
 	}
-	return tlspolicy.NewServer(profile.TLSCertificates(), verifyClient, trust).Accept(), nil
+	mode := tlspolicy.NoClient
+	if askClient {
+		mode = tlspolicy.AskClient
+	}
+	s, err := tlspolicy.NewServer(tlspolicy.ServerOptions{
+		Certificates: certs, Names: names, Client: mode, Trust: trust, SSL: c.SSL.Inbound,
+	})
+	r.servers[askClient] = s
+	return s, err
+}
+
+func (r *rig) profiles(c *config.Config, names []string) (certs []tls.Certificate, err error) {
+	for _, name := range names {
+		profile, err := r.certs.Get(c.Refs[config.CertificateRef(name)])
+		if err != nil {
+			return nil, err
+		}
+		certs = append(certs, profile.TLSCertificates()...)
+	}
+	return certs, nil
 }
 
 // certificate makes a self-signed certificate for the host and returns it with the id of its content.

@@ -17,7 +17,8 @@ type visit struct {
 	hello     string
 	extended  bool
 	secure    *tls.ConnectionState // nil in clear
-	handshake *gate                // the latest; nil before STARTTLS
+	handshake Handshake            // nil before STARTTLS
+	shaking   bool                 // it is counted among those that go on
 	toldNoTLS bool
 	accepted  int // messages
 	transfer  *transfer
@@ -47,7 +48,7 @@ func (c *connection) Mail(_ context.Context, m smtp.Mail) smtp.Reply {
 		return smtp.NewReply(501, "5.5.2", "syntax error sender address needs a domain")
 	}
 	c.transfer = &transfer{
-		mid: c.l.opts.Spool.NextMID(), from: from.String(), utf8: m.UTF8, wide: !from.ASCII(), rids: make(map[smtp.Path]int),
+		mid: c.l.opts.Spool.NextMID(), from: from.String(), requireTLS: m.RequireTLS, utf8: m.UTF8, wide: !from.ASCII(), rids: make(map[smtp.Path]int),
 	}
 	c.l.opts.Log.MessageStarted(c.transfer.mid, c.icid)
 	c.l.opts.Log.From(c.transfer.mid, c.icid, c.transfer.from)

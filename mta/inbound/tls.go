@@ -1,70 +1,115 @@
 package inbound
 
 import (
-	"crypto/tls"
 	"errors"
 
+	"posthouse/config"
 	"posthouse/internal/cause"
+	"posthouse/mta/maillog"
 	"posthouse/mta/smtp"
+	"posthouse/mta/tlspolicy"
 )
 
-// gate is a handshake that lets a client pass whose certificate is missing or does not verify, so that it can be
-// refused with words afterwards: a handshake that fails permits no reply.
-type gate struct {
-	Handshake
-	refused error // why the client's certificate is not accepted
-}
-
-// newGate changes the configuration of the handshake, which is that of one connection.
-func newGate(h Handshake, verifyClient bool) *gate {
-	g := &gate{Handshake: h}
-	if !verifyClient {
-		return g
-	}
-	config := h.Config()
-	check := config.VerifyConnection
-	config.ClientAuth = tls.RequestClientCert
-	config.VerifyConnection = func(state tls.ConnectionState) error {
-		g.refused = check(state)
-		return nil
-	}
-	return g
-}
+var (
+	replyClientRefused     = smtp.NewReply(554, "5.7.1", "TLS client certificate not accepted")
+	replyTooManyHandshakes = smtp.NewReply(421, "4.7.0", "Too many TLS sessions at this time")
+)
 
 // TLS implements smtp.Backend. It asks for the certificates of this moment: a renewed one reaches open connections too.
+//
+// A client that must show a certificate is only asked for it in the handshake and refused with words afterwards: a
+// handshake that fails permits no reply.
 func (c *connection) TLS() (smtp.Upgrade, error) {
-	verify := value(c.access.policy.TLSVerify)
-	handshake, err := c.l.opts.TLS(c.l.opts.Name, verify)
+	limit := &c.conf.Injection
+	if !c.l.opts.Counters.handshakes.enter(c.remote, limit.MaxHandshakes, limit.MaxHandshakesPerPeer) {
+		c.l.opts.Log.ReceivingFailed(c.icid, maillog.ConnectionsReached)
+		return nil, replyTooManyHandshakes
+	}
+	c.shaking = true
+	handshake, err := c.l.opts.TLS(c.l.opts.Name, value(c.access.policy.TLSVerify) || c.table.NeedsCertificate())
 	if err != nil {
+		c.endHandshake()
 		c.l.opts.Log.TLSInFailed(c.icid, 0, "error:00000000:posthouse:STARTTLS:"+err.Error(), cause.L1)
 		return nil, err
 	}
-	c.handshake = newGate(handshake, verify)
-	return c.handshake, nil
+	c.handshake = handshake
+	return handshake, nil
 }
 
-var replyClientRefused = smtp.NewReply(554, "5.7.1", "TLS client certificate not accepted")
+// endHandshake gives back the place among the handshakes that go on.
+func (c *connection) endHandshake() {
+	if c.shaking {
+		c.shaking = false
+		c.l.opts.Counters.handshakes.exit(c.remote)
+	}
+}
 
 // Handshake implements smtp.Backend.
-func (c *connection) Handshake(h smtp.Handshake) *smtp.Reply {
+func (c *connection) Handshake(h smtp.Handshake) smtp.Ruling {
+	c.endHandshake()
 	log := c.l.opts.Log
 	if errors.Is(h.Err, smtp.ErrEarlyText) {
 		log.TLSInFailed(c.icid, 0, "error:00000000:posthouse:STARTTLS:text before the handshake", cause.S4)
-		return nil
+		return smtp.Ruling{}
 	}
-	failed := h.Err
-	if failed == nil {
-		c.secure = &h.State
-		failed = c.handshake.refused
+	o := c.handshake.Outcome(h.Err)
+	if h.Err != nil {
+		c.failed(&o)
+		return smtp.Ruling{}
 	}
-	o := c.handshake.Outcome(failed)
-	if failed == nil {
-		log.TLSInSuccess(c.icid, o.Protocol, o.Cipher)
-		return nil
+	c.secure = &h.State
+	if value(c.access.policy.TLSVerify) && !o.Verified {
+		c.failed(&o)
+		return smtp.Ruling{Refused: &replyClientRefused}
 	}
+	log.TLSInSuccess(c.icid, o.Protocol, o.Cipher)
+	switch {
+	case o.Client == nil:
+		return smtp.Ruling{}
+	case !o.Verified: // It was not demanded, and gives no rights.
+		log.CauseIn(c.icid, o.Cause, c.remote, "client certificate "+o.Client.Subject+": "+reason(&o))
+		return smtp.Ruling{}
+	}
+	return c.reconsider(o.Client)
+}
+
+// failed logs a handshake that came to nothing, and what both sides offered where nothing matched.
+func (c *connection) failed(o *tlspolicy.Outcome) {
 	if o.Text == "" { // our own shutdown ended it
 		o.Text = o.Reason
 	}
-	log.TLSInFailed(c.icid, o.Number, o.Text, o.Cause)
-	return &replyClientRefused // the session ends without it where the handshake failed
+	c.l.opts.Log.TLSInFailed(c.icid, o.Number, o.Text, o.Cause)
+	if o.Offers != "" {
+		c.l.opts.Log.CauseIn(c.icid, o.Cause, c.remote, o.Offers)
+	}
+}
+
+// reason says what is wrong with a client's certificate.
+func reason(o *tlspolicy.Outcome) string {
+	if len(o.Findings) > 0 {
+		return o.Findings[0].Reason
+	}
+	return o.Text
+}
+
+// reconsider asks the host access table again, now that the client has proven a name. What it says is in force for the
+// rest of the session.
+func (c *connection) reconsider(client *tlspolicy.ClientCertificate) smtp.Ruling {
+	if !c.table.NeedsCertificate() {
+		return smtp.Ruling{}
+	}
+	c.lookUp(client)
+	a := &c.access
+	c.l.opts.Log.HostAccess(c.icid, string(a.behavior), a.group, a.pattern, "")
+	ruling := smtp.Ruling{}
+	switch {
+	case a.behavior == config.TCPRefuse:
+		ruling.Leave = true
+	case a.behavior != config.Reject && !c.enter():
+		c.l.opts.Log.ReceivingFailed(c.icid, maillog.ConnectionsReached)
+		ruling.Refused = &replyTooManyFrom
+	}
+	options := c.sessionOptions()
+	ruling.Options = &options
+	return ruling
 }

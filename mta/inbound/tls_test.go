@@ -42,7 +42,7 @@ func TestTLSRequired(t *testing.T) {
 	if strings.Count(lines, "ICID 1 TLS was required but remote host did not initiate it [S6]") != 1 {
 		t.Error(lines)
 	}
-	if body := r.spool.messages[1]; !strings.Contains(body, "with ESMTPS (TLSv1.3 TLS_") {
+	if body := r.spool.messages[1]; !regexp.MustCompile(`with ESMTPS \(TLSv1\.3\)\r\n\tid 1 for <a@example\.com>\r\n\ttls TLS_\w+; `).MatchString(body) {
 		t.Error(body)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"posthouse/mta/tlspolicy"
+	"posthouse/internal/openssl"
 )
 
 // received is the trace field that goes on top of a message (RFC 5321 §4.4).
@@ -21,12 +21,15 @@ func (c *connection) received(now time.Time) []byte {
 	fmt.Fprintf(&b, "Received: from %s (%s)\r\n", plain(c.hello), from)
 	fmt.Fprintf(&b, "\tby %s with %s", plain(c.host), c.protocol())
 	if c.secure != nil {
-		fmt.Fprintf(&b, " (%s %s)", tlspolicy.ProtocolName(c.secure.Version), tls.CipherSuiteName(c.secure.CipherSuite))
+		fmt.Fprintf(&b, " (%s)", openssl.ProtocolName(c.secure.Version))
 	}
 	fmt.Fprintf(&b, "\r\n\tid %d", c.transfer.mid)
 	// More than one would tell each of the others (RFC 5321 §7.2).
 	if to := c.transfer.to; len(to) == 1 && (c.transfer.utf8 || plain(to[0]) == to[0]) {
 		fmt.Fprintf(&b, " for <%s>", to[0])
+	}
+	if c.secure != nil { // by the name that IANA gave it (RFC 8314 §4.3)
+		fmt.Fprintf(&b, "\r\n\ttls %s", tls.CipherSuiteName(c.secure.CipherSuite))
 	}
 	fmt.Fprintf(&b, "; %s\r\n", mailDate(now))
 	return b.Bytes()

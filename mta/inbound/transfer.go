@@ -19,7 +19,9 @@ type transfer struct {
 	to   []string          // by RID
 	rids map[smtp.Path]int // the same by mailbox
 	utf8 bool              // the client asked for SMTPUTF8
-	wide bool              // an address is not ASCII
+
+	requireTLS bool // the client asked for REQUIRETLS
+	wide       bool // an address is not ASCII
 
 	file Message // nil before the content, and for what is discarded
 	head *header
@@ -153,6 +155,8 @@ func (t *transfer) describe(env *spool.Envelope) {
 	env.Subject = t.head.subject()
 	env.MessageID = t.head.messageID()
 	env.Body8Bit = t.head.eight
+	env.RequireTLS = t.requireTLS
+	env.TLSOptional = t.head.tlsOptional() && !t.requireTLS // RFC 8689 §4.1
 	env.SMTPUTF8 = t.wide || t.utf8 && t.head.eightHeader
 }
 

@@ -158,7 +158,7 @@ func (s *Session) Serve(ctx context.Context) End {
 		s.implicitTLS(ctx)
 	}
 	if !s.over {
-		s.reply(s.greeting())
+		s.welcome()
 	}
 	for !s.over {
 		line, err := s.wire.command(s.mail)
@@ -170,6 +170,16 @@ func (s *Session) Serve(ctx context.Context) End {
 	}
 	s.wire.finish(s.end == EndClosed)
 	return s.end
+}
+
+// welcome says the banner. One with 421 is the last word (RFC 5321 §3.8).
+func (s *Session) welcome() {
+	r := s.greeting()
+	if r.Code == 421 {
+		s.hangUp(r)
+		return
+	}
+	s.reply(r)
 }
 
 func (s *Session) reply(r Reply) { s.wire.reply(r) }

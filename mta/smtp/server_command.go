@@ -68,6 +68,10 @@ func (s *Session) inert(name []byte) bool {
 	if refusal == nil || string(name) == "QUIT" {
 		return false
 	}
+	if refusal.Code == 421 {
+		s.hangUp(*refusal)
+		return true
+	}
 	s.replyBad(*refusal)
 	return true
 }
