@@ -87,15 +87,6 @@ func TestDecideByLevel(t *testing.T) {
 
 // TestDecideByRule is about the rules beyond the destination controls.
 func TestDecideByRule(t *testing.T) {
-	base := func(change func(*Facts)) Facts {
-		f := Facts{Domain: "partner.example", Host: "mx1.partner.example", Control: Control{Entry: "DEFAULT", Level: config.TLSNo, DANE: "opportunistic", MTASTS: true}}
-		change(&f)
-		return f
-	}
-	sts := func(mode string, match bool) func(*Facts) {
-		return func(f *Facts) { f.STS = STS{Mode: mode, Match: match, MX: []string{"*.partner.example"}} }
-	}
-	dane := func(state DANEState) func(*Facts) { return func(f *Facts) { f.DANE.State = state } }
 	requires := func(f *Facts) { f.RequireTLS, f.MXSecure = true, true }
 	encrypted := func(ok ...Proof) Outcome { return Outcome{Begun: true, Encrypted: true, Proven: provenBy(ok...)} }
 	extends := encrypted(ProofMX)
@@ -106,26 +97,26 @@ func TestDecideByRule(t *testing.T) {
 		outcome Outcome
 		want    Action
 	}{
-		{"MTA-STS kept", base(sts("enforce", true)), encrypted(ProofSTS), Action{Do: Proceed}},
-		{"MTA-STS, other names are no help", base(sts("enforce", true)), encrypted(ProofNames, ProofHosted), Action{NextHost, cause.M3, cause.V4}},
-		{"MTA-STS, no STARTTLS", base(sts("enforce", true)), Outcome{Cause: cause.S2}, Action{NextHost, cause.M3, cause.S2}},
-		{"MTA-STS, another MX", base(sts("enforce", false)), Outcome{}, Action{NextHost, cause.M1, cause.M1}},
-		{"MTA-STS testing, not verified", base(sts("testing", true)), encrypted(), Action{Do: Proceed}},
-		{"MTA-STS testing, another MX", base(sts("testing", false)), encrypted(), Action{Do: Proceed}},
-		{"MTA-STS testing, no STARTTLS", base(sts("testing", true)), Outcome{Cause: cause.S2}, Action{ProceedClear, cause.P1, cause.S2}},
-		{"MTA-STS testing, failed handshake", base(sts("testing", true)), Outcome{Begun: true, Cause: cause.H1}, Action{ReconnectClear, cause.P1, cause.H1}},
-		{"DANE kept", base(dane(DANEUsable)), encrypted(ProofDANE), Action{Do: Proceed}},
-		{"DANE, a valid chain is no help", base(dane(DANEUsable)), encrypted(ProofNames, ProofHosted, ProofSTS), Action{NextHost, cause.P3, cause.V4}},
-		{"DANE, no STARTTLS", base(dane(DANEUsable)), Outcome{Cause: cause.S2}, Action{NextHost, cause.P3, cause.S2}},
-		{"DANE unusable, encrypted", base(dane(DANEUnusable)), encrypted(), Action{Do: Proceed}},
-		{"DANE unusable, no STARTTLS", base(dane(DANEUnusable)), Outcome{Cause: cause.S2}, Action{NextHost, cause.P3, cause.S2}},
-		{"DANE failed", base(dane(DANEFailed)), encrypted(ProofDANE), Action{NextHost, cause.D3, cause.D3}},
-		{"DANE not secure", base(dane(DANEInsecure)), Outcome{}, Action{Do: ProceedClear}},
-		{"REQUIRETLS kept", base(requires), extends, Action{Do: Proceed}},
-		{"REQUIRETLS not offered", base(requires), encrypted(ProofMX), Action{NextHost, cause.R1, cause.R1}},
-		{"REQUIRETLS, not verified", base(requires), encrypted(ProofNames), Action{NextHost, cause.R1, cause.V4}},
-		{"REQUIRETLS, no STARTTLS", base(requires), Outcome{Cause: cause.S2}, Action{NextHost, cause.R1, cause.S2}},
-		{"REQUIRETLS, MX not proven", base(func(f *Facts) { f.RequireTLS = true }), extends, Action{NextHost, cause.R1, cause.R1}},
+		{"MTA-STS kept", facts(sts("enforce", true)), encrypted(ProofSTS), Action{Do: Proceed}},
+		{"MTA-STS, other names are no help", facts(sts("enforce", true)), encrypted(ProofNames, ProofHosted), Action{NextHost, cause.M3, cause.V4}},
+		{"MTA-STS, no STARTTLS", facts(sts("enforce", true)), Outcome{Cause: cause.S2}, Action{NextHost, cause.M3, cause.S2}},
+		{"MTA-STS, another MX", facts(sts("enforce", false)), Outcome{}, Action{NextHost, cause.M1, cause.M1}},
+		{"MTA-STS testing, not verified", facts(sts("testing", true)), encrypted(), Action{Do: Proceed}},
+		{"MTA-STS testing, another MX", facts(sts("testing", false)), encrypted(), Action{Do: Proceed}},
+		{"MTA-STS testing, no STARTTLS", facts(sts("testing", true)), Outcome{Cause: cause.S2}, Action{ProceedClear, cause.P1, cause.S2}},
+		{"MTA-STS testing, failed handshake", facts(sts("testing", true)), Outcome{Begun: true, Cause: cause.H1}, Action{ReconnectClear, cause.P1, cause.H1}},
+		{"DANE kept", facts(dane(DANEUsable)), encrypted(ProofDANE), Action{Do: Proceed}},
+		{"DANE, a valid chain is no help", facts(dane(DANEUsable)), encrypted(ProofNames, ProofHosted, ProofSTS), Action{NextHost, cause.P3, cause.V4}},
+		{"DANE, no STARTTLS", facts(dane(DANEUsable)), Outcome{Cause: cause.S2}, Action{NextHost, cause.P3, cause.S2}},
+		{"DANE unusable, encrypted", facts(dane(DANEUnusable)), encrypted(), Action{Do: Proceed}},
+		{"DANE unusable, no STARTTLS", facts(dane(DANEUnusable)), Outcome{Cause: cause.S2}, Action{NextHost, cause.P3, cause.S2}},
+		{"DANE failed", facts(dane(DANEFailed)), encrypted(ProofDANE), Action{NextHost, cause.D3, cause.D3}},
+		{"DANE not secure", facts(dane(DANEInsecure)), Outcome{}, Action{Do: ProceedClear}},
+		{"REQUIRETLS kept", facts(requires), extends, Action{Do: Proceed}},
+		{"REQUIRETLS not offered", facts(requires), encrypted(ProofMX), Action{NextHost, cause.R1, cause.R1}},
+		{"REQUIRETLS, not verified", facts(requires), encrypted(ProofNames), Action{NextHost, cause.R1, cause.V4}},
+		{"REQUIRETLS, no STARTTLS", facts(requires), Outcome{Cause: cause.S2}, Action{NextHost, cause.R1, cause.S2}},
+		{"REQUIRETLS, MX not proven", facts(func(f *Facts) { f.RequireTLS = true }), extends, Action{NextHost, cause.R1, cause.R1}},
 	} {
 		if got := Decide(Weigh(test.facts), test.outcome); got != test.want {
 			t.Errorf("%s: %+v, want %+v", test.name, got, test.want)

@@ -58,6 +58,7 @@ type demand struct {
 	blocked  cause.ID // the host must not be used
 	words    string
 	idle     bool // it has a say in principle and none here; rule.Why says why
+	quiet    bool // nothing may come of it, so it is not called in force
 }
 
 // rank orders demands by strictness.
@@ -100,7 +101,9 @@ func strictest(demands []demand) Wanted {
 		if d.idle {
 			continue
 		}
-		top = max(top, d.rank())
+		if !d.quiet {
+			top = max(top, d.rank())
+		}
 		w.Encrypt, w.Verify = max(w.Encrypt, d.encrypt), max(w.Verify, d.verify)
 		w.Extend = w.Extend || d.extend
 		if w.Blocked == "" {
@@ -119,7 +122,7 @@ func strictest(demands []demand) Wanted {
 	}
 	var force []string
 	for _, d := range demands {
-		if d.rule.InForce = !d.idle && (d.rank() > 0 || top == 0); d.rule.InForce && d.rank() == top {
+		if d.rule.InForce = !d.idle && !d.quiet && (d.rank() > 0 || top == 0); d.rule.InForce && d.rank() == top {
 			force = append(force, d.rule.Asks+": "+d.rule.Source)
 		} else if !d.idle && !d.rule.InForce && d.rule.Why == "" {
 			d.rule.Why = "the strictest rule wins"
@@ -202,14 +205,14 @@ func (f Facts) byDANE() demand {
 			block(cause.D5, "DANE is mandatory, and no TLSA record is usable")
 		}
 	case DANEAbsent:
-		d.rule.Why = "there are no TLSA records"
+		d.idle, d.rule.Why = !mandatory, "there are no TLSA records"
 		if mandatory {
 			block(cause.D4, "DANE is mandatory, and there are no TLSA records")
 		}
 	case DANENotAsked:
 		block(cause.D4, "DANE is mandatory, and there is no name that could have TLSA records")
 	default:
-		d.rule.Why = "the answer is not secure"
+		d.idle, d.rule.Why = !mandatory, "the answer is not secure"
 		if mandatory {
 			block(cause.D2, "DANE is mandatory, and the answer is not secure")
 		}
@@ -234,7 +237,7 @@ func (f Facts) byMTASTS() demand {
 	case f.STS.Mode == "testing":
 		// Something has to be tried for a report, and nothing may come of it (RFC 8461 §5).
 		d.rule.Asks, d.rule.Why = "a report", "testing never blocks"
-		d.encrypt, d.fallback = Prefer, true
+		d.encrypt, d.fallback, d.quiet = Prefer, true, true
 		return d
 	case f.STS.Mode == "":
 		d.rule.Why = "there is no policy that could be had"
