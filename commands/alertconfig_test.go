@@ -153,8 +153,8 @@ func TestDisplayAlerts(t *testing.T) {
 	contains(t, out, "Date and Time Stamp         Description\n", stamp(at.Add(time.Hour))+"  Critical <System>: a  [2Jname  Error: not\n",
 		stamp(at)+"  Warning <System>: TLS to partner.example (mx1.partner.example) failed: verify error: certificate has expired (12 times more, last "+
 			stamp(at.Add(time.Minute))+")\n")
-	if out := b.exec(0, "displayalerts 1 | count", ""); out != "3\n" {
-		t.Errorf("one alert has %s lines", out)
+	if out := b.exec(0, "displayalerts 1 | count", ""); out != "Count: 3 lines\n" {
+		t.Errorf("one alert is %q", out)
 	}
 	contains(t, b.exec(0, "displayalerts detail", ""), "  text\n", "Sent to nobody.\n", "  Destination: partner.example\n", "V4, ", "Sent to: a@x.example\n")
 	contains(t, b.exec(0, "displayalerts 5 --json", ""), `"severity": "Critical"`, `"repeated_at": null`, `"cause": "V4"`, `"sent_to": [`, `"repeated": 12`)
