@@ -10,6 +10,7 @@ type settled struct {
 	outcome   Outcome // Hard where a soft failure was the last allowed
 	next      instant // where Soft: when it is tried again
 	prot      Protection
+	code      int
 	response  string
 	failure   *Failure
 }

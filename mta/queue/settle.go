@@ -13,17 +13,27 @@ import (
 )
 
 // Settle says what came of a task's recipients; one without a result counts as not tried. What is final is durable
-// before this returns, and then logged. Deliver calls it exactly once for every task.
-func (t *Trip) Settle(task *Task, results []Result) {
-	if t.forget(task) {
-		t.queue.settle(t, t.dcid, task, results)
+// before this returns, and then logged. Deliver calls it exactly once for every task. It
+// returns the results as they stand: Hard also for what was a recipient's last try, Again for what had no result.
+func (t *Trip) Settle(task *Task, results []Result) []Result {
+	if !t.forget(task) {
+		return nil
 	}
+	list := t.queue.settle(t, t.dcid, task, results)
+	stand := make([]Result, 0, len(list))
+	for i := range list {
+		r := &list[i]
+		stand = append(stand, Result{
+			RID: r.RID, Outcome: r.outcome, Code: r.code, Response: r.response, Protection: r.prot, Failure: r.failure,
+		})
+	}
+	return stand
 }
 
 // settle carries the results into the notices, the spool, the log and the owner's state, in this order: a notice of
 // failure must exist before the failure is final, and nobody may believe what is not durable. Whatever panics on the
 // way, the owner gets its recipients back: as done if that is durable or if they have the message, else to be tried later.
-func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) {
+func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) []settled {
 	now := time.Now()
 	name, profile := Profile(q.opt.Config(), task.group.host.name, task.Envelope)
 	list := judge(task, results, profile, now, q.opt.Random)
@@ -54,6 +64,7 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) {
 	if bounce != nil {
 		q.Add(*bounce)
 	}
+	return list
 }
 
 // putBack is the results where settling them failed half-way: who has the message is not sent it again, and of the
@@ -82,7 +93,8 @@ func judge(task *Task, results []Result, p *config.BounceProfile, now time.Time,
 	for _, rcpt := range task.Recipients {
 		r := settled{Recipient: rcpt, outcome: Again}
 		if res := byRID[rcpt.RID]; res != nil {
-			r.outcome, r.prot, r.failure, r.response = res.Outcome, res.Protection, res.Failure, res.Response
+			r.outcome, r.prot, r.failure = res.Outcome, res.Protection, res.Failure
+			r.code, r.response = res.Code, res.Response
 		}
 		if r.outcome == Soft || r.outcome == Hard {
 			r.Attempts++

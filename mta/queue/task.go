@@ -75,7 +75,8 @@ const (
 type Result struct {
 	RID        int
 	Outcome    Outcome
-	Response   string // the peer's words, where delivered
+	Code       int    // the peer's reply, where delivered
+	Response   string // its words
 	Protection Protection
 	Failure    *Failure // where Soft or Hard; may be shared
 }
