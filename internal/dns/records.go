@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,12 @@ func textRecord(rr mdns.RR, ttl time.Duration) Record {
 		}
 	}
 	return Record{Name: Canonical(h.Name), Type: mdns.TypeToString[h.Rrtype], TTL: ttl, Data: data}
+}
+
+// tlsaOf is the data of a TLSA record.
+func tlsaOf(rr *mdns.TLSA) (TLSA, error) {
+	data, err := hex.DecodeString(rr.Certificate)
+	return TLSA{rr.Usage, rr.Selector, rr.MatchingType, data}, err
 }
 
 // joinText is the text of a TXT record, its strings joined and without the escapes of zone files.

@@ -3,7 +3,6 @@ package dns
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"net/netip"
 	"slices"
@@ -207,11 +206,11 @@ func (r *resolver) TLSA(ctx context.Context, name string) (Answer, error) {
 	a := Answer{Name: ans.name, TTL: ans.left(r.cache.now()), Secure: ans.secure}
 	for _, rr := range ans.records {
 		if tlsa, ok := rr.(*mdns.TLSA); ok {
-			data, err := hex.DecodeString(tlsa.Certificate)
+			record, err := tlsaOf(tlsa)
 			if err != nil {
 				return Answer{}, &Error{Name: Canonical(name), Type: "TLSA", Kind: Temporary, Err: err}
 			}
-			a.TLSA = append(a.TLSA, TLSA{tlsa.Usage, tlsa.Selector, tlsa.MatchingType, data})
+			a.TLSA = append(a.TLSA, record)
 		}
 	}
 	return a, nil
