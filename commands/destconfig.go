@@ -21,7 +21,7 @@ func destConfig(a *Appliance) *shell.Command {
 			"destconfig edit DOMAIN key value ...",
 			"destconfig delete DOMAIN",
 			"destconfig default key value ...",
-			"destconfig setup certificate NAME",
+			"destconfig setup certificate NAME alert on|off",
 			"destconfig clear",
 			"destconfig import FILE",
 			"destconfig export FILE",
@@ -30,8 +30,13 @@ func destConfig(a *Appliance) *shell.Command {
 what it does not say. An entry is chosen by the recipient's domain, never by the host of an SMTP route.
 
 Keys: concurrency N; messages N (a connection); recipients N/MINUTES; per domain|mx; apply system|vg;
-tls default|no|preferred|required|preferred-verify|required-verify; dane none; certificate NAME; bounceprofile NAME;
-ipsort prefer-v6|require-v6|prefer-v4|require-v4; alert off. The value default takes a setting back.
+tls default|no|preferred|required|preferred-verify|required-verify|required-verify-hosted;
+dane none|opportunistic|mandatory; mta_sts on|off; certificate NAME; bounceprofile NAME;
+ipsort prefer-v6|require-v6|prefer-v4|require-v4; alert on|off (beyond SETUP's switch for all). The value default takes a
+setting back.
+
+DANE and MTA-STS are obeyed beside the TLS setting, and the strictest counts; "tls no" at the domain's own entry switches
+both off for it. DANE needs a nameserver that is marked as validating in dnsconfig.
 
 An import replaces the whole table; its file is an INI file with a section for each domain, as export writes it.`,
 		Commit:   true,
@@ -60,7 +65,14 @@ func (d *destinations) config() *config.Config { return d.s.Candidate() }
 
 // put stores a finished entry in the candidate.
 func (d *destinations) put(name string, entry *config.Destination) error {
-	return change(d.s, func(c *config.Config) error { c.Destinations[name] = entry; return nil })
+	if err := change(d.s, func(c *config.Config) error { c.Destinations[name] = entry; return nil }); err != nil {
+		return err
+	}
+	validates := func(server config.DNSServer) bool { return server.Validating }
+	if (entry.DANE == "opportunistic" || entry.DANE == "mandatory") && !slices.ContainsFunc(d.config().DNS.Servers, validates) {
+		d.s.Println("Note: DANE needs a nameserver that validates, and none is marked so in dnsconfig.")
+	}
+	return nil
 }
 
 func (d *destinations) menu() error {
@@ -104,14 +116,27 @@ func (d *destinations) setup() error {
 	if err != nil {
 		return err
 	}
-	if err := refuseLater(d.s, "Do you want to send an alert when a required TLS connection fails?",
-		"Sending alerts"); err != nil {
+	alert, err := d.s.YesNo("Do you want to send an alert when a required TLS connection fails?", d.config().Delivery.TLSAlert)
+	if err != nil {
 		return err
 	}
-	if name == present {
-		return nil
+	if name != present {
+		if err := d.setCertificate(name); err != nil {
+			return err
+		}
 	}
-	return d.setCertificate(name)
+	return d.setAlert(alert)
+}
+
+// setAlert sets the switch for every destination.
+func (d *destinations) setAlert(on bool) error {
+	if err := change(d.s, func(c *config.Config) error { c.Delivery.TLSAlert = on; return nil }); err != nil {
+		return err
+	}
+	if on && len(d.config().Alerts.Recipients) == 0 {
+		d.s.Println("Note: nobody receives alerts yet; see alertconfig.")
+	}
+	return nil
 }
 
 func (d *destinations) setCertificate(name string) error {
@@ -236,8 +261,10 @@ func completeDestConfig(s *shell.Session, args []string) []string {
 	switch word := strings.ToLower(args[0]); {
 	case word == "default":
 		keysFrom = 1
-	case word == "setup" && len(args) == 2:
-		return startingWith(args, []string{"certificate"})
+	case word == "setup" && len(args)%2 == 0:
+		return startingWith(args, []string{"certificate", "alert"})
+	case word == "setup" && abbreviated(args[len(args)-2], []string{"certificate", "alert"}) == 1:
+		return startingWith(args, []string{"on", "off"})
 	case word == "setup":
 		return startingWith(args, profileNames(c))
 	case len(args) == 2 && (word == "edit" || word == "delete" || word == "detail"):
@@ -261,12 +288,10 @@ func destinationValues(c *config.Config, key string) []string {
 		values = []string{"system", "vg"}
 	case "tls":
 		for _, l := range tlsLevels {
-			if allowTLS(l.level) == nil {
-				values = append(values, string(l.level))
-			}
+			values = append(values, string(l.level))
 		}
 	case "dane":
-		values = []string{"none"}
+		values = []string{"none", "opportunistic", "mandatory"}
 	case "certificate":
 		values = profileNames(c)
 	case "bounceprofile":
@@ -275,8 +300,8 @@ func destinationValues(c *config.Config, key string) []string {
 		for _, p := range ipSorts {
 			values = append(values, p.word)
 		}
-	case "alert":
-		return []string{"off"}
+	case "alert", "mta_sts":
+		values = []string{"on", "off"}
 	}
 	return append(values, inherited)
 }

@@ -11,7 +11,7 @@ import (
 
 // destinationKeys are the keys of the batch forms new, edit and default.
 var destinationKeys = []string{
-	"concurrency", "messages", "recipients", "per", "apply", "tls", "dane", "certificate", "bounceprofile", "ipsort", "alert",
+	"concurrency", "messages", "recipients", "per", "apply", "tls", "dane", "certificate", "bounceprofile", "ipsort", "alert", "mta_sts",
 }
 
 func (d *destinations) batch(args []string) error {
@@ -83,7 +83,13 @@ func (d *destinations) batchSetup(rest []string) error {
 			}
 			return d.setCertificate(name)
 		}},
-		{"alert", refuseAlert},
+		{"alert", func(v string) error {
+			on, err := switched("alert", v)
+			if err != nil {
+				return err
+			}
+			return d.setAlert(on)
+		}},
 	})
 }
 
@@ -103,7 +109,7 @@ func (d *destinations) completeEntry(entry *config.Destination) {
 	d.noteVirtualGateways(entry)
 }
 
-// settings is what every key does to entry. The default entry must keep its own concurrency, TLS and DANE settings.
+// settings is what every key does to entry. The default entry must keep its own concurrency and what it says of TLS.
 func (d *destinations) settings(entry *config.Destination, isDefault bool) []setting {
 	keep := func(v string, set func(string) error) error {
 		if isDefault && strings.EqualFold(v, "default") {
@@ -142,7 +148,12 @@ func (d *destinations) settings(entry *config.Destination, isDefault bool) []set
 			return err
 		}},
 		{"ipsort", func(v string) (err error) { entry.IPSort, err = readIPSort(v); return err }},
-		{"alert", refuseAlert},
+		{"alert", func(v string) error {
+			return keep(v, func(v string) (err error) { entry.Alert, err = readSwitch("alert", v); return err })
+		}},
+		{"mta_sts", func(v string) error {
+			return keep(v, func(v string) (err error) { entry.MTASTS, err = readSwitch("MTA-STS setting", v); return err })
+		}},
 	}
 }
 
@@ -192,14 +203,6 @@ func readIPSort(v string) (string, error) {
 		word = ""
 	}
 	return word, err
-}
-
-func refuseAlert(v string) error {
-	on, err := switched("alert", v)
-	if err == nil && on {
-		return shell.Fail("Error: sending alerts is not available in this version.")
-	}
-	return err
 }
 
 // bounceProfileNamed is the bounce profile of that name in any case.

@@ -43,9 +43,7 @@ func (d *destinations) askEntry(name string, entry *config.Destination, fresh bo
 		func() error { return d.askBounceProfile(entry) },
 		func() error { return d.askIPSort(entry) },
 		func() error { return d.askCertificate(entry) },
-		func() error {
-			return refuseLater(d.s, "\nDo you wish to send alerts for this domain?", "Sending alerts")
-		},
+		func() error { return d.askAlert(entry) },
 	)
 }
 
@@ -64,6 +62,7 @@ func (d *destinations) askDefault(entry *config.Destination) error {
 				"Bounce verification")
 		},
 		func() error { return d.chooseBounceProfile(entry) },
+		func() error { return d.askMTASTS(entry) },
 	)
 }
 
@@ -175,12 +174,11 @@ func (d *destinations) askTLS(entry *config.Destination) error {
 
 func (d *destinations) chooseTLS(entry *config.Destination) error {
 	present := slices.IndexFunc(tlsLevels[:], func(l tlsLevel) bool { return l.level == entry.TLS })
-	i, err := chooseAllowed(d.s, "\nDo you want to use TLS support?", titlesOfTLS(), 1+max(0, present),
-		func(i int) error { return allowTLS(tlsLevels[i].level) })
+	i, err := d.s.Choose("\nDo you want to use TLS support?", titlesOfTLS(), 1+max(0, present))
 	if err != nil {
 		return err
 	}
-	entry.TLS = tlsLevels[i].level
+	entry.TLS = tlsLevels[i-1].level
 	if entry.TLS != config.TLSNo {
 		d.s.Printf("\nYou have chosen to enable TLS. Please use the 'certconfig' command to ensure that there is a valid certificate configured.\n")
 	}
@@ -205,11 +203,11 @@ func (d *destinations) chooseDANE(entry *config.Destination) error {
 			present = i + 1
 		}
 	}
-	i, err := chooseAllowed(d.s, "", titles, present, func(i int) error { return allowDANE(daneLevels[i].level) })
+	i, err := d.s.Choose("", titles, present)
 	if err != nil {
 		return err
 	}
-	entry.DANE = daneLevels[i].level
+	entry.DANE = daneLevels[i-1].level
 	return nil
 }
 
@@ -264,4 +262,30 @@ func (d *destinations) askCertificate(entry *config.Destination) error {
 	entry.Certificate, err = chooseCertificate(d.s, d.config(), cmp.Or(entry.Certificate, d.config().Delivery.Certificate),
 		"Please choose the certificate to apply:")
 	return err
+}
+
+// askAlert asks for what the global switch leaves open.
+func (d *destinations) askAlert(entry *config.Destination) error {
+	if d.config().Delivery.TLSAlert {
+		return nil
+	}
+	alert, err := d.s.YesNo("\nDo you wish to send alerts for this domain?", entry.Alert == "on")
+	switch {
+	case err != nil:
+		return err
+	case alert:
+		entry.Alert = "on"
+	case entry.Alert == "on":
+		entry.Alert = ""
+	}
+	return nil
+}
+
+func (d *destinations) askMTASTS(entry *config.Destination) error {
+	obey, err := d.s.YesNo("\nDo you wish to obey the MTA-STS policies of recipient domains?", entry.MTASTS == "on")
+	if err != nil {
+		return err
+	}
+	entry.MTASTS = map[bool]string{true: "on", false: "off"}[obey]
+	return nil
 }

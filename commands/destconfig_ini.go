@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,24 +26,24 @@ func (d *destinations) readTable(file string) error {
 	if err != nil {
 		return err
 	}
-	read, notes, err := parseDestinations(string(data), d.config())
+	read, err := parseDestinations(string(data), d.config())
 	if err != nil {
 		return err
 	}
 	err = change(d.s, func(c *config.Config) error {
-		if read[config.DefaultDestination] == nil {
-			read[config.DefaultDestination] = c.Destinations[config.DefaultDestination]
+		if read.entries[config.DefaultDestination] == nil {
+			read.entries[config.DefaultDestination] = c.Destinations[config.DefaultDestination]
 		}
-		c.Destinations = read
+		c.Destinations, c.Delivery.TLSAlert = read.entries, read.alert
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, note := range notes {
+	for _, note := range read.notes {
 		d.s.Println(note)
 	}
-	d.s.Printf("%d entries imported.\n", len(read))
+	d.s.Printf("%d entries imported.\n", len(read.entries))
 	return nil
 }
 
@@ -66,25 +67,26 @@ func (d *destinations) writeTable(file string) error {
 type ini struct {
 	config  *config.Config // whose certificates and bounce profiles may be named
 	entries map[string]*config.Destination
-	notes   []string
+	notes   []string // what is known but has no effect here
+	alert   bool     // the switch for every destination; as it was where the file does not say it
 
 	section string
 	entry   *config.Destination
 	seen    map[string]bool // the keys of the section
 }
 
-// parseDestinations reads an INI file. Its notes name what is known but has no effect here.
-func parseDestinations(text string, c *config.Config) (map[string]*config.Destination, []string, error) {
-	r := &ini{config: c, entries: map[string]*config.Destination{}}
+// parseDestinations reads an INI file.
+func parseDestinations(text string, c *config.Config) (*ini, error) {
+	r := &ini{config: c, entries: map[string]*config.Destination{}, alert: c.Delivery.TLSAlert}
 	for i, line := range strings.Split(text, "\n") {
 		if err := r.line(strings.TrimSpace(line)); err != nil {
-			return nil, nil, shell.Fail("Invalid line %d%s: %w", i+1, r.where(), err)
+			return nil, shell.Fail("Invalid line %d%s: %w", i+1, r.where(), err)
 		}
 	}
 	if err := r.finish(); err != nil {
-		return nil, nil, shell.Fail("Invalid section%s: %w", r.where(), err)
+		return nil, shell.Fail("Invalid section%s: %w", r.where(), err)
 	}
-	return r.entries, r.notes, nil
+	return r, nil
 }
 
 func (r *ini) where() string {
@@ -151,7 +153,18 @@ func (r *ini) finish() error {
 			return fmt.Errorf("the default needs %s.", key)
 		}
 	}
+	r.completeDefault()
 	return nil
+}
+
+// completeDefault takes what files of other products do not know from the default that there is.
+func (r *ini) completeDefault() {
+	present := r.config.Destinations[config.DefaultDestination]
+	if present == nil {
+		return
+	}
+	r.entry.MTASTS = cmp.Or(r.entry.MTASTS, present.MTASTS)
+	r.entry.Alert = cmp.Or(r.entry.Alert, present.Alert)
 }
 
 // iniTLS and the lists below give the words of a key; a word's place is its number.
@@ -184,10 +197,14 @@ func (r *ini) set(key, value string) error {
 		if strings.EqualFold(value, "require") {
 			value = "required"
 		}
-		return iniWord(key, value, iniTLS, func(i int) error { e.TLS = tlsLevels[i].level; return allowTLS(e.TLS) })
+		return iniWord(key, value, iniTLS, func(i int) error { e.TLS = tlsLevels[i].level; return nil })
 	case "dane":
 		return iniWord(key, value, []string{"none", "opportunistic", "mandatory"},
-			func(i int) error { e.DANE = daneLevels[i].level; return allowDANE(e.DANE) })
+			func(i int) error { e.DANE = daneLevels[i].level; return nil })
+	case "mta_sts":
+		return iniWord(key, value, iniOnOff, func(i int) error { e.MTASTS = iniOnOff[i]; return nil })
+	case "alert":
+		return iniWord(key, value, iniOnOff, func(i int) error { e.Alert = iniOnOff[i]; return nil })
 	}
 	return r.setName(key, value)
 }
@@ -205,7 +222,7 @@ func (r *ini) setName(key, value string) (err error) {
 		if r.section != config.DefaultDestination {
 			return fmt.Errorf("%s belongs to [DEFAULT] only.", key)
 		}
-		return iniWord(key, value, iniOnOff, func(i int) error { return r.without(key, i) })
+		return iniWord(key, value, iniOnOff, func(i int) error { r.alert = i == 1; return nil })
 	default:
 		return fmt.Errorf("unknown key %q.", key)
 	}
@@ -245,9 +262,11 @@ func iniWord(key, value string, words []string, set func(i int) error) error {
 func formatDestinations(c *config.Config) string {
 	var b strings.Builder
 	formatDestination(&b, config.DefaultDestination, c.Destinations[config.DefaultDestination])
+	fmt.Fprintf(&b, "send_tls_req_alert = %d\n\n", map[bool]int{true: 1}[c.Delivery.TLSAlert])
 	for _, name := range slices.Sorted(maps.Keys(c.Destinations)) {
 		if name != config.DefaultDestination {
 			formatDestination(&b, name, c.Destinations[name])
+			b.WriteString("\n")
 		}
 	}
 	return b.String()
@@ -278,5 +297,6 @@ func formatDestination(b *strings.Builder, name string, e *config.Destination) {
 	word("dane", e.DANE)
 	word("certificate", e.Certificate)
 	word("bounce_profile", e.BounceProfile)
-	b.WriteString("\n")
+	word("mta_sts", e.MTASTS)
+	word("alert", e.Alert)
 }

@@ -24,12 +24,14 @@ type destinationJSON struct {
 	Certificate      string `json:"certificate"`
 	BounceProfile    string `json:"bounce_profile"`
 	IPSort           string `json:"ip_sort_preference"`
+	MTASTS           string `json:"mta_sts"`
+	Alert            string `json:"alert"`
 }
 
 func (d *destinations) entryJSON(name string) destinationJSON {
 	e := d.config().Destinations[name]
 	return destinationJSON{name, e.Concurrency, e.Messages, e.Recipients, e.RecipientMinutes, e.LimitPer, e.LimitApply,
-		string(e.TLS), e.DANE, e.Certificate, e.BounceProfile, e.IPSort}
+		string(e.TLS), e.DANE, e.Certificate, e.BounceProfile, e.IPSort, e.MTASTS, e.Alert}
 }
 
 func (d *destinations) printJSON(names []string) error {
@@ -125,6 +127,10 @@ func (d *destinations) printEntry(name string) {
 	d.s.Printf(" TLS: %s\n DANE: %s\n Client Certificate: %s\n Bounce Profile: %s\n", longTLS(e.TLS), longDANE(e.DANE), certificate, profile)
 	if e.IPSort != "" {
 		d.s.Printf(" IP Sort Preference: %s\n", longIPSort(e.IPSort))
+	}
+	d.s.Printf(" MTA-STS: %s\n", longSwitch(e.MTASTS))
+	if name != config.DefaultDestination && e.Alert != "" {
+		d.s.Printf(" Alerts: %s\n", longSwitch(e.Alert))
 	}
 }
 

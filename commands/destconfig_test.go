@@ -108,7 +108,7 @@ func TestDestConfigSetup(t *testing.T) {
 
 1. Demo
 Please choose the certificate to apply:
-[1]> `, "Do you want to send an alert when a required TLS connection fails? [N]> ", "Sending alerts is not available in this version")
+[1]> `, "Do you want to send an alert when a required TLS connection fails? [N]> ", "nobody receives alerts yet; see alertconfig")
 	if strings.Count(out, "will not be secure") != 1 {
 		t.Errorf("it is said more than once:\n%s", out)
 	}
@@ -122,12 +122,16 @@ func TestDestConfigCompletion(t *testing.T) {
 		"edit p":                     "partner.example",
 		"delete partner":             "partner.example",
 		"edit partner.example t":     "tls",
-		"new x.example tls required": "required required-verify",
+		"new x.example tls required": "required required-verify required-verify-hosted",
+		"new x.example dane m":       "mandatory",
+		"new x.example mta_sts o":    "on off",
+		"setup certificate Demo a":   "alert",
+		"setup alert ":               "on off",
 		"new x.example tls no c":     "concurrency certificate",
 		"default certificate D":      "Demo default",
 		"default bounceprofile ":     "Default default",
 		"new x.example tls no per ":  "domain mx default",
-		"setup ":                     "certificate",
+		"setup ":                     "certificate alert",
 		"setup certificate ":         "Demo",
 		"new partn":                  "",
 		"list x":                     "",
@@ -171,9 +175,11 @@ func TestDestConfigEditsAndDeletes(t *testing.T) {
 func TestDestConfigRefusals(t *testing.T) {
 	b := newBench(t)
 	for line, want := range map[string]string{
-		"destconfig new x.example tls required-verify-hosted":              "not available in this version",
-		"destconfig new x.example dane opportunistic":                      "not available in this version",
-		"destconfig new x.example alert on":                                "not available in this version",
+		"destconfig new x.example dane sometimes":                          `"sometimes": accepted are default, none, opportunistic`,
+		"destconfig new x.example alert maybe":                             `"maybe": accepted are default, on, off`,
+		"destconfig new x.example mta_sts testing":                         `"testing": accepted are default, on, off`,
+		"destconfig default mta_sts default":                               "needs a value here",
+		"destconfig setup alert maybe":                                     `"maybe": on or off`,
 		"destconfig new x.example tls strong":                              `"strong": accepted are default, no, preferred`,
 		"destconfig new x.example concurrency 0":                           "from 1 to 1000",
 		"destconfig new x.example recipients 10":                           "N/MINUTES",
@@ -192,9 +198,58 @@ func TestDestConfigRefusals(t *testing.T) {
 	} {
 		b.fails(line, "", want)
 	}
-	// In a dialogue too, and the command is over then.
-	out := b.script(1, "destconfig", "new", "x.example", "n", "", "", "y", "6")
-	contains(t, out, "[1]> ", "Error: TLS Required (Verify Hosted Domains) is not available in this version.")
+}
+
+// Every level of TLS and DANE can be chosen, and what protects a domain is shown.
+func TestDestConfigStrictest(t *testing.T) {
+	b := newBench(t)
+	out := b.script(0, "destconfig", "new", "partner.example", "n", "", "", "y", "6", "y", "3", "", "", "", "", "y", "detail", "partner.example",
+		"", "commit -y", "exit")
+	contains(t, out, `6. Required (Verify Hosted Domains)
+[1]> `, `Do you wish to configure DANE support for this domain? [N]> 
+1. None
+2. Opportunistic
+3. Mandatory
+[1]> `, `Do you wish to send alerts for this domain? [N]> `, "Note: DANE needs a nameserver that validates",
+		" TLS: Required (Verify Hosted Domains)\n DANE: Mandatory\n", " MTA-STS: Default\n Alerts: On\n")
+	again := newBench(t)
+	again.exec(0, "destconfig new partner.example tls required-verify-hosted dane mandatory alert on; commit -y", "")
+	if b.settings() != again.settings() {
+		t.Errorf("dialogue and batch form give different files:\n%s\n%s", b.settings(), again.settings())
+	}
+}
+
+func TestDestConfigAlerts(t *testing.T) {
+	b := newBench(t)
+	contains(t, b.exec(0, "destconfig setup alert on; commit -y", ""), "nobody receives alerts yet", "Changes committed")
+	if !b.running().Delivery.TLSAlert {
+		t.Fatal("the switch is off")
+	}
+	// With the switch for all there is nothing to ask for one.
+	out := b.script(0, "destconfig", "new", "partner.example", "n", "", "", "", "", "", "", "", "", "", "commit -y")
+	if strings.Contains(out, "send alerts for this domain") {
+		t.Errorf("it asks all the same:\n%s", out)
+	}
+	b.script(0, "destconfig", "setup", "", "n", "", "commit -y")
+	if b.running().Delivery.TLSAlert {
+		t.Error("the dialogue left the switch on")
+	}
+	b.exec(0, "destconfig edit partner.example alert on; commit -y", "")
+	b.script(0, "destconfig", "edit", "partner.example", "", "", "", "", "", "", "", "", "", "n", "", "commit -y")
+	if alert := b.running().Destinations["partner.example"].Alert; alert != "" {
+		t.Errorf("after a no the alert is %q", alert)
+	}
+}
+
+func TestDestConfigMTASTS(t *testing.T) {
+	b := newBench(t)
+	out := b.script(0, "destconfig", "default", "", "", "", "", "", "", "", "", "", "y", "detail", "DEFAULT", "", "commit -y")
+	contains(t, out, "Do you wish to obey the MTA-STS policies of recipient domains? [N]> ", " MTA-STS: On\n")
+	contains(t, b.exec(0, "destconfig new partner.example mta_sts off; destconfig detail partner.example; commit -y; destconfig detail partner.example --json", ""),
+		" MTA-STS: Off\n", `"mta_sts": "off"`)
+	if c := b.running(); c.Destinations[config.DefaultDestination].MTASTS != "on" || c.Destinations["partner.example"].MTASTS != "off" {
+		t.Errorf("settings\n%s", b.settings())
+	}
 }
 
 const iniFile = `# a comment
@@ -218,6 +273,12 @@ ip_sort_pref = PREFER_V6
 bounce_validation = off
 certificate = Demo
 bounce_profile = Default
+mta_sts = on
+alert = 1
+
+[strict.example]
+table_tls = require_verify_hosted
+dane = Mandatory
 `
 
 func TestDestConfigImportsAndExports(t *testing.T) {
@@ -226,10 +287,19 @@ func TestDestConfigImportsAndExports(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := b.exec(0, "destconfig import in.ini; commit -y; destconfig export out.ini", "")
-	contains(t, out, "send_tls_req_alert", "2 entries imported.", "Changes committed", "\"/configuration/out.ini\".")
+	contains(t, out, "3 entries imported.", "Changes committed", "\"/configuration/out.ini\".")
 	entry := b.running().Destinations["partner.example"]
-	if entry == nil || entry.TLS != config.TLSRequireVerify || entry.LimitPer != "mx" || entry.IPSort != "prefer-v6" {
+	if entry == nil || entry.TLS != config.TLSRequireVerify || entry.LimitPer != "mx" || entry.IPSort != "prefer-v6" ||
+		entry.MTASTS != "on" || entry.Alert != "on" {
 		t.Fatalf("imported %+v", entry)
+	}
+	strict := b.running().Destinations["strict.example"]
+	if strict.TLS != config.TLSRequireVerifyHosted || strict.DANE != "mandatory" || !b.running().Delivery.TLSAlert {
+		t.Errorf("imported %+v", strict)
+	}
+	b.exec(0, "destconfig setup alert off; commit -y; destconfig import out.ini; commit -y", "")
+	if !b.running().Delivery.TLSAlert {
+		t.Error("the export has not the switch for alerts")
 	}
 	before := b.settings()
 	out = b.exec(0, "destconfig import out.ini; commit -y", "")
@@ -245,9 +315,10 @@ func TestDestConfigImportRefusals(t *testing.T) {
 		"a = 1":                                     "line 1",
 		"[x.example]\nnonsense":                     "line 2 [x.example]",
 		"[x.example]\ncolour = red":                 `unknown key "colour"`,
-		"[x.example]\ntable_tls = 5":                "not available",
+		"[x.example]\ntable_tls = 6":                "accepted are off, on",
 		"[x.example]\ntable_tls = sometimes":        "accepted are off, on",
-		"[x.example]\ndane = mandatory":             "not available",
+		"[x.example]\ndane = must":                  "accepted are none, opportunistic, mandatory",
+		"[x.example]\nmta_sts = testing":            "accepted are off, on",
 		"[x.example]\nrecipient_limit = 5":          "needs recipient_minutes",
 		"[DEFAULT]\ntable_tls = on":                 "the default needs max_host_concurrency",
 		"[x.example]\n[X.example.]":                 "two sections",
@@ -255,7 +326,7 @@ func TestDestConfigImportRefusals(t *testing.T) {
 		"[x.example]\nsend_tls_req_alert = 1":       "[DEFAULT] only",
 		"[x.example]\nmax_host_concurrency = 10000": "from 1 to 1000",
 	} {
-		_, _, err := parseDestinations(text, c)
+		_, err := parseDestinations(text, c)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
@@ -267,16 +338,17 @@ func FuzzParseDestinations(f *testing.F) {
 	f.Add("[x.example]\ntable_tls = 1")
 	c := config.Default("mail.example.com")
 	f.Fuzz(func(t *testing.T, text string) {
-		read, _, err := parseDestinations(text, c)
+		r, err := parseDestinations(text, c)
 		if err != nil {
 			return
 		}
+		read := r.entries
 		if read[config.DefaultDestination] == nil {
 			read[config.DefaultDestination] = c.Destinations[config.DefaultDestination]
 		}
 		written := formatDestinations(&config.Config{Destinations: read})
-		again, _, err := parseDestinations(written, c)
-		if err != nil || len(again) != len(read) {
+		again, err := parseDestinations(written, c)
+		if err != nil || len(again.entries) != len(read) {
 			t.Fatalf("%q was written as %q: %v", text, written, err)
 		}
 	})

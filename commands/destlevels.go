@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"posthouse/config"
-	"posthouse/shell"
 )
 
 // tlsLevel is one answer to the TLS question of a destination control.
@@ -51,14 +50,6 @@ func longTLS(level config.TLSLevel) string {
 	return "Default"
 }
 
-// allowTLS refuses the level that delivery cannot keep.
-func allowTLS(level config.TLSLevel) error {
-	if level == config.TLSRequireVerifyHosted {
-		return shell.Fail("Error: TLS %s is not available in this version.", longTLS(level))
-	}
-	return nil
-}
-
 // readTLS reads a level as batch forms name it; default is the level that is inherited.
 func readTLS(word string) (config.TLSLevel, error) {
 	words := []string{"default"}
@@ -69,7 +60,7 @@ func readTLS(word string) (config.TLSLevel, error) {
 	if err != nil || chosen == "default" {
 		return config.TLSDefault, err
 	}
-	return config.TLSLevel(chosen), allowTLS(config.TLSLevel(chosen))
+	return config.TLSLevel(chosen), nil
 }
 
 // daneLevels are in the order of the question, with the short form of the tables.
@@ -97,20 +88,33 @@ func longDANE(level string) string {
 	return "Default"
 }
 
-func allowDANE(level string) error {
-	if level != "none" && level != "" {
-		return shell.Fail("Error: DANE %s is not available in this version.", longDANE(level))
-	}
-	return nil
-}
-
 // readDANE reads a level as batch forms name it; default is the level that is inherited.
 func readDANE(word string) (string, error) {
 	level, err := oneOf("DANE setting", word, "default", "none", "opportunistic", "mandatory")
 	if err != nil || level == "default" {
 		return "", err
 	}
-	return level, allowDANE(level)
+	return level, nil
+}
+
+// longSwitch is a setting that is on, off or inherited, as the details show it.
+func longSwitch(value string) string {
+	switch value {
+	case "on":
+		return "On"
+	case "off":
+		return "Off"
+	}
+	return "Default"
+}
+
+// readSwitch reads on or off; default is the value that is inherited.
+func readSwitch(what, word string) (string, error) {
+	value, err := oneOf(what, word, "default", "on", "off")
+	if err != nil || value == "default" {
+		return "", err
+	}
+	return value, nil
 }
 
 // ipSorts are in the order of the question.
