@@ -18,6 +18,16 @@ func CipherName(id uint16) string {
 	return tls.CipherSuiteName(id)
 }
 
+// Named is the table's entry of a suite by OpenSSL's name, and whether there is one.
+func Named(name string) (Cipher, bool) {
+	for _, c := range table() {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Cipher{}, false
+}
+
 // Lookup is the table's entry of a suite up to TLS 1.2, and whether there is one.
 func Lookup(id uint16) (Cipher, bool) { return suiteByID(id) }
 
@@ -53,7 +63,8 @@ func Versions(methods []string) (least, most uint16, err error) {
 }
 
 // Compile makes MinVersion, MaxVersion and CipherSuites of a tls.Config. crypto/tls takes the set of the suites and keeps an
-// order of its own; nil would mean its defaults, so suites always holds something.
+// order of its own; nil would mean its defaults, so suites always holds something. It is an
+// error when none of them is known to any of the versions.
 func Compile(methods []string, cipherString string) (least, most uint16, suites []uint16, err error) {
 	least, most, err = Versions(methods)
 	if err != nil {
@@ -62,6 +73,9 @@ func Compile(methods []string, cipherString string) (least, most uint16, suites 
 	list, err := Parse(cipherString)
 	if err != nil {
 		return 0, 0, nil, err
+	}
+	if most < tls.VersionTLS12 && !slices.ContainsFunc(list.Entries, func(c Cipher) bool { return c.since != tls12 }) {
+		return 0, 0, nil, fmt.Errorf("%q leaves nothing that a version before TLS 1.2 knows", cipherString)
 	}
 	return least, most, list.Suites, nil
 }

@@ -252,7 +252,7 @@ func TestCompile(t *testing.T) {
 	if err != nil || least != tls.VersionTLS12 || most != tls.VersionTLS12 || !slices.Equal(suites, []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}) {
 		t.Errorf("%x %x %x %v", least, most, suites, err)
 	}
-	for _, wrong := range [][2]string{{"tlsv1_4", "HIGH"}, {"tlsv1_2", "FOO"}} {
+	for _, wrong := range [][2]string{{"tlsv1_4", "HIGH"}, {"tlsv1_2", "FOO"}, {"tlsv1_1", "AESGCM"}} {
 		if _, _, suites, err := Compile([]string{wrong[0]}, wrong[1]); err == nil || suites != nil {
 			t.Errorf("%v is accepted", wrong)
 		}
