@@ -218,9 +218,9 @@ func TestFindWay(t *testing.T) {
 		"c.b.example": {Hops: []string{"USEDNS"}},
 		"null":        {Hops: []string{"/dev/null"}},
 	}
-	d := New(Options{Shuffle: func(int, func(i, j int)) {}})
-	d.port = 25
 	w := World{Config: conf, Resolver: fakeMX("c.b.example", 7, "mx.c.example")}
+	d := New(Options{World: func() World { return w }, Shuffle: func(int, func(i, j int)) {}})
+	d.port = 25
 	tests := []struct{ domain, want string }{
 		{"a.example", "192.0.2.1:2525 early.example:26 late.example:25"},
 		{"x.b.example", "hub.example:25"},
@@ -234,7 +234,7 @@ func TestFindWay(t *testing.T) {
 		{"nowhere.example", "failure 5.1.2"},
 	}
 	for _, test := range tests {
-		found, failure := d.findWay(t.Context(), w, test.domain)
+		found, failure := d.newJourney(test.domain, demands{}).findWay(t.Context())
 		var got []string
 		switch {
 		case failure != nil:

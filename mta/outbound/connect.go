@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"posthouse/config"
-	"posthouse/internal/cause"
 	"posthouse/mta/maillog"
 	"posthouse/mta/tlspolicy"
 )
@@ -68,29 +67,29 @@ func helloName(conf *config.Config, local netip.Addr) string {
 }
 
 // dial connects to an address and logs the connection, or why there is none. The failure is remembered.
-func (t *trip) dial(ctx context.Context, dcid uint64, h host, addr netip.Addr) (net.Conn, bool) {
-	from := deliverySource(t.world.Config)
-	dialer := net.Dialer{Timeout: t.d.opt.ConnectTimeout}
+func (j *journey) dial(ctx context.Context, r *tlspolicy.Record, h host) (net.Conn, bool) {
+	from := deliverySource(j.world.Config)
+	dialer := net.Dialer{Timeout: j.d.opt.ConnectTimeout}
 	if from.addr.IsValid() {
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from.addr, 0))
 	}
-	remote := netip.AddrPortFrom(addr, uint16(h.port))
-	conn, err := dialer.DialContext(ctx, "tcp", remote.String())
+	j.begin(r, tlspolicy.StepConnect)
+	conn, err := dialer.DialContext(ctx, "tcp", r.Remote.String())
 	if err == nil {
-		t.d.opt.Log.ConnectionOut(dcid, addrOf(conn.LocalAddr()), addr, h.port)
-		t.Connected(dcid)
+		r.Local = addrOf(conn.LocalAddr())
+		j.tell(func(l *maillog.Log) { l.ConnectionOut(r.DCID, r.Local, r.Remote.Addr(), h.port) })
+		j.audience.Connected(r.DCID)
+		j.step(r, tlspolicy.StepConnect, "", "")
 		return conn, true
 	}
 	if ctx.Err() != nil {
 		return nil, false
 	}
-	if !from.addr.IsValid() {
-		from.addr = wouldUse(remote)
+	if r.Local = from.addr; !r.Local.IsValid() {
+		r.Local = wouldUse(r.Remote)
 	}
 	id, text := tlspolicy.ClassifyConnect(err, tlspolicy.PhaseConnect)
-	t.connectionError(dcid, remote, from.addr, text, networkReason(id, err))
-	t.cause(dcid, id)
-	t.remember(networkFailure(id, h, text))
+	j.lost(r, tlspolicy.StepConnect, h, id, text, err)
 	return nil, false
 }
 
@@ -114,26 +113,4 @@ func addrOf(a net.Addr) netip.Addr {
 		return tcp.AddrPort().Addr().Unmap()
 	}
 	return netip.Addr{}
-}
-
-// networkReason is the reason that Connection Error gives for an error of the network.
-func networkReason(id cause.ID, err error) maillog.ConnectionReason {
-	if isTimeout(err) || id == cause.N4 || id == cause.N7 {
-		return maillog.Timeout
-	}
-	return maillog.NetworkError
-}
-
-// connectionError logs a connection that was of no use.
-func (t *trip) connectionError(dcid uint64, remote netip.AddrPort, local netip.Addr, text string, why maillog.ConnectionReason) {
-	t.d.opt.Log.ConnectionError(dcid, maillog.ConnectionFailure{
-		Domain: t.Destination(), IP: remote.Addr(), Port: int(remote.Port()), Details: text, Interface: local, Reason: why,
-	})
-}
-
-// cause logs the cause of what its own line has no room for.
-func (t *trip) cause(dcid uint64, id cause.ID) {
-	if id != "" {
-		t.d.opt.Log.Cause(dcid, id, t.Destination())
-	}
 }

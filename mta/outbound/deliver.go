@@ -2,137 +2,126 @@ package outbound
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
-	"posthouse/config"
+	"posthouse/internal/cause"
 	"posthouse/mta/queue"
+	"posthouse/mta/spool"
+	"posthouse/mta/tlspolicy"
 )
 
-// trip is one trip with what it goes by.
-type trip struct {
-	*queue.Trip
-	d     *Deliverer
-	world World
-	dest  config.Destination
+// demands are what a message itself says about TLS.
+type demands struct {
+	require  bool // REQUIRETLS (RFC 8689 §2)
+	optional bool // TLS-Required: No (RFC 8689 §3), or a TLS report (RFC 8460 §3)
+}
 
-	addresses []queue.PreferenceList
-	expires   time.Time
-	tried     int            // addresses
-	worst     *queue.Failure // the latest failure; one that may pass outweighs one that is certain
-	busy      bool           // an address was left out because its limit is reached
+func demandsOf(env *spool.Envelope) demands {
+	return demands{require: env.RequireTLS, optional: env.TLSOptional || env.TLSReport}
+}
+
+// trip is one round of a queue's trip: the way to a connection for one task, and what goes over that connection.
+type trip struct {
+	*journey
+	queue *queue.Trip
+	first *queue.Task
+	began time.Time
 }
 
 // Deliver implements queue.Deliverer: it tries the destination's hosts until one takes mail, sends what there is, and
-// settles every task that it was given.
+// settles every task that it was given. A message that may not travel on the connection of the others gets one of its own.
 func (d *Deliverer) Deliver(ctx context.Context, t *queue.Trip) {
-	w := d.opt.World()
-	dest, _ := w.Config.Destination(t.Destination())
-	run := &trip{Trip: t, d: d, world: w, dest: dest}
-	found, failure := d.findWay(ctx, w, t.Destination())
+	for task := t.First; task != nil; {
+		run := d.newTrip(t, task, demandsOf(task.Envelope))
+		apart, failure := run.round(ctx)
+		if failure != nil && redactable(task, failure) {
+			run = d.newTrip(t, task, demands{})
+			apart, failure = run.round(ctx)
+		}
+		if failure != nil {
+			run.fail(ctx, failure)
+		}
+		task = apart
+	}
+}
+
+// redactable says that a notice about a message with REQUIRETLS cannot be sent in the same manner. Such notices hold
+// nothing of the message, so this one may go without (RFC 8689 §5).
+func redactable(task *queue.Task, f *queue.Failure) bool {
+	return task.Envelope.Bounce && task.Envelope.RequireTLS && f.Cause == cause.R1 && !temporary(f)
+}
+
+func (d *Deliverer) newTrip(t *queue.Trip, task *queue.Task, dem demands) *trip {
+	run := &trip{journey: d.newJourney(t.Destination(), dem), queue: t, first: task, began: time.Now()}
+	run.audience = t
+	run.observe = d.opt.Observe
+	run.log = d.opt.Log
+	run.use = func(ctx context.Context, c *connection) bool {
+		t.Up(c.lastTLS())
+		run.apart = run.work(ctx, c)
+		return true
+	}
+	return run
+}
+
+// round makes one connection and sends what may travel on it. It returns the task that needs one of its own, if that is
+// why it ended, or the failure with which the first task is to be settled.
+func (t *trip) round(ctx context.Context) (apart *queue.Task, failure *queue.Failure) {
+	found, failure := t.findWay(ctx)
 	if failure != nil {
-		run.fail(ctx, failure)
-		return
+		return nil, failure
 	}
 	if found.discard {
-		run.discard(ctx)
-		return
+		t.discard(ctx)
+		return nil, nil
 	}
-	if run.tryHosts(ctx, found) {
-		return
+	if t.tryHosts(ctx, found) {
+		return t.apart, nil
 	}
-	run.fail(ctx, run.worst)
+	if t.worst == nil {
+		return nil, ourFault("no host to deliver to")
+	}
+	return nil, t.worst
 }
-
-// tryHosts goes through the hosts until one has taken over, and returns whether one did.
-func (t *trip) tryHosts(ctx context.Context, found *way) bool {
-	for _, h := range found.hosts {
-		list, ttl, err := t.d.addresses(ctx, t.world, h, t.dest.IPSort)
-		if err != nil {
-			t.remember(noAddress(h, err))
-			continue
-		}
-		t.routed(found, h, list, ttl)
-		list = deliverySource(t.world.Config).reaches(list)
-		for _, addr := range list {
-			if ctx.Err() != nil || t.tried >= maxAddresses {
-				return false
-			}
-			t.tried++
-			if t.tryAddress(ctx, h, addr) {
-				return true
-			}
-		}
-		if len(list) == 0 {
-			t.remember(noAddressOfFamily(h, t.dest.IPSort))
-		}
-	}
-	return false
-}
-
-// remember keeps a failure for the case that no host is better. What may pass outweighs what is certain: as long as
-// one host might take the mail later, it waits.
-func (t *trip) remember(f *queue.Failure) {
-	if t.worst == nil || temporary(f) || !temporary(t.worst) {
-		t.worst = f
-	}
-}
-
-func temporary(f *queue.Failure) bool { return f.Class[0] == '4' }
 
 // fail settles the first task when no host took mail. That says nothing where the trip was called off, or where an
 // address takes mail over as many connections as it may have.
 func (t *trip) fail(ctx context.Context, f *queue.Failure) {
 	if ctx.Err() != nil || t.busy {
-		t.Settle(t.First, nil)
+		t.queue.Settle(t.first, nil)
 		return
 	}
-	if f == nil {
-		f = ourFault("no host to deliver to")
+	if t.tried == 0 {
+		t.tellCause(0, f.Cause)
 	}
-	if f.Cause != "" && t.tried == 0 {
-		t.d.opt.Log.Cause(0, f.Cause, t.Destination())
-	}
-	if !temporary(f) {
+	outcome := queue.Soft
+	switch {
+	case !temporary(f):
 		// What is certain holds for every message alike: none has to wait for another try.
-		t.Settle(t.First, everyone(t.First, queue.Hard, f))
-		return
+		outcome = queue.Hard
+	case t.barred:
+		t.queue.Bar(f.Cause, f.Text())
+	default:
+		t.queue.Down(f.Cause, f.Text())
 	}
-	t.Down(f.Cause, f.Text())
-	t.Settle(t.First, everyone(t.First, queue.Soft, f))
+	t.settle(t.last, t.first, everyone(t.first, outcome, f), t.began)
+}
+
+// settle gives results to the queue, and tells what came of them there.
+func (t *trip) settle(r *tlspolicy.Record, task *queue.Task, results []queue.Result, began time.Time) {
+	t.d.tellSent(r, task, t.queue.Settle(task, results), began)
 }
 
 // discard takes the mail of a route to /dev/null.
 func (t *trip) discard(ctx context.Context) {
-	t.Up("none, discarded")
-	task, ok := t.First, true
+	t.queue.Up("none, discarded")
+	task, ok := t.first, true
 	for ok {
 		results := everyone(task, queue.Delivered, nil)
 		for i := range results {
 			results[i].Response = "discarded: /dev/null"
 		}
-		t.Settle(task, results)
-		task, ok = t.Next(ctx)
+		t.settle(nil, task, results, time.Now())
+		task, ok = t.queue.Next(ctx)
 	}
-}
-
-// routed tells the queue where the mail goes, as far as it has been looked up.
-func (t *trip) routed(found *way, h host, list []netip.Addr, ttl time.Duration) {
-	var texts []string
-	for _, a := range list {
-		texts = append(texts, a.String())
-	}
-	if n := len(t.addresses); n > 0 && t.addresses[n-1].Preference == h.preference {
-		t.addresses[n-1].Addresses = append(t.addresses[n-1].Addresses, texts...)
-	} else {
-		t.addresses = append(t.addresses, queue.PreferenceList{Preference: h.preference, Addresses: texts})
-	}
-	if end := time.Now().Add(ttl); t.expires.IsZero() || end.Before(t.expires) {
-		t.expires = end
-	}
-	known := make([]queue.PreferenceList, len(t.addresses))
-	for i, p := range t.addresses {
-		known[i] = queue.PreferenceList{Preference: p.Preference, Addresses: append([]string(nil), p.Addresses...)}
-	}
-	t.Routed(queue.Routing{MX: found.mx, Addresses: known, Expires: t.expires})
 }

@@ -9,6 +9,7 @@ import (
 	"posthouse/internal/dns"
 	"posthouse/mta/queue"
 	"posthouse/mta/smtp"
+	"posthouse/mta/tlspolicy"
 )
 
 // badDestination is a destination that no mail can be sent to.
@@ -52,6 +53,48 @@ func tlsFailure(id cause.ID, h host, text string) *queue.Failure {
 		f.Status = "4.7.4"
 	}
 	return f
+}
+
+// blockedFailure is a host that must not be used. What a later lookup may change is waited for; that REQUIRETLS cannot be
+// kept is certain where every lookup was answered.
+func blockedFailure(at *stop) *queue.Failure {
+	id, f := at.wanted.Blocked, at.facts
+	if id == cause.R1 {
+		failure := requireTLSFailure(at.host, tlspolicy.Outcome{}, tlspolicy.Action{First: id}, at.wanted.Words)
+		if f.DANE.State == tlspolicy.DANEFailed || f.STS.Cause != "" {
+			failure.Class, failure.Status = "4.7.0", "4.7.30"
+		}
+		return failure
+	}
+	return tlsFailure(id, at.host, at.wanted.Words)
+}
+
+// requireTLSFailure is a host that cannot be given a message with REQUIRETLS. The message is returned when no other can
+// (RFC 8689 §4.2.1), unless a later try may find the host in better health.
+func requireTLSFailure(h host, o tlspolicy.Outcome, action tlspolicy.Action, text string) *queue.Failure {
+	f := &queue.Failure{
+		Class: "5.7.0", Title: "Other or undefined security status", Status: "5.7.30", Cause: cause.R1, Remote: h.label(),
+	}
+	switch {
+	case o.Encrypted && !o.Extends && action.First == cause.R1:
+		text = fmt.Sprintf("the message requires TLS, and %s does not offer REQUIRETLS", h.label())
+	case !o.Encrypted && action.First != cause.R1:
+		f.Status = "5.7.10"
+	}
+	f.Lines = []string{text}
+	if passing(action.First) {
+		f.Class, f.Status = "4"+f.Class[1:], "4"+f.Status[1:]
+	}
+	return f
+}
+
+// passing lists what a peer may be over with another time: it closed, fell silent, or said that it is for now.
+func passing(id cause.ID) bool {
+	switch id {
+	case cause.S3, cause.S7, cause.S8, cause.H4, cause.H5, cause.V14:
+		return true
+	}
+	return false
 }
 
 // unwelcome is a reply that keeps us from sending anything, such as a banner of 554. Another host, or another time,

@@ -154,7 +154,7 @@ var fileHead = regexp.MustCompile(`^(Begin Logfile|Version: |Time offset from UT
 // configure puts a configuration in force.
 func (b *bench) configure(conf *config.Config) {
 	b.t.Helper()
-	trust, err := tlspolicy.NewTrust(conf, b.certs)
+	trust, err := tlspolicy.NewTrust(conf, b.certs, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -1,13 +1,16 @@
-// Package outbound carries queued mail to its destinations: it finds the way (SMTP routes, MX, addresses), connects,
-// negotiates TLS as the destination control says, sends messages over one connection, and says what came of every
+// Package outbound carries queued mail to its destinations: it finds the way (SMTP routes, MX, addresses), gathers what
+// the TLS decision rests on (destination control, DNSSEC, DANE, MTA-STS, the message's own demands), connects,
+// negotiates, sends messages over one connection as long as each may travel there, and says what came of every
 // recipient. It also writes the notices to senders (RFC 3464). When and how often something is tried is the queue's
-// business; whether a TLS outcome is good enough is tlspolicy's.
+// business; what TLS is wanted and whether an outcome is good enough is tlspolicy's.
 //
-// A delivery reads in this order: deliver.go, route.go, connect.go, session.go, tls.go, transfer.go, failure.go. Only
-// mta imports it.
+// A delivery reads in this order: deliver.go, way.go, route.go, facts.go, session.go, connect.go, tls.go, tell.go,
+// transfer.go, failure.go. A verification by hand (verify.go) goes the same way as far as mail could be sent. Only mta
+// imports it.
 package outbound
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -18,6 +21,7 @@ import (
 	"posthouse/config"
 	"posthouse/internal/dns"
 	"posthouse/mta/maillog"
+	"posthouse/mta/mtasts"
 	"posthouse/mta/smtp"
 	"posthouse/mta/tlspolicy"
 )
@@ -40,12 +44,23 @@ type World struct {
 	Certificates func(profile string) ([]tls.Certificate, error)
 }
 
-// Options of New. All but the last four must be given.
+// Options of New. World, Spool, Log and NextDCID must be given.
 type Options struct {
 	World    func() World
 	Spool    Spool
 	Log      *maillog.Log
 	NextDCID func() uint64
+
+	// Policies returns the MTA-STS policy of a recipients' domain, in lower case; nil: nobody has one.
+	Policies func(ctx context.Context, domain string) mtasts.Policy
+
+	// Observe is told of every connection that was tried, once it is known what came of its TLS, and of every host that
+	// must not be connected to at all. Where Action.Do is to reconnect, or Outcome.TrySmaller is set, another record of the
+	// same address follows, and this one is not the end of it. Nobody may modify the record. nil: nobody is told.
+	Observe func(*tlspolicy.Record)
+
+	// Sent is told what came of each message's recipients, one call for those that share an outcome. nil: nobody.
+	Sent func(Sent)
 
 	Timeouts       *smtp.Timeouts                   // nil: those of RFC 5321
 	ConnectTimeout time.Duration                    // 0: 30 s
@@ -71,6 +86,15 @@ func New(opt Options) *Deliverer {
 	}
 	if opt.ConnectTimeout == 0 {
 		opt.ConnectTimeout = connectTimeout
+	}
+	if opt.Policies == nil {
+		opt.Policies = func(context.Context, string) mtasts.Policy { return mtasts.Policy{} }
+	}
+	if opt.Observe == nil {
+		opt.Observe = func(*tlspolicy.Record) {}
+	}
+	if opt.Sent == nil {
+		opt.Sent = func(Sent) {}
 	}
 	if opt.Fault == nil {
 		opt.Fault = func(string, error) {}

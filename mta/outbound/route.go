@@ -17,6 +17,7 @@ import (
 	"posthouse/internal/cause"
 	"posthouse/internal/dns"
 	"posthouse/mta/queue"
+	"posthouse/mta/tlspolicy"
 )
 
 const (
@@ -32,6 +33,7 @@ type host struct {
 	addr       netip.Addr // valid where no lookup is needed
 	port       int
 	routed     bool // named by an SMTP route
+	secure     bool // DNSSEC proves that it receives for the domain, or it is the domain itself
 	ttl        time.Duration
 }
 
@@ -53,19 +55,36 @@ type way struct {
 func shuffle(n int, swap func(i, j int)) { rand.Shuffle(n, swap) }
 
 // findWay says where a domain's mail goes: by an SMTP route, to the address that the domain is, or by the DNS.
-func (d *Deliverer) findWay(ctx context.Context, w World, domain string) (*way, *queue.Failure) {
-	if r, _, ok := w.Config.Route(domain); ok {
-		if found, ok := d.byRoute(r); ok {
+func (j *journey) findWay(ctx context.Context) (*way, *queue.Failure) {
+	if r, key, ok := j.world.Config.Route(j.domain); ok {
+		if found, ok := j.d.byRoute(r); ok {
+			j.lookups = []tlspolicy.Step{{Name: tlspolicy.StepMX, OK: true, Words: "SMTP route " + key + ": " + strings.Join(r.Hops, ", ")}}
 			return found, nil
 		}
 	}
-	if addr, ok := literal(domain); ok {
-		return &way{hosts: []host{{addr: addr, port: d.port}}}, nil
+	if addr, ok := literal(j.domain); ok {
+		return &way{hosts: []host{{addr: addr, port: j.d.port}}}, nil
 	}
-	if strings.HasPrefix(domain, "[") || domain == "" {
-		return nil, badDestination(cause.N1, domain, "not a domain that mail can be sent to")
+	if strings.HasPrefix(j.domain, "[") || j.domain == "" {
+		return nil, badDestination(cause.N1, j.domain, "not a domain that mail can be sent to")
 	}
-	return d.byDNS(ctx, w, domain)
+	found, failure := j.d.byDNS(ctx, j.world, j.domain)
+	if failure == nil {
+		j.lookups = []tlspolicy.Step{{Name: tlspolicy.StepMX, OK: true, Words: found.words()}}
+	}
+	return found, failure
+}
+
+// words is what the DNS said, on one line.
+func (w *way) words() string {
+	var list []string
+	for _, mx := range w.mx {
+		list = append(list, fmt.Sprintf("%d %s", mx.Preference, mx.Host))
+	}
+	if len(list) == 0 {
+		return "no MX, the domain itself"
+	}
+	return strings.Join(list, ", ")
 }
 
 // literal is the address of an address literal such as [192.0.2.1] or [ipv6:2001:db8::1] (RFC 5321 §4.1.3).
@@ -118,7 +137,7 @@ func (d *Deliverer) byDNS(ctx context.Context, w World, domain string) (*way, *q
 	if err != nil {
 		switch dns.KindOf(err) {
 		case dns.NoData:
-			return &way{hosts: []host{{name: ascii, port: d.port}}}, nil
+			return &way{hosts: []host{{name: ascii, port: d.port, secure: true}}}, nil
 		case dns.NotFound:
 			return nil, badDestination(cause.N1, domain, fmt.Sprintf("DNS Hard Error looking up %s (MX): NXDomain", domain))
 		default:
@@ -134,7 +153,9 @@ func (d *Deliverer) byDNS(ctx context.Context, w World, domain string) (*way, *q
 	for _, mx := range records {
 		found.mx = append(found.mx, queue.MXRecord{Preference: mx.Preference, TTL: mx.TTL, Host: mx.Host})
 		if mx.Host != dns.NullMX {
-			found.hosts = append(found.hosts, host{preference: mx.Preference, name: mx.Host, port: d.port, ttl: mx.TTL})
+			found.hosts = append(found.hosts, host{
+				preference: mx.Preference, name: mx.Host, port: d.port, ttl: mx.TTL, secure: mx.Secure || mx.Host == ascii,
+			})
 		}
 	}
 	return d.beforeOurselves(w.Config, found, domain)

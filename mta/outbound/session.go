@@ -2,21 +2,18 @@ package outbound
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
-	"os"
 
 	"posthouse/internal/cause"
 	"posthouse/mta/maillog"
-	"posthouse/mta/queue"
 	"posthouse/mta/smtp"
 	"posthouse/mta/tlspolicy"
 )
 
 // manner is how a connection is to be made. The zero value is the usual one.
 type manner struct {
-	clear bool     // without TLS, because the peer ended the connection over it
+	clear bool     // without TLS, because the peer ended the connection over it, or nobody insists
 	why   cause.ID // with clear: why
 	small bool     // with a small ClientHello
 }
@@ -34,40 +31,36 @@ const (
 // connection is one connection that mail may go over.
 type connection struct {
 	*smtp.Client
-	dcid       uint64
-	host       host
-	remote     netip.AddrPort
-	local      netip.Addr
-	protection queue.Protection
-	tls        string // what hoststatus says of it
+	host    host
+	demands demands // of the message that it was made for
+	record  *tlspolicy.Record
 }
 
-// tryAddress makes a connection and sends what there is. It returns true if it has taken care of the trip's first task.
-func (t *trip) tryAddress(ctx context.Context, h host, addr netip.Addr) bool {
-	if !h.routed && ourListener(t.world.Config, addr, h.port) {
+// tryAddress makes a connection and uses it. It returns true if the journey is over with it.
+func (j *journey) tryAddress(ctx context.Context, at *stop, addr netip.Addr) bool {
+	h := at.host
+	if !h.routed && !j.byHand && ourListener(j.world.Config, addr, h.port) {
 		f := networkFailure(cause.N9, h, "the mail exchanger is this host itself")
 		f.Class, f.Title, f.Status = "5.4.6", "Routing loop detected", "5.4.6"
-		t.remember(f)
+		j.remember(f)
 		return false
 	}
 	limit := 0
-	if t.dest.LimitPer == "mx" && t.dest.Concurrency != nil {
-		limit = *t.dest.Concurrency
+	if j.dest.LimitPer == "mx" && j.dest.Concurrency != nil && !j.byHand {
+		limit = *j.dest.Concurrency
 	}
-	at := &net.TCPAddr{IP: addr.AsSlice(), Port: h.port}
-	if !t.d.enter(t.Destination(), at, limit) {
-		t.busy = true
+	to := &net.TCPAddr{IP: addr.AsSlice(), Port: h.port}
+	if !j.d.enter(j.domain, to, limit) {
+		j.busy = true
 		return false
 	}
-	defer t.d.leave(t.Destination(), at, limit)
+	defer j.d.leave(j.domain, to, limit)
 	how := manner{}
 	for range 3 {
-		c, then := t.open(ctx, h, addr, &how)
+		c, then := j.open(ctx, at, addr, &how)
 		switch then {
 		case ready:
-			t.Up(c.tls)
-			t.work(ctx, c)
-			return true
+			return j.use(ctx, c)
 		case inClear:
 			how.clear = true
 		case smaller:
@@ -80,41 +73,53 @@ func (t *trip) tryAddress(ctx context.Context, h host, addr netip.Addr) bool {
 }
 
 // open makes one connection and brings it to where mail can be sent. What is not ready is closed again and logged.
-func (t *trip) open(ctx context.Context, h host, addr netip.Addr, how *manner) (*connection, next) {
-	dcid := t.d.opt.NextDCID()
-	t.Attempted(dcid)
-	conn, ok := t.dial(ctx, dcid, h, addr)
+func (j *journey) open(ctx context.Context, at *stop, addr netip.Addr, how *manner) (*connection, next) {
+	dcid := uint64(0)
+	if !j.byHand {
+		dcid = j.d.opt.NextDCID()
+	}
+	j.audience.Attempted(dcid)
+	r := j.record(at, addr, dcid)
+	conn, ok := j.dial(ctx, r, at.host)
 	if !ok {
-		t.d.opt.Log.ConnectionOutClosed(dcid)
+		j.tell(func(l *maillog.Log) { l.ConnectionOutClosed(dcid) })
+		j.conclude(ctx, r)
 		return nil, another
 	}
-	local := addrOf(conn.LocalAddr())
 	c := &connection{
-		Client: smtp.NewClient(ctx, conn, helloName(t.world.Config, local), *t.d.opt.Timeouts),
-		dcid:   dcid, host: h, remote: netip.AddrPortFrom(addr, uint16(h.port)), local: local,
+		Client: smtp.NewClient(ctx, conn, helloName(j.world.Config, r.Local), *j.d.opt.Timeouts),
+		host:   at.host, demands: j.demands, record: r,
 	}
-	then := t.prepare(ctx, c, how)
+	then := j.prepare(ctx, c, how)
 	if then != ready {
-		t.hangUp(c)
+		j.hangUp(c)
 	}
+	j.conclude(ctx, r)
 	return c, then
 }
 
+// conclude hands on a record that is complete. A journey that was called off has nothing to tell.
+func (j *journey) conclude(ctx context.Context, r *tlspolicy.Record) {
+	if ctx.Err() == nil {
+		j.finish(r, r.Outcome, r.Action)
+	}
+}
+
 // hangUp closes a connection, politely where the peer still listens.
-func (t *trip) hangUp(c *connection) {
+func (j *journey) hangUp(c *connection) {
 	if c.usable() {
 		c.Quit()
 	} else {
 		c.Close()
 	}
-	t.Disconnected()
-	t.d.opt.Log.ConnectionOutClosed(c.dcid)
+	j.audience.Disconnected()
+	j.tell(func(l *maillog.Log) { l.ConnectionOutClosed(c.record.DCID) })
 }
 
 // prepare goes from the banner to the point where mail can be sent.
-func (t *trip) prepare(ctx context.Context, c *connection, how *manner) next {
+func (j *journey) prepare(ctx context.Context, c *connection, how *manner) next {
 	reply, err := c.Greeting()
-	if then := t.welcome(ctx, c, reply, err, tlspolicy.PhaseBanner); then != ready {
+	if then := j.welcome(ctx, c, reply, err, tlspolicy.PhaseBanner); then != ready {
 		return then
 	}
 	hello := c.Hello
@@ -123,66 +128,59 @@ func (t *trip) prepare(ctx context.Context, c *connection, how *manner) next {
 	}
 	reply, err = hello()
 	if err != nil && ctx.Err() == nil && !how.clear && closed(err) {
-		return t.closedAtHello(c, err, how)
+		return j.closedAtHello(c, err, how)
 	}
-	if then := t.welcome(ctx, c, reply, err, tlspolicy.PhaseEHLO); then != ready {
+	if then := j.welcome(ctx, c, reply, err, tlspolicy.PhaseEHLO); then != ready {
 		return then
 	}
-	return t.secure(ctx, c, how)
+	return j.secure(ctx, c, how)
+}
+
+// phaseStep is the step of a record that a phase is.
+func phaseStep(phase tlspolicy.Phase) tlspolicy.StepName {
+	if phase == tlspolicy.PhaseBanner {
+		return tlspolicy.StepBanner
+	}
+	return tlspolicy.StepEHLO
 }
 
 // welcome judges the banner and the answer to EHLO: ready if it is 2xx, else the failure is logged and remembered.
-func (t *trip) welcome(ctx context.Context, c *connection, r smtp.Reply, err error, phase tlspolicy.Phase) next {
+func (j *journey) welcome(ctx context.Context, c *connection, reply smtp.Reply, err error, phase tlspolicy.Phase) next {
+	r := c.record
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return another
 	case err != nil:
 		id, text := tlspolicy.ClassifyConnect(err, phase)
-		t.lost(c, id, text, err)
+		j.lost(r, phaseStep(phase), c.host, id, text, err)
 		return another
-	case r.Code/100 == 2:
+	case reply.Code/100 == 2:
+		j.step(r, phaseStep(phase), "", said(reply))
 		return ready
 	}
-	id := tlspolicy.ClassifyReply(r.Code, phase)
-	t.unexpected(c, r)
-	t.cause(c.dcid, id)
-	t.remember(unwelcome(id, c.host, r))
+	id := tlspolicy.ClassifyReply(reply.Code, phase)
+	j.unexpected(r, reply)
+	j.tellCause(r.DCID, id)
+	j.step(r, phaseStep(phase), id, said(reply))
+	r.Outcome, r.Action = tlspolicy.Outcome{Cause: id}, tlspolicy.Action{Do: tlspolicy.NextHost, First: id}
+	j.remember(unwelcome(id, c.host, reply))
 	return another
 }
 
 // closedAtHello is a peer that hangs up at EHLO: where mail may go in clear, HELO is tried on a new connection.
-func (t *trip) closedAtHello(c *connection, err error, how *manner) next {
+func (j *journey) closedAtHello(c *connection, err error, how *manner) next {
+	r := c.record
 	id, text := tlspolicy.ClassifyConnect(err, tlspolicy.PhaseEHLO)
-	t.lost(c, id, text, err)
-	how.why = cause.S8
-	switch action := tlspolicy.Decide(t.dest.TLS, tlspolicy.Outcome{Cause: cause.S8, Closed: true}); action.Do {
+	j.lost(r, tlspolicy.StepEHLO, c.host, id, text, err)
+	how.why = id
+	o := tlspolicy.Outcome{Cause: cause.S8, Closed: true}
+	action := tlspolicy.Decide(r.Wanted, o)
+	r.Outcome, r.Action = o, action
+	switch action.Do {
 	case tlspolicy.ProceedClear, tlspolicy.ReconnectClear:
 		return inClear
 	default:
-		t.refused(c, action, text)
+		j.refused(c, o, action, text)
 		return another
 	}
-}
-
-// lost logs and remembers a connection that ended.
-func (t *trip) lost(c *connection, id cause.ID, text string, err error) {
-	t.connectionError(c.dcid, c.remote, c.local, text, networkReason(id, err))
-	t.cause(c.dcid, id)
-	t.remember(networkFailure(id, c.host, text))
-}
-
-// unexpected logs a reply that ends what we wanted.
-func (t *trip) unexpected(c *connection, r smtp.Reply) {
-	details := maillog.ReplyDetails(r.Code, joined(words(r)))
-	t.connectionError(c.dcid, c.remote, c.local, details, maillog.UnexpectedResponse)
-}
-
-// closed says that the peer ended the connection, rather than that it fell silent.
-func closed(err error) bool {
-	return !isTimeout(err) && !errors.Is(err, smtp.ErrReply)
-}
-
-func isTimeout(err error) bool {
-	var n net.Error
-	return errors.Is(err, os.ErrDeadlineExceeded) || (errors.As(err, &n) && n.Timeout())
 }

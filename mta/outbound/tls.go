@@ -3,12 +3,8 @@ package outbound
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 
-	"posthouse/config"
 	"posthouse/internal/cause"
-	"posthouse/mta/queue"
 	"posthouse/mta/smtp"
 	"posthouse/mta/tlspolicy"
 )
@@ -16,91 +12,151 @@ import (
 // negotiation is one try to come to TLS on a connection.
 type negotiation struct {
 	outcome tlspolicy.Outcome
-	reply   smtp.Reply // to STARTTLS, where it is not 220
+	reply   smtp.Reply // to STARTTLS or to the EHLO after it, where it is not the wished one
 	err     error      // of the handshake or of the connection
 }
 
-// secure does about TLS what the destination control says, and logs it.
-func (t *trip) secure(ctx context.Context, c *connection, how *manner) next {
-	if t.dest.TLS == config.TLSNo {
-		c.tls = "none"
+// secure does about TLS what is wanted, and logs it. The record has the outcome and the decision then.
+func (j *journey) secure(ctx context.Context, c *connection, how *manner) next {
+	r := c.record
+	if r.Wanted.Encrypt == tlspolicy.Never {
+		r.Action = tlspolicy.Decide(r.Wanted, r.Outcome)
 		return ready
 	}
 	if how.clear {
-		t.clear(c, tlspolicy.Action{Cause: cause.P1, First: how.why})
+		r.Outcome.Cause = how.why
+		r.Action = tlspolicy.Action{Do: tlspolicy.ProceedClear, Cause: cause.P1, First: how.why}
+		j.clear(c, r.Action)
 		return ready
 	}
-	n := t.negotiate(ctx, c, how)
+	n := j.negotiate(ctx, c, how)
 	if ctx.Err() != nil {
 		return another
 	}
-	action := tlspolicy.Decide(t.dest.TLS, n.outcome)
-	t.tellFailure(c, &n, action)
+	action := tlspolicy.Decide(r.Wanted, n.outcome)
+	r.Outcome, r.Action = n.outcome, action
+	j.tellFailure(r, &n, action)
 	if n.outcome.TrySmaller && !how.small {
+		r.Action = tlspolicy.Action{Do: tlspolicy.NextHost, First: n.outcome.Cause} // nothing is decided yet
 		return smaller
 	}
 	switch action.Do {
 	case tlspolicy.Proceed:
-		t.encrypted(c, n.outcome, action)
+		j.encrypted(c, n.outcome, action)
 		return ready
 	case tlspolicy.ProceedClear:
-		t.clear(c, action)
+		j.clear(c, action)
 		return ready
 	case tlspolicy.ReconnectClear:
 		how.why = action.First
 		return inClear
 	default:
-		t.refused(c, action, n.text())
+		j.refused(c, n.outcome, action, n.text())
 		return another
 	}
 }
 
 // negotiate asks for TLS, shakes hands, and says EHLO again (RFC 3207 §4.2). Only that answer shows that the peer has
-// accepted our side of a TLS 1.3 handshake.
-func (t *trip) negotiate(ctx context.Context, c *connection, how *manner) negotiation {
+// accepted our side of a TLS 1.3 handshake, and whether it offers REQUIRETLS (RFC 8689 §4.2.1).
+func (j *journey) negotiate(ctx context.Context, c *connection, how *manner) negotiation {
+	n, ok := j.ask(c)
+	if !ok {
+		j.step(c.record, tlspolicy.StepSTARTTLS, n.outcome.Cause, n.text())
+		return n
+	}
+	j.step(c.record, tlspolicy.StepSTARTTLS, "", "")
+	q := tlspolicy.Query{Facts: c.record.Facts, Wanted: c.record.Wanted, Small: how.small}
+	conf, hs := j.world.Trust.ClientConfig(q, j.d.clientCertificates(j.world, j.dest.Certificate))
+	if _, err := c.Handshake(ctx, conf, hs.Watch); err != nil {
+		err = beneath(err)
+		n = negotiation{outcome: hs.Outcome(err), err: err}
+		j.shaken(ctx, c.record, &n)
+		return n
+	}
+	n = negotiation{outcome: hs.Outcome(nil)}
+	j.shaken(ctx, c.record, &n)
+	return j.greetAgain(c, hs, n)
+}
+
+// ask asks for TLS, and returns false with the reason where the peer does not say 220.
+func (j *journey) ask(c *connection) (negotiation, bool) {
+	j.begin(c.record, tlspolicy.StepSTARTTLS)
 	if !c.Extended() {
-		return negotiation{outcome: tlspolicy.Outcome{Cause: cause.S1}}
+		return negotiation{outcome: tlspolicy.Outcome{Cause: cause.S1}}, false
 	}
 	if _, ok := c.Offers("STARTTLS"); !ok {
-		return negotiation{outcome: tlspolicy.Outcome{Cause: tlspolicy.ClassifyOffer(c.Keywords())}}
+		return negotiation{outcome: tlspolicy.Outcome{Cause: tlspolicy.ClassifyOffer(c.Keywords())}}, false
 	}
 	reply, err := c.StartTLS()
 	switch {
 	case errors.Is(err, smtp.ErrInjected):
-		return negotiation{outcome: tlspolicy.Outcome{Begun: true, Cause: cause.S4}, err: err}
+		return negotiation{outcome: tlspolicy.Outcome{Begun: true, Closed: true, Cause: cause.S4}, err: err}, false
 	case err != nil:
 		id, _ := tlspolicy.ClassifyConnect(err, tlspolicy.PhaseSTARTTLS)
-		return negotiation{outcome: tlspolicy.Outcome{Cause: id, Closed: true}, err: err}
+		return negotiation{outcome: tlspolicy.Outcome{Cause: id, Closed: true}, err: err}, false
 	case reply.Code != 220:
 		id := tlspolicy.ClassifyReply(reply.Code, tlspolicy.PhaseSTARTTLS)
-		return negotiation{outcome: tlspolicy.Outcome{Cause: id, Closed: reply.Code == 421}, reply: reply}
+		return negotiation{outcome: tlspolicy.Outcome{Cause: id, Closed: reply.Code == 421}, reply: reply}, false
 	}
-	q := tlspolicy.Query{
-		Domain: t.Destination(), Host: c.host.label(), RouteHost: c.host.routed, Level: t.dest.TLS, Small: how.small,
-	}
-	conf, hs := t.world.Trust.ClientConfig(q, t.d.clientCertificates(t.world, t.dest.Certificate))
-	_, err = c.Handshake(ctx, conf, hs.Watch)
-	if err != nil {
-		err = beneath(err)
-		return negotiation{outcome: hs.Outcome(err), err: err}
-	}
-	outcome := hs.Outcome(nil)
-	return t.greetAgain(c, hs, outcome)
+	return negotiation{}, true
 }
 
-func (t *trip) greetAgain(c *connection, hs *tlspolicy.Handshake, outcome tlspolicy.Outcome) negotiation {
+// shaken notes the steps of a handshake: that TLS was agreed upon, and whether the peer is verified as wanted.
+func (j *journey) shaken(ctx context.Context, r *tlspolicy.Record, n *negotiation) {
+	if ctx.Err() != nil {
+		return
+	}
+	o := n.outcome
+	r.Outcome = o
+	if !o.Encrypted && verifyReason(o) == "" {
+		j.step(r, tlspolicy.StepHandshake, o.Cause, o.Reason)
+		return
+	}
+	j.step(r, tlspolicy.StepHandshake, "", o.Protocol+" "+o.Cipher)
+	if r.Wanted.Verify == tlspolicy.Never {
+		return
+	}
+	if reason := verifyReason(o); reason != "" {
+		j.step(r, tlspolicy.StepVerify, o.Cause, reason)
+	} else {
+		j.step(r, tlspolicy.StepVerify, "", o.PeerName)
+	}
+}
+
+func (j *journey) greetAgain(c *connection, hs *tlspolicy.Handshake, n negotiation) negotiation {
 	reply, err := c.Hello()
-	if err != nil {
-		if late, ok := hs.Late(beneath(err)); ok {
-			return negotiation{outcome: late, err: beneath(err)}
+	switch {
+	case err != nil:
+		n = lostAgain(hs, beneath(err))
+	case reply.Code/100 != 2:
+		n = negotiation{outcome: hs.Refused(reply.Enhanced), reply: reply}
+	default:
+		n.outcome.Extends = c.PromisesTLS()
+		j.step(c.record, tlspolicy.StepAfterTLS, "", said(reply))
+		if c.record.Wanted.Extend {
+			j.step(c.record, tlspolicy.StepRequire, lackOf(n.outcome), "")
 		}
-		id, _ := tlspolicy.ClassifyConnect(err, tlspolicy.PhaseEHLO)
-		return negotiation{outcome: tlspolicy.Outcome{Begun: true, Closed: true, Cause: id}, err: beneath(err)}
+		return n
 	}
-	if reply.Code/100 != 2 {
-		return negotiation{outcome: hs.Refused(reply.Enhanced), reply: reply}
+	j.step(c.record, tlspolicy.StepAfterTLS, n.outcome.Cause, n.text())
+	return n
+}
+
+// lackOf is R1 where the peer does not offer REQUIRETLS.
+func lackOf(o tlspolicy.Outcome) cause.ID {
+	if o.Extends {
+		return ""
 	}
-	return negotiation{outcome: outcome}
+	return cause.R1
+}
+
+// lostAgain is a connection that ends where the answer to the second EHLO belongs.
+func lostAgain(hs *tlspolicy.Handshake, err error) negotiation {
+	if late, ok := hs.Late(err); ok {
+		return negotiation{outcome: late, err: err}
+	}
+	id, _ := tlspolicy.ClassifyConnect(err, tlspolicy.PhaseEHLO)
+	return negotiation{outcome: tlspolicy.Outcome{Begun: true, Closed: true, Cause: id}, err: err}
 }
 
 // beneath is the network's or crypto/tls's own error.
@@ -112,90 +168,23 @@ func beneath(err error) error {
 	return err
 }
 
-// tellFailure logs what went wrong on the way to TLS. Not offered is a failure only where TLS is required.
-func (t *trip) tellFailure(c *connection, n *negotiation, action tlspolicy.Action) {
-	o, log := n.outcome, t.d.opt.Log
-	switch {
-	case o.Encrypted && action.Do == tlspolicy.Proceed:
-	case n.reply.Code != 0:
-		t.unexpected(c, n.reply)
-		log.TLSOutUnexpected(c.dcid, o.Cause)
-	case n.err != nil && !o.Begun:
-		_, text := tlspolicy.ClassifyConnect(n.err, tlspolicy.PhaseSTARTTLS)
-		t.connectionError(c.dcid, c.remote, c.local, text, networkReason(o.Cause, n.err))
-		log.TLSOutUnexpected(c.dcid, o.Cause)
-	case o.Cause == cause.S4:
-		log.TLSOutUnexpected(c.dcid, o.Cause)
-	case verifyReason(o) != "":
-		log.TLSOutNotVerified(c.dcid, verifyReason(o), o.Cause)
-	case n.err != nil:
-		number, text := o.Number, o.Text // the error alone knows less than who watched the handshake
-		if text == "" {
-			number, text = tlspolicy.OpenSSLError(n.err)
-		}
-		log.TLSOutFailed(c.dcid, number, text, o.Cause)
-	case action.Do == tlspolicy.NextHost:
-		log.TLSOutUnexpected(c.dcid, o.Cause)
+// under is the connection's record as a message with other demands sees it, and whether that message may travel here.
+func (c *connection) under(dem demands) (*tlspolicy.Record, bool) {
+	if dem == c.demands {
+		return c.record, true
 	}
-}
-
-// verifyReason is why the peer's certificate was not accepted, in OpenSSL's words; empty where that is not the point.
-func verifyReason(o tlspolicy.Outcome) string {
-	reason, ok := strings.CutPrefix(o.Reason, "verify error: ")
-	if !ok {
-		return ""
+	r := *c.record
+	r.Facts.RequireTLS, r.Facts.Optional = dem.require, dem.optional
+	r.Wanted = tlspolicy.Weigh(r.Facts)
+	r.Outcome = r.Outcome.Under(r.Wanted)
+	r.Action = tlspolicy.Decide(r.Wanted, r.Outcome)
+	switch r.Action.Do {
+	case tlspolicy.Proceed:
+		return &r, c.Encrypted()
+	case tlspolicy.ProceedClear:
+		return &r, true
+	case tlspolicy.ReconnectClear:
+		return &r, !c.Encrypted() // this is that connection already
 	}
-	return reason
-}
-
-// text is what went wrong, for a notice and for the Delayed line.
-func (n *negotiation) text() string {
-	switch {
-	case n.outcome.Reason != "":
-		return "TLS failed: " + n.outcome.Reason
-	case n.reply.Code != 0:
-		return fmt.Sprintf("TLS failed: %d %s", n.reply.Code, joined(words(n.reply)))
-	case n.err != nil:
-		return "TLS failed: " + n.err.Error()
-	}
-	c, _ := cause.Lookup(n.outcome.Cause)
-	return "TLS failed: " + c.Title
-}
-
-// refused ends a connection over TLS: the message waits for another host or another time.
-func (t *trip) refused(c *connection, action tlspolicy.Action, text string) {
-	id := action.First
-	if action.Cause == cause.P3 {
-		t.d.opt.Log.TLSOutRequired(c.dcid, cause.P3)
-		text = "TLS was required but could not be successfully negotiated: " + text
-	}
-	if id == "" {
-		id = action.Cause
-	}
-	t.remember(tlsFailure(id, c.host, text))
-}
-
-// clear takes note that mail goes in clear where TLS is preferred.
-func (t *trip) clear(c *connection, action tlspolicy.Action) {
-	t.cause(c.dcid, action.First)
-	t.d.opt.Log.InClear(c.dcid, t.Destination(), action.Cause)
-	c.protection = queue.Clear
-	c.tls = fmt.Sprintf("none, in clear (%s)", action.First)
-}
-
-// encrypted takes note of TLS, and of a peer that is not verified though that is preferred.
-func (t *trip) encrypted(c *connection, o tlspolicy.Outcome, action tlspolicy.Action) {
-	t.d.opt.Log.TLSOutSuccess(c.dcid, o.Protocol, o.Cipher)
-	c.protection = queue.Encrypted
-	state := "not verified"
-	if o.Verified {
-		c.protection = queue.Verified
-		state = fmt.Sprintf("verified (%s)", o.PeerName)
-	}
-	if action.Cause == cause.P2 {
-		t.cause(c.dcid, action.First)
-		t.d.opt.Log.PeerNotVerified(c.dcid, t.Destination(), action.Cause)
-		state = fmt.Sprintf("not verified (%s)", action.First)
-	}
-	c.tls = fmt.Sprintf("%s %s, %s, DANE none, MTA-STS none", o.Protocol, o.Cipher, state)
+	return &r, false
 }

@@ -6,41 +6,62 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
-	"posthouse/internal/cause"
 	"posthouse/mta/queue"
 	"posthouse/mta/smtp"
 	"posthouse/mta/spool"
 	"posthouse/mta/tlspolicy"
 )
 
-// work sends the first task and what else there is over a connection that is ready, and closes it.
-func (t *trip) work(ctx context.Context, c *connection) {
+// work sends the first task and what else may travel over a connection that is ready, and closes it. It returns the task
+// that needs a connection of its own, if there is one.
+func (t *trip) work(ctx context.Context, c *connection) (apart *queue.Task) {
 	defer t.hangUp(c)
 	conf := t.world.Config
-	task, ok := t.First, true
-	for sent := 0; ok; sent++ {
-		results := t.send(ctx, c, task, sent > 0)
-		t.Settle(task, results)
+	task, record, dem := t.first, c.record, t.demands
+	for sent := 0; ; sent++ {
+		began := time.Now()
+		results := t.send(ctx, &transaction{c, record, task, dem, sent > 0})
+		t.settle(record, task, results, began)
 		if !c.usable() || t.d.opt.World().Config != conf {
-			return // what comes next goes by the new configuration, on a connection made under it
+			return nil // what comes next goes by the new configuration, on a connection made under it
 		}
-		if task, ok = t.Next(ctx); ok && t.d.opt.World().Config != conf {
-			t.Settle(task, nil) // a commit came while the connection waited: what it was made under holds no more
-			return
+		var ok bool
+		if task, ok = t.queue.Next(ctx); !ok {
+			return nil
+		}
+		if t.d.opt.World().Config != conf {
+			t.queue.Settle(task, nil) // a commit came while the connection waited: what it was made under holds no more
+			return nil
+		}
+		dem = demandsOf(task.Envelope)
+		if record, ok = c.under(dem); !ok {
+			return task
 		}
 	}
+}
+
+// transaction is one message on one connection.
+type transaction struct {
+	*connection
+	record  *tlspolicy.Record // as this message sees it
+	task    *queue.Task
+	demands demands
+	reused  bool // another message went before it
 }
 
 // usable says whether the connection can carry another command.
 func (c *connection) usable() bool { return !c.Broken() }
 
 // send carries one task's message and says what came of each recipient.
-func (t *trip) send(ctx context.Context, c *connection, task *queue.Task, reused bool) []queue.Result {
+func (t *trip) send(ctx context.Context, x *transaction) []queue.Result {
+	c, task := x.connection, x.task
 	if f := unfit(c, task); f != nil {
 		return everyone(task, queue.Hard, f)
 	}
 	task, refused := sendable(task)
+	x.task = task
 	if len(task.Recipients) == 0 {
 		return refused
 	}
@@ -48,25 +69,25 @@ func (t *trip) send(ctx context.Context, c *connection, task *queue.Task, reused
 	if err := smtp.CheckAddress(env.Sender); err != nil {
 		return append(refused, everyone(task, queue.Hard, notSendable(env.Sender))...)
 	}
-	tx := smtp.Transaction{From: env.Sender, Size: env.Size, Body8Bit: env.Body8Bit, UTF8: env.SMTPUTF8}
+	tx := smtp.Transaction{From: env.Sender, Size: env.Size, Body8Bit: env.Body8Bit, UTF8: env.SMTPUTF8, RequireTLS: x.demands.require}
 	var rids []int
 	for _, r := range task.Recipients {
 		tx.To = append(tx.To, r.Address)
 		rids = append(rids, r.RID)
 	}
-	t.d.opt.Log.DeliveryStarted(c.dcid, env.MID, rids)
+	t.d.opt.Log.DeliveryStarted(c.record.DCID, env.MID, rids)
 	receipt, err := c.Send(tx, func() (io.ReadCloser, error) { return t.d.opt.Spool.Open(env.MID) })
 	if ctx.Err() != nil && err != nil && receipt.Stage < smtp.StageFinal {
 		return refused // called off by ourselves
 	}
-	if reused && unstarted(receipt, err) {
+	if x.reused && unstarted(receipt, err) {
 		return refused // the peer had enough of this connection: a new one is made
 	}
 	if damaged(err) {
 		t.d.opt.Fault(fmt.Sprintf("MID %d cannot be delivered and will be set aside", env.MID), err)
 		return append(refused, everyone(task, queue.Hard, damagedHere())...)
 	}
-	return append(refused, t.judge(c, task, receipt, err)...)
+	return append(refused, t.judge(x, receipt, err)...)
 }
 
 // damaged says that the message in the spool is not, or not any more, what was accepted. To try again is of no use,
@@ -109,17 +130,18 @@ func sendable(task *queue.Task) (*queue.Task, []queue.Result) {
 
 // judge turns a receipt into results. What the peer answered about a recipient stands, even if the connection was lost
 // later.
-func (t *trip) judge(c *connection, task *queue.Task, receipt *smtp.Receipt, err error) []queue.Result {
+func (t *trip) judge(x *transaction, receipt *smtp.Receipt, err error) []queue.Result {
+	c := x.connection
 	broken := t.brokenOff(c, receipt, err)
 	var list []queue.Result
 	accepted := 0
-	for i, r := range task.Recipients {
+	for i, r := range x.task.Recipients {
 		reply := receipt.Rcpt[i]
 		switch {
 		case receipt.Mail.Code != 0 && receipt.Mail.Code/100 != 2:
 			list = append(list, refusal(c.host, r.RID, smtp.StageMail, receipt.Mail))
 		case reply.Code/100 == 2:
-			list = append(list, t.verdict(c, r.RID, receipt, broken))
+			list = append(list, t.verdict(x, r.RID, receipt, broken))
 			accepted++
 		case tooMany(reply) && accepted > 0:
 			// As many as the peer takes at once have been sent; the rest follows (RFC 5321 §4.5.3.1.10).
@@ -152,20 +174,21 @@ func closing(c *connection, receipt *smtp.Receipt, broken *queue.Failure) *queue
 }
 
 // verdict is what came of a recipient whom the peer accepted.
-func (t *trip) verdict(c *connection, rid int, receipt *smtp.Receipt, broken *queue.Failure) queue.Result {
+func (t *trip) verdict(x *transaction, rid int, receipt *smtp.Receipt, broken *queue.Failure) queue.Result {
 	switch {
 	case receipt.Final.Code/100 == 2:
 		return queue.Result{
-			RID: rid, Outcome: queue.Delivered, Response: joined(words(receipt.Final)), Protection: c.protection,
+			RID: rid, Outcome: queue.Delivered, Code: receipt.Final.Code, Response: joined(words(receipt.Final)),
+			Protection: protectionOf(x.record),
 		}
 	case receipt.Final.Code != 0:
-		return refusal(c.host, rid, smtp.StageFinal, receipt.Final)
+		return refusal(x.host, rid, smtp.StageFinal, receipt.Final)
 	case receipt.Data.Code != 0 && receipt.Data.Code != 354:
-		return refusal(c.host, rid, smtp.StageData, receipt.Data)
+		return refusal(x.host, rid, smtp.StageData, receipt.Data)
 	case broken == nil:
-		return queue.Result{RID: rid, Outcome: queue.Soft, Failure: closing(c, receipt, nil)}
+		return queue.Result{RID: rid, Outcome: queue.Soft, Failure: closing(x.connection, receipt, nil)}
 	case receipt.Stage == smtp.StageFinal && t.world.Config.Delivery.PossibleDelivery:
-		return queue.Result{RID: rid, Outcome: queue.Possible, Protection: c.protection}
+		return queue.Result{RID: rid, Outcome: queue.Possible, Protection: protectionOf(x.record)}
 	}
 	return queue.Result{RID: rid, Outcome: queue.Soft, Failure: broken}
 }
@@ -186,7 +209,7 @@ func (t *trip) brokenOff(c *connection, receipt *smtp.Receipt, err error) *queue
 	case text == "":
 		text = "connection closed from this side"
 	}
-	t.connectionError(c.dcid, c.remote, c.local, text, networkReason(cause.ID(""), err))
+	t.connectionError(c.record, text, networkReason("", err))
 	return networkFailure("", c.host, text)
 }
 
