@@ -35,14 +35,18 @@ func console(ctx context.Context, args []string, std streams) error {
 // check validates the configuration and the spool, and changes nothing.
 func check(_ context.Context, args []string, std streams) error {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
-	data := dataFlag(flags)
+	data, keyFile := dataFlag(flags), masterKeyFlag(flags)
 	if err := parse(flags, args, std); err != nil {
 		return err
 	}
 	if !config.IsSetUp(*data) {
 		return fmt.Errorf("%s: %w", *data, config.ErrNotSetUp)
 	}
-	if err := errors.Join(config.Check(*data), spool.Check(spoolFolder(*data))); err != nil {
+	key, err := findMasterKey(*keyFile)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(config.Check(*data, key.forConfig()), spool.Check(spoolFolder(*data))); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.out, "%s: the configuration and the spool are in order.\n", *data)

@@ -39,7 +39,7 @@ var logKinds = []struct{ name, file, kind string }{
 }
 
 // open builds the house. What it opened before an error is closed again.
-func open(dir string) (h *house, err error) {
+func open(dir string, key masterKey) (h *house, err error) {
 	h = &house{dir: dir}
 	defer func() {
 		if err != nil {
@@ -49,7 +49,7 @@ func open(dir string) (h *house, err error) {
 	if err := makeFolders(dir); err != nil {
 		return h, err
 	}
-	if h.store, err = config.Open(dir); err != nil {
+	if h.store, err = config.Open(dir, key.forConfig()); err != nil {
 		return h, err
 	}
 	h.certs = certstore.New(h.store.Vault())
@@ -109,7 +109,7 @@ func (h *house) lines(name string) func(string) {
 }
 
 func (h *house) openShell(id identity) error {
-	keys, err := readHostKeys(h.dir)
+	keys, err := readHostKeys(h.store.Vault())
 	if err != nil {
 		return err
 	}

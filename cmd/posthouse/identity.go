@@ -63,13 +63,15 @@ var hostKeyKinds = []struct {
 	{"rsa", func() (crypto.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 3072) }},
 }
 
-func hostKeyFile(dir, kind string) string { return filepath.Join(dir, "keys", "ssh_host_"+kind+"_key") }
+func hostKeyName(kind string) string { return "ssh_host_" + kind + "_key" }
 
 // makeHostKeys makes the host keys that are not there yet.
-func makeHostKeys(dir string) error {
+func makeHostKeys(vault *safefile.Vault) error {
 	for _, kind := range hostKeyKinds {
-		path := hostKeyFile(dir, kind.name)
-		if _, err := os.Stat(path); err == nil {
+		if _, err := vault.ReadFile(hostKeyName(kind.name)); !errors.Is(err, fs.ErrNotExist) {
+			if err != nil {
+				return err
+			}
 			continue
 		}
 		key, err := kind.make()
@@ -80,7 +82,7 @@ func makeHostKeys(dir string) error {
 		if err != nil {
 			return fmt.Errorf("make the %s host key: %w", kind.name, err)
 		}
-		if err := safefile.Write(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		if err := vault.WriteFile(hostKeyName(kind.name), pem.EncodeToMemory(block)); err != nil {
 			return err
 		}
 	}
@@ -88,19 +90,20 @@ func makeHostKeys(dir string) error {
 }
 
 // readHostKeys loads every host key. A missing one is an error: a key made in its place would look like an attack.
-func readHostKeys(dir string) ([]ssh.Signer, error) {
+func readHostKeys(vault *safefile.Vault) ([]ssh.Signer, error) {
 	var keys []ssh.Signer
 	for _, kind := range hostKeyKinds {
-		data, err := os.ReadFile(hostKeyFile(dir, kind.name))
+		name := hostKeyName(kind.name)
+		data, err := vault.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the SSH host key %s is missing: restore it, or make another with ssh-keygen", hostKeyFile(dir, kind.name))
+			return nil, fmt.Errorf("the SSH host key keys/%s is missing: restore it, or make another with ssh-keygen", name)
 		}
 		if err != nil {
 			return nil, err
 		}
 		key, err := ssh.ParsePrivateKey(data)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", hostKeyFile(dir, kind.name), err)
+			return nil, fmt.Errorf("keys/%s: %w", name, err)
 		}
 		keys = append(keys, key)
 	}

@@ -30,6 +30,7 @@ type choices struct {
 	ssh, inbound, outbound string // ADDR:PORT
 	password               string // empty: one is made and printed
 	authorizedKey          string // a line as in authorized_keys
+	key                    masterKey
 }
 
 func defaultChoices() choices {
@@ -55,6 +56,7 @@ func initialize(_ context.Context, args []string, std streams) error {
 	flags.StringVar(&want.outbound, "outbound", want.outbound, "ADDR:PORT of the private listener OutboundMail")
 	fromStdin := flags.Bool("admin-password-stdin", false, "take the admin password from standard input")
 	keyFile := flags.String("authorized-key", "", "a file with a public key that may log in as admin")
+	masterFile := masterKeyFlag(flags)
 	if err := parse(flags, args, std); err != nil {
 		return err
 	}
@@ -63,6 +65,10 @@ func initialize(_ context.Context, args []string, std streams) error {
 	}
 	if config.IsSetUp(*data) {
 		return fmt.Errorf("%s: %w; nothing was changed", *data, config.ErrExists)
+	}
+	var err error
+	if want.key, err = findMasterKey(*masterFile); err != nil {
+		return err
 	}
 	if *fromStdin {
 		line, err := bufio.NewReader(io.LimitReader(std.in, 4096)).ReadString('\n')
@@ -93,7 +99,7 @@ func setUp(dir string, want choices, out io.Writer) error {
 	if err := makeFolders(dir); err != nil {
 		return err
 	}
-	vault, err := safefile.OpenVault(filepath.Join(dir, "keys"))
+	vault, err := want.key.openVault(filepath.Join(dir, "keys"))
 	if err != nil {
 		return err
 	}
@@ -104,13 +110,13 @@ func setUp(dir string, want choices, out io.Writer) error {
 	if err := putSecrets(conf, vault, want.password); err != nil {
 		return err
 	}
-	if err := makeHostKeys(dir); err != nil {
+	if err := makeHostKeys(vault); err != nil {
 		return err
 	}
 	if err := makeIdentity(dir); err != nil {
 		return err
 	}
-	if _, err := config.Create(dir, conf, config.Author{User: "admin", From: "set-up"}); err != nil {
+	if _, err := config.Create(dir, conf, config.Author{User: "admin", From: "set-up"}, want.key.forConfig()); err != nil {
 		return fmt.Errorf("set up %s: %w", dir, err)
 	}
 	fmt.Fprintf(out, "%s is set up.\n", dir)

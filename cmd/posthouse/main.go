@@ -33,10 +33,10 @@ type streams struct {
 
 func subcommands() []subcommand {
 	return []subcommand{
-		{"serve", "[--data DIR]", "run the appliance; an empty DIR is set up first", serve},
+		{"serve", "[--data DIR] [--master-key FILE]", "run the appliance; an empty DIR is set up first", serve},
 		{"init", "--data DIR [options]", "set up DIR and ask nothing", initialize},
 		{"console", "[--data DIR]", "the operator's shell on this terminal, for the machine's owner", console},
-		{"check", "[--data DIR]", "validate the configuration and the spool, change nothing", check},
+		{"check", "[--data DIR] [--master-key FILE]", "validate the configuration and the spool, change nothing", check},
 		{"version", "", "print the version", printVersion},
 	}
 }
@@ -123,7 +123,7 @@ func (s statusError) Error() string { return fmt.Sprintf("exit status %d", int(s
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: posthouse COMMAND [options]")
 	for _, sub := range subcommands() {
-		fmt.Fprintf(w, "  %-8s %-21s %s\n", sub.name, sub.args, sub.what)
+		fmt.Fprintf(w, "  %-8s %-33s %s\n", sub.name, sub.args, sub.what)
 	}
 }
 

@@ -22,12 +22,18 @@ import (
 
 func serve(ctx context.Context, args []string, std streams) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	data := dataFlag(flags)
+	data, keyFile := dataFlag(flags), masterKeyFlag(flags)
 	if err := parse(flags, args, std); err != nil {
 		return err
 	}
+	key, err := findMasterKey(*keyFile)
+	if err != nil {
+		return err
+	}
 	if !config.IsSetUp(*data) {
-		if err := setUp(*data, defaultChoices(), std.out); err != nil {
+		usual := defaultChoices()
+		usual.key = key
+		if err := setUp(*data, usual, std.out); err != nil {
 			return err
 		}
 	}
@@ -36,7 +42,7 @@ func serve(ctx context.Context, args []string, std streams) error {
 		return err
 	}
 	defer unlock()
-	house, err := open(*data)
+	house, err := open(*data, key)
 	if err != nil {
 		return err
 	}
