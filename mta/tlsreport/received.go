@@ -83,7 +83,10 @@ func (c *Collector) signers(ctx context.Context, data []byte) []string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
 	defer cancel()
-	lookup := func(name string) ([]string, error) { return c.o.Resolver().Text(ctx, name) }
+	lookup := func(name string) ([]string, error) {
+		records, err := c.o.Resolver().Text(ctx, name)
+		return forMail(records), err
+	}
 	found, err := dkim.VerifyWithOptions(bytes.NewReader(data), &dkim.VerifyOptions{LookupTXT: lookup, MaxVerifications: signatures})
 	if err != nil && !errors.Is(err, dkim.ErrTooManySignatures) {
 		return nil

@@ -96,18 +96,19 @@ func (d *domain) counted(p *period) Counted {
 	return n
 }
 
-// about are the received reports that name the domain, or a host below it, in a policy.
+// about are the received reports that say something of the domain.
 func (c *Collector) about(name string) []Received {
 	list := []Received{}
 	for _, r := range c.Received(0) {
-		if slices.ContainsFunc(r.Report.Policies, func(p PolicyReport) bool { return within(p.Policy.Domain, name) }) {
+		if slices.ContainsFunc(r.Report.Policies, func(p PolicyReport) bool { return p.About(name) }) {
 			list = append(list, r)
 		}
 	}
 	return list
 }
 
-func within(domain, parent string) bool {
-	domain = strings.TrimSuffix(strings.ToLower(domain), ".")
-	return domain == parent || strings.HasSuffix(domain, "."+parent)
+// About says whether the policy is of the domain or, as those of DANE are, of a host below it.
+func (p PolicyReport) About(domain string) bool {
+	own := strings.TrimSuffix(strings.ToLower(p.Policy.Domain), ".")
+	return own == domain || strings.HasSuffix(own, "."+domain)
 }
