@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"syscall"
 
 	"posthouse/internal/cause"
@@ -88,7 +87,7 @@ func (h *Handshake) localCause(flight []byte) cause.ID {
 		return cause.H2
 	case f.hello && !h.trust.speaks.takes(f.suite):
 		return cause.H1
-	case f.curve != 0 && !knownCurve(f.curve), f.curve != 0 && oldScheme(f.scheme):
+	case f.curve != 0 && !knownCurve(f.curve), f.scheme != 0 && !signs(f.scheme):
 		return cause.H7
 	case h.reached:
 		return h.signatureCause()
@@ -122,19 +121,6 @@ func certificatesCause(certificates [][]byte) cause.ID {
 		}
 	}
 	return cause.H13
-}
-
-func knownCurve(id uint16) bool {
-	return slices.Contains([]tls.CurveID{
-		tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521,
-		tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024,
-	}, tls.CurveID(id))
-}
-
-// oldScheme reports whether a signature's scheme is with MD5 or SHA-1, or older (RFC 5246 §7.4.1.4.1: the hash is the
-// first byte, 1 and 2 are those).
-func oldScheme(scheme uint16) bool {
-	return scheme>>8 <= 2
 }
 
 // isOurs reports whether we ended it: a cancelled delivery, a shutdown. That is no cause.

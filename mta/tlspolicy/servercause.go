@@ -96,11 +96,11 @@ func (s *Server) nothingInCommon(hello *tls.ClientHelloInfo) cause.ID {
 	return ""
 }
 
-// onlyAnonymous leaves out what signals something and is no suite (RFC 5746 §3.3, RFC 7507).
+// onlyAnonymous reports whether a client offers suites without certificates and no others.
 func onlyAnonymous(suites []uint16) bool {
 	found := false
 	for _, id := range suites {
-		if id == 0x00FF || id == 0x5600 {
+		if isSignal(id) {
 			continue
 		}
 		if !anonymous(id) {
@@ -125,10 +125,7 @@ func (s *Server) suiteInCommon(hello *tls.ClientHelloInfo, certs []tls.Certifica
 }
 
 func isRSA(c tls.Certificate) bool {
-	leaf := c.Leaf
-	if leaf == nil && len(c.Certificate) > 0 {
-		leaf, _ = x509.ParseCertificate(c.Certificate[0])
-	}
+	leaf := leafOf(c)
 	return leaf != nil && leaf.PublicKeyAlgorithm == x509.RSA
 }
 

@@ -1,8 +1,11 @@
 package tlspolicy
 
 import (
+	"crypto/tls"
 	"net"
 	"sync"
+
+	"posthouse/internal/openssl"
 )
 
 // maxFlight is how much of the peer's first flight is kept; a chain of maxChain certificates fits.
@@ -78,6 +81,7 @@ const (
 	messageServerHello        = 2
 	messageCertificate        = 11
 	messageServerKeyExchange  = 12
+	messageServerHelloDone    = 14
 	extensionSupportedVersion = 43
 	namedCurve                = 3
 )
@@ -88,9 +92,10 @@ type serverFlight struct {
 	version      uint16 // as chosen; 0x0304 is TLS 1.3
 	suite        uint16
 	certificates [][]byte // up to TLS 1.2; nil where none were read
-	curve        uint16   // up to TLS 1.2 with ECDHE
+	curve        uint16   // up to TLS 1.2 with ECDHE; in TLS 1.3 the group
 	scheme       uint16   // of the signature, TLS 1.2 with ECDHE
 	encrypted    bool     // something followed under keys
+	done         bool     // up to TLS 1.2: nothing more is to come
 }
 
 // parseFlight reads what it can and stops at the first thing that it does not understand.
@@ -146,6 +151,8 @@ func (f *serverFlight) take(kind byte, body []byte) {
 		f.takeCertificate(body)
 	case messageServerKeyExchange:
 		f.takeKeyExchange(body)
+	case messageServerHelloDone:
+		f.done = true
 	}
 }
 
@@ -173,6 +180,9 @@ func (f *serverFlight) takeHello(b []byte) {
 		if kind == extensionSupportedVersion && n == 2 {
 			f.version = be16(b[4:])
 		}
+		if kind == extensionKeyShare && n >= 2 {
+			f.curve = be16(b[4:])
+		}
 		b = b[4+n:]
 	}
 }
@@ -195,11 +205,14 @@ func (f *serverFlight) takeCertificate(b []byte) {
 
 // takeKeyExchange reads the curve and the signature's scheme of a ServerKeyExchange with ECDHE (RFC 8422 §5.4).
 func (f *serverFlight) takeKeyExchange(b []byte) {
-	if len(b) < 4 || b[0] != namedCurve || len(b) < 4+int(b[3])+2 {
+	suite, _ := openssl.Lookup(f.suite)
+	if suite.ID == 0 || suite.KeyExchange() != "ECDH" || len(b) < 4 || b[0] != namedCurve || len(b) < 4+int(b[3]) {
 		return
 	}
 	f.curve = be16(b[1:])
-	f.scheme = be16(b[4+int(b[3]):])
+	if b = b[4+int(b[3]):]; len(b) >= 2 && f.version == tls.VersionTLS12 && !anonymous(f.suite) {
+		f.scheme = be16(b)
+	}
 }
 
 func be16(b []byte) uint16 {
