@@ -108,11 +108,7 @@ func movable(t *config.HostAccess) int {
 // members reads the hosts of a sender group, separated by commas; nothing is no host.
 func members(answer string) ([]string, error) {
 	var hosts []string
-	for word := range strings.SplitSeq(answer, ",") {
-		word = strings.TrimSpace(word)
-		if word == "" {
-			continue
-		}
+	for _, word := range config.SplitMembers(answer) {
 		m, err := config.ParseMember(word)
 		if err != nil {
 			return nil, shell.Fail("Invalid host: %v.", err)

@@ -222,8 +222,10 @@ func (e *listenerEdit) deleteMembers(label, answer string) (string, error) {
 		if closing(g) {
 			return shell.Fail("Error: the entry ALL stays at the end of the table.")
 		}
-		for word := range strings.SplitSeq(answer, ",") {
-			word = strings.TrimSpace(word)
+		for _, word := range config.SplitMembers(answer) {
+			if m, err := config.ParseMember(word); err == nil {
+				word = m.String()
+			}
 			i := slices.IndexFunc(g.Members, func(m string) bool { return strings.EqualFold(m, word) })
 			if i < 0 {
 				return shell.Fail("Unknown host %q: sender group %q has %s.", word, groupLabel(g), orNone(strings.Join(g.Members, ", ")))

@@ -21,6 +21,8 @@ func listenerConfig(a *Appliance) *shell.Command {
 			"listenerconfig details NAME",
 			"listenerconfig new NAME private|public|blackhole INTERFACE PORT",
 			"listenerconfig edit NAME certificate CERT[,CERT]",
+			"listenerconfig edit NAME servername SERVERNAME CERT[,CERT] | delete SERVERNAME",
+			"listenerconfig edit NAME implicit_tls on|off",
 			"listenerconfig edit NAME key value ...",
 			"listenerconfig edit NAME hostaccess print",
 			"listenerconfig edit NAME hostaccess new sendergroup GROUP MEMBER[,MEMBER] policy POLICY [comment \"...\"]",
@@ -57,13 +59,20 @@ hosts of its host access table, a blackhole listener takes what its host access 
 The host access table puts a connecting host into the first sender group from the top that it matches; the group's mail
 flow policy decides. A member of a group is an address, a network (192.0.2.0/24), a range (192.0.2.10-20), a leading part
 (192.0.2.), a host name or .domain, matched against the forward-confirmed reverse name; sbrs[a:b] and dnslist[zone] are
-kept but match nothing in this version. What a policy leaves open comes from the table's default.
+kept but match nothing in this version; or cert[SUBJECT,CA], for a client whose certificate verifies. SUBJECT is a DNS name
+of it, its common name or its whole name; CA is the common name or whole name of an authority of the custom list that
+vouches for it, see certconfig. A comma, bracket or backslash in a name has a backslash before it. Where a table has such
+a member, clients are asked for a certificate, and the table is asked again after the handshake.
+What a policy leaves open comes from the table's default.
 
 Keys of edit: name, interface, port, certificate, max_connections, listen_queue, default_domain (or none), bounceprofile
-(or default). A listener may have two certificates, one with an RSA key and one with an ECDSA key.
+(or default), implicit_tls. A listener may have two certificates, one with an RSA key and one with an ECDSA key; servername
+gives it others for clients that ask for a certain name (SNI). With implicit_tls every connection begins with the
+handshake, as on port 465, and STARTTLS is not offered.
 Keys of policies and of default: ` + strings.Join(config.PolicyKeyNames(), ", ") + `;
 the value default takes a policy's setting back.
-Keys of setup: max_hops, command_timeout, session_timeout, max_bad_commands.
+Keys of setup: ` + strings.Join(injectionKeys(), ", ") + `.
+Whoever comes with more handshakes at once than max_handshakes or max_handshakes_per_peer allow is told 421.
 
 A recipient address is example.com, .example.com, user@, user@example.com, user@[192.0.2.1] or ALL.`
 }
@@ -132,6 +141,9 @@ type listenerReport struct {
 	SenderGroups   int      `json:"sender_groups"`
 	Policies       int      `json:"policies"`
 	Recipients     int      `json:"recipients"`
+
+	ImplicitTLS bool                `json:"implicit_tls"`
+	ServerNames map[string][]string `json:"server_names,omitempty"`
 }
 
 func reportListener(c *config.Config, name string) listenerReport {
@@ -141,7 +153,7 @@ func reportListener(c *config.Config, name string) listenerReport {
 		TLS: string(l.HostAccess.Effective(config.PolicyParams{}).TLS), Certificates: slices.Clone(l.Certificates),
 		MaxConnections: l.MaxConnections, ListenQueue: l.ListenQueue, DefaultDomain: l.DefaultDomain,
 		BounceProfile: bounceName(l), SenderGroups: len(l.HostAccess.Groups), Policies: len(l.HostAccess.Policies),
-		Recipients: len(l.RecipientAccess),
+		Recipients: len(l.RecipientAccess), ImplicitTLS: l.ImplicitTLS, ServerNames: l.ServerNames,
 	}
 	if i := c.Interfaces[l.Interface]; i != nil {
 		r.Address = i.Address
@@ -200,19 +212,18 @@ const (
 	commandTimeMost    = 86400
 	sessionTimeMost    = 86400
 	badCommandsMost    = 10000
+	handshakesMost     = 100000
 	maxConnectionsMost = 100000
 	listenQueueMost    = 65535
 )
 
 func setupInjection(s *shell.Session) error {
 	i := s.Candidate().Injection
-	err := askNumbers(s, []numberQuestion{
-		{"Enter the maximum number of Received headers; a message with more is refused as a loop.", &i.MaxHops, 1, hopsMost},
-		{"Enter the time limit, in seconds, for one command or one block of a message.", &i.CommandTimeout, 1, commandTimeMost},
-		{"Enter the time limit, in seconds, for an inbound connection in all.", &i.SessionTimeout, 1, sessionTimeMost},
-		{"Enter the number of bad commands after which a connection is closed.", &i.MaxBadCommands, 1, badCommandsMost},
-	})
-	if err != nil {
+	var questions []numberQuestion
+	for _, f := range injectionFields(&i) {
+		questions = append(questions, numberQuestion{f.question, f.value, 1, f.most})
+	}
+	if err := askNumbers(s, questions); err != nil {
 		return err
 	}
 	return change(s, func(c *config.Config) error { c.Injection = i; return nil })

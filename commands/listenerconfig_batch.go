@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -48,6 +49,8 @@ func (e *listenerEdit) batch(args []string) error {
 		return e.hostAccessBatch(args[1:])
 	case "rcptaccess":
 		return e.recipientAccessBatch(args[1:])
+	case "servername":
+		return e.batchServerName(args[1:])
 	case "masquerade", "domainmap":
 		return shell.Fail("Error: %s is not available in this version.", strings.ToLower(args[0]))
 	}
@@ -104,20 +107,32 @@ func (e *listenerEdit) listenerSettings(c *config.Config, l *config.Listener) []
 			return nil
 		}},
 		{"bounceprofile", func(v string) error { return setBounceProfile(c, l, v) }},
+		{"implicit_tls", func(v string) (err error) { l.ImplicitTLS, err = switched("implicit_tls", v); return err }},
 	}
+}
+
+// injectionFields are the settings that hold for every listener, in the order of their questions.
+func injectionFields(i *config.Injection) []injectionField {
+	return []injectionField{
+		{"max_hops", "Enter the maximum number of Received headers; a message with more is refused as a loop.", &i.MaxHops, hopsMost},
+		{"command_timeout", "Enter the time limit, in seconds, for one command or one block of a message.", &i.CommandTimeout, commandTimeMost},
+		{"session_timeout", "Enter the time limit, in seconds, for an inbound connection in all.", &i.SessionTimeout, sessionTimeMost},
+		{"max_bad_commands", "Enter the number of bad commands after which a connection is closed.", &i.MaxBadCommands, badCommandsMost},
+		{"max_handshakes", "Enter the maximum number of TLS handshakes at once.", &i.MaxHandshakes, handshakesMost},
+		{"max_handshakes_per_peer", "Enter the maximum number of TLS handshakes at once from one address.", &i.MaxHandshakesPerPeer, handshakesMost},
+	}
+}
+
+type injectionField struct {
+	key, question string
+	value         *int
+	most          int // from 1
 }
 
 // batchSetup takes key value ..., or shows the settings when there is none.
 func batchSetup(s *shell.Session, args []string) error {
 	i := s.Candidate().Injection
-	fields := []struct {
-		key   string
-		value *int
-		most  int
-	}{
-		{"max_hops", &i.MaxHops, hopsMost}, {"command_timeout", &i.CommandTimeout, commandTimeMost},
-		{"session_timeout", &i.SessionTimeout, sessionTimeMost}, {"max_bad_commands", &i.MaxBadCommands, badCommandsMost},
-	}
+	fields := injectionFields(&i)
 	var settings []setting
 	values := map[string]int{}
 	for _, f := range fields {
@@ -142,6 +157,14 @@ func batchSetup(s *shell.Session, args []string) error {
 	return nil
 }
 
+func injectionKeys() []string {
+	var keys []string
+	for _, f := range injectionFields(&config.Injection{}) {
+		keys = append(keys, f.key)
+	}
+	return keys
+}
+
 func completeListener(a *Appliance) func(*shell.Session, []string) []string {
 	return func(s *shell.Session, args []string) []string {
 		if len(args) <= 1 {
@@ -161,7 +184,7 @@ func listenerProposals(a *Appliance, c *config.Config, args []string) []string {
 	case slices.Contains([]string{"edit", "delete", "details"}, args[0]) && len(args) == 2:
 		return listenerNames(c)
 	case args[0] == "setup" && len(args)%2 == 0:
-		return []string{"max_hops", "command_timeout", "session_timeout", "max_bad_commands"}
+		return injectionKeys()
 	case args[0] != "edit" || len(args) < 3:
 		return nil
 	case len(args) == 3:
@@ -174,7 +197,7 @@ func listenerProposals(a *Appliance, c *config.Config, args []string) []string {
 func listenerKeys() []string {
 	return []string{
 		"name", "interface", "port", "certificate", "max_connections", "listen_queue", "default_domain", "bounceprofile",
-		"hostaccess", "rcptaccess",
+		"implicit_tls", "servername", "hostaccess", "rcptaccess",
 	}
 }
 
@@ -188,6 +211,8 @@ func settingProposals(a *Appliance, c *config.Config, listener string, args []st
 		return hostProposals(a, &l.HostAccess, args[1:])
 	case "rcptaccess":
 		return recipientProposals(a, l, args[1:])
+	case "servername":
+		return serverNameProposals(c, l, args[1:])
 	}
 	if len(args)%2 == 1 {
 		return listenerKeys()
@@ -197,8 +222,21 @@ func settingProposals(a *Appliance, c *config.Config, listener string, args []st
 		return profileNames(c)
 	case "interface":
 		return interfaceNames(c)
+	case "implicit_tls":
+		return []string{"on", "off"}
 	}
 	return nil
+}
+
+func serverNameProposals(c *config.Config, l *config.Listener, args []string) []string {
+	names := slices.Sorted(maps.Keys(l.ServerNames))
+	switch {
+	case len(args) == 1:
+		return append(names, "delete")
+	case args[0] == "delete":
+		return names
+	}
+	return profileNames(c)
 }
 
 func hostProposals(a *Appliance, t *config.HostAccess, args []string) []string {

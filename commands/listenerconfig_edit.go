@@ -60,6 +60,12 @@ func (e *listenerEdit) details() {
 	e.s.Printf("\nName: %s\nType: %s\nInterface: %s TCP Port %d\nProtocol: SMTP\n", e.name, typeName(l.Type), place, l.Port)
 	e.s.Printf("Default Domain: %s\nMax Concurrent Connections: %d (TCP Queue: %d)\nDomain Map: Disabled\n", domain, l.MaxConnections, l.ListenQueue)
 	e.s.Printf("TLS: %s\nCertificate: %s\n", tlsName(l.HostAccess.Effective(config.PolicyParams{})), strings.Join(l.Certificates, ", "))
+	if l.ImplicitTLS {
+		e.s.Println("Implicit TLS: on")
+	}
+	for _, name := range e.serverNameList() {
+		e.s.Printf("Certificate for %s: %s\n", name, strings.Join(l.ServerNames[name], ", "))
+	}
 	e.s.Printf("SMTP Authentication: Disabled\nBounce Profile: %s\n", bounceName(l))
 }
 
@@ -110,10 +116,18 @@ func (e *listenerEdit) askInterface() error {
 
 // askCertificate takes one profile or two: "1,3" gives a listener an RSA and an ECDSA certificate.
 func (e *listenerEdit) askCertificate() error {
+	chosen, err := e.chooseCertificates(e.listener().Certificates)
+	if err != nil {
+		return err
+	}
+	return e.setCertificates(chosen)
+}
+
+func (e *listenerEdit) chooseCertificates(selected []string) ([]string, error) {
 	c := e.s.Candidate()
 	names := profileNames(c)
 	var present []string
-	for _, name := range e.listener().Certificates {
+	for _, name := range selected {
 		present = append(present, fmt.Sprint(slices.Index(names, name)+1))
 	}
 	answer, err := e.s.Ask(shell.Question{
@@ -122,13 +136,9 @@ func (e *listenerEdit) askCertificate() error {
 		Check: func(answer string) error { _, err := certificatesOf(c, answer, true); return err },
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	chosen, err := certificatesOf(c, answer, true)
-	if err != nil {
-		return err
-	}
-	return e.setCertificates(chosen)
+	return certificatesOf(c, answer, true)
 }
 
 // certificatesOf reads one profile or two with a comma between; numbered says that numbers of the list are taken too.
@@ -194,10 +204,13 @@ func (e *listenerEdit) setup() error {
 			if domain == "" {
 				domain = "<none configured>"
 			}
-			e.s.Printf("\nDefault Domain: %s\n", domain)
+			e.s.Printf("\nDefault Domain: %s\nImplicit TLS: %s\nServer Names: %s\n", domain,
+				onOff(e.listener().ImplicitTLS), orNone(strings.Join(e.serverNameList(), ", ")))
 		},
 		Items: []shell.MenuItem{
 			{Keyword: "DEFAULTDOMAIN", What: "Configure a default domain name.", Do: plainly(e.askDefaultDomain)},
+			{Keyword: "IMPLICITTLS", What: "Begin connections with TLS, without STARTTLS.", Do: plainly(e.askImplicitTLS)},
+			{Keyword: "SERVERNAMES", What: "Choose certificates by the server name that the client asks for.", Do: plainly(e.serverNames)},
 		},
 	})
 }

@@ -11,7 +11,10 @@ import (
 // listenerTypes are in the order of the question.
 var listenerTypes = [...]config.ListenerType{config.Private, config.Public, config.Blackhole}
 
-const smtpPort = 25
+const (
+	smtpPort        = 25
+	submissionsPort = 465 // for implicit TLS (RFC 8314 §7.3)
+)
 
 // newListener is the dialogue of NEW. Nothing is stored before its last question is answered.
 func newListener(s *shell.Session) error {
@@ -74,6 +77,11 @@ func askNewListener(s *shell.Session) (*listenerDraft, error) {
 	d.listener = config.NewListener(listenerTypes[n-1], "", smtpPort)
 	if err := askPlace(s, d.listener, d.name); err != nil {
 		return nil, err
+	}
+	if d.listener.Port == submissionsPort {
+		if d.listener.ImplicitTLS, err = askImplicit(s, true); err != nil {
+			return nil, err
+		}
 	}
 	if err := askAdmitted(s, d); err != nil {
 		return nil, err
@@ -164,6 +172,7 @@ const memberForms = `
 Hostnames such as "example.com" are allowed.
 Partial hostnames such as ".example.com" are allowed.
 Addresses, networks such as "192.0.2.0/24", ranges such as "192.0.2.10-20" and leading parts such as "192.0.2." are allowed.
+Certificates of clients such as "cert[mx.partner.example,Partner CA]" are allowed.
 Separate multiple hosts with commas.`
 
 // askAdmitted asks whose mail a public listener takes, or for whom a private one relays. A blackhole takes everything.
