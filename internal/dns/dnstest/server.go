@@ -2,7 +2,6 @@
 package dnstest
 
 import (
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -28,44 +27,39 @@ func Start(t testing.TB, records ...string) *Server {
 	t.Helper()
 	s := &Server{odd: make(map[string]func(*mdns.Msg, bool) *mdns.Msg), asked: make(map[string]int)}
 	s.Set(t, records...)
-	pc, l := listen(t)
-	s.Address = pc.LocalAddr().String()
-	for _, srv := range []*mdns.Server{{PacketConn: pc, Handler: s.handler(false)}, {Listener: l, Handler: s.handler(true)}} {
-		started, ended := make(chan struct{}), make(chan struct{})
-		srv.NotifyStartedFunc = func() { close(started) }
-		go func() {
-			defer close(ended)
-			if err := srv.ActivateAndServe(); err != nil {
-				t.Errorf("nameserver: %v", err)
-			}
-		}()
-		<-started
-		t.Cleanup(func() {
-			srv.Shutdown()
-			<-ended
-		})
+	address, stop, err := serve(mdns.HandlerFunc(func(w mdns.ResponseWriter, q *mdns.Msg) {
+		if reply := s.answer(q, w.LocalAddr().Network() == "tcp"); reply != nil {
+			w.WriteMsg(reply)
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
 	}
+	s.Address = address
+	t.Cleanup(stop)
 	return s
 }
 
-// listen finds a port that is free for both protocols.
-func listen(t testing.TB) (net.PacketConn, net.Listener) {
-	t.Helper()
-	var last error
-	for range 20 {
-		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l, err := net.Listen("tcp", pc.LocalAddr().String())
-		if err == nil {
-			return pc, l
-		}
-		pc.Close()
-		last = err
+// serve answers over UDP and TCP on a port of loopback until stop is called.
+func serve(handler mdns.Handler) (address string, stop func(), err error) {
+	pc, l, err := listenBoth()
+	if err != nil {
+		return "", nil, err
 	}
-	t.Fatal(last)
-	return nil, nil
+	var ended sync.WaitGroup
+	servers := []*mdns.Server{{PacketConn: pc, Handler: handler}, {Listener: l, Handler: handler}}
+	for _, srv := range servers {
+		started := make(chan struct{})
+		srv.NotifyStartedFunc = func() { close(started) }
+		ended.Go(func() { srv.ActivateAndServe() })
+		<-started
+	}
+	return pc.LocalAddr().String(), func() {
+		for _, srv := range servers {
+			srv.Shutdown()
+		}
+		ended.Wait()
+	}, nil
 }
 
 // Set replaces the records.
@@ -123,14 +117,6 @@ func (s *Server) Asked(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.asked[mdns.CanonicalName(name)]
-}
-
-func (s *Server) handler(tcp bool) mdns.Handler {
-	return mdns.HandlerFunc(func(w mdns.ResponseWriter, q *mdns.Msg) {
-		if reply := s.answer(q, tcp); reply != nil {
-			w.WriteMsg(reply)
-		}
-	})
 }
 
 func (s *Server) answer(q *mdns.Msg, tcp bool) *mdns.Msg {

@@ -1,0 +1,210 @@
+package dnstest
+
+import (
+	"crypto"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	mdns "github.com/miekg/dns"
+)
+
+// Zones is what a signed nameserver serves: the root zone with everything in it, signed, and zones below it that are not.
+type Zones struct {
+	Text     string   // records in the form of a zone file; names are below the root
+	Unsigned []string // names that are zones of their own, delegated without a key
+	Bogus    []string // names whose records have signatures that are wrong
+	Fail     []string // names for which the server fails
+}
+
+// Signed is a nameserver that is the authority for the whole world that a test needs, signed by a key made for it. It
+// answers what a validating resolver that forwards to it has to ask: records with signatures, keys, delegations, and
+// proofs of absence (RFC 4035 §3.1).
+type Signed struct {
+	Address string // "127.0.0.1:41003"
+	Anchor  string // the root key's DS record, as a resolver's configuration takes it
+
+	key    *mdns.DNSKEY
+	signer crypto.Signer
+
+	mu    sync.Mutex // guards zones
+	zones *zoneSet
+}
+
+// StartSigned serves the zones until stop is called.
+func StartSigned(z Zones) (s *Signed, stop func(), err error) {
+	const bits = 256
+	key := &mdns.DNSKEY{
+		Hdr:   mdns.RR_Header{Name: ".", Rrtype: mdns.TypeDNSKEY, Class: mdns.ClassINET, Ttl: signedTTL},
+		Flags: mdns.ZONE | mdns.SEP, Protocol: 3, Algorithm: mdns.ECDSAP256SHA256,
+	}
+	private, err := key.Generate(bits)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a key: %w", err)
+	}
+	s = &Signed{key: key, signer: private.(crypto.Signer), Anchor: key.ToDS(mdns.SHA256).String()}
+	if err := s.Set(z); err != nil {
+		return nil, nil, err
+	}
+	s.Address, stop, err = serve(mdns.HandlerFunc(func(w mdns.ResponseWriter, q *mdns.Msg) { w.WriteMsg(s.answer(q)) }))
+	return s, stop, err
+}
+
+// Set replaces the zones. The key stays.
+func (s *Signed) Set(z Zones) error {
+	zones, err := newZoneSet(z, s.key)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.zones = zones
+	return nil
+}
+
+// signedTTL is the time to live of what is not given with one, in seconds.
+const signedTTL = 60
+
+// zoneSet is what the server knows; it is not changed.
+type zoneSet struct {
+	Zones
+	records map[string][]mdns.RR // by canonical name
+	names   []string             // of the root zone, in canonical order (RFC 4034 §6.1)
+}
+
+func newZoneSet(z Zones, key *mdns.DNSKEY) (*zoneSet, error) {
+	set := &zoneSet{Zones: z, records: map[string][]mdns.RR{}}
+	for _, list := range []*[]string{&set.Unsigned, &set.Bogus, &set.Fail} {
+		*list = slices.Clone(*list)
+		for i, name := range *list {
+			(*list)[i] = mdns.CanonicalName(name)
+		}
+	}
+	set.add(key)
+	set.add(authority("."))
+	for _, zone := range set.Unsigned {
+		set.add(authority(zone))
+		set.add(&mdns.NS{Hdr: header(zone, mdns.TypeNS), Ns: "ns."})
+	}
+	parser := mdns.NewZoneParser(strings.NewReader(z.Text), ".", "")
+	parser.SetDefaultTTL(signedTTL)
+	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		set.add(rr)
+	}
+	for name := range set.records {
+		if zone := set.zone(name); zone == "." || zone == name {
+			set.names = append(set.names, name)
+		}
+	}
+	slices.SortFunc(set.names, compareNames)
+	return set, parser.Err()
+}
+
+func header(name string, qtype uint16) mdns.RR_Header {
+	return mdns.RR_Header{Name: name, Rrtype: qtype, Class: mdns.ClassINET, Ttl: signedTTL}
+}
+
+// authority is a zone's SOA record.
+func authority(zone string) mdns.RR {
+	return &mdns.SOA{
+		Hdr: header(zone, mdns.TypeSOA), Ns: "ns.", Mbox: "hostmaster.", Serial: 1, Refresh: 60, Retry: 60, Expire: 60, Minttl: signedTTL,
+	}
+}
+
+func (z *zoneSet) add(rr mdns.RR) {
+	name := mdns.CanonicalName(rr.Header().Name)
+	rr.Header().Name = name
+	z.records[name] = append(z.records[name], rr)
+}
+
+// zone is the zone that holds a name's records.
+func (z *zoneSet) zone(name string) string {
+	best := "."
+	for _, zone := range z.Unsigned {
+		if mdns.IsSubDomain(zone, name) && len(zone) > len(best) {
+			best = zone
+		}
+	}
+	return best
+}
+
+// set is the records of one type at a name, as the zone holds them.
+func (z *zoneSet) set(zone, name string, qtype uint16) (list []mdns.RR) {
+	for _, rr := range z.records[name] {
+		// A zone's own records are not above its cut.
+		if rr.Header().Rrtype == qtype && (zone != "." || z.zone(name) == ".") {
+			list = append(list, rr)
+		}
+	}
+	return list
+}
+
+// exists says whether there is anything at a name or below it.
+func (z *zoneSet) exists(name string) bool {
+	for owner := range z.records {
+		if mdns.IsSubDomain(name, owner) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Signed) answer(q *mdns.Msg) *mdns.Msg {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name, qtype := mdns.CanonicalName(q.Question[0].Name), q.Question[0].Qtype
+	reply := new(mdns.Msg).SetReply(q)
+	reply.Authoritative, reply.RecursionAvailable = true, true
+	if opt := q.IsEdns0(); opt != nil {
+		reply.SetEdns0(opt.UDPSize(), opt.Do())
+	}
+	if slices.Contains(s.zones.Fail, name) {
+		return reply.SetRcode(q, mdns.RcodeServerFailure)
+	}
+	s.fill(reply, name, qtype)
+	return reply
+}
+
+// fill answers one question and goes along CNAMEs, as a resolver would.
+func (s *Signed) fill(reply *mdns.Msg, name string, qtype uint16) {
+	const longest = 8
+	for range longest {
+		zone := s.zones.zone(name)
+		if qtype == mdns.TypeDS && zone == name {
+			zone = "." // the delegation is the parent's
+		}
+		if list := s.zones.set(zone, name, qtype); len(list) > 0 {
+			reply.Answer = append(reply.Answer, s.signed(zone, list)...)
+			return
+		}
+		alias := s.zones.set(zone, name, mdns.TypeCNAME)
+		if len(alias) == 0 {
+			s.deny(reply, zone, name)
+			return
+		}
+		reply.Answer = append(reply.Answer, s.signed(zone, alias)...)
+		name = mdns.CanonicalName(alias[0].(*mdns.CNAME).Target)
+	}
+}
+
+// signed is a set of records with its signature, where the zone has one.
+func (s *Signed) signed(zone string, list []mdns.RR) []mdns.RR {
+	if zone != "." {
+		return list
+	}
+	h := list[0].Header()
+	now := time.Now()
+	sig := &mdns.RRSIG{
+		Hdr: header(h.Name, mdns.TypeRRSIG), Algorithm: s.key.Algorithm, KeyTag: s.key.KeyTag(), SignerName: zone,
+		Inception: uint32(now.Add(-time.Hour).Unix()), Expiration: uint32(now.Add(24 * time.Hour).Unix()),
+	}
+	if err := sig.Sign(s.signer, list); err != nil {
+		return list // what cannot be signed does not validate, and the test says so
+	}
+	if slices.Contains(s.zones.Bogus, h.Name) && h.Rrtype != mdns.TypeNSEC {
+		sig.Signature = strings.Repeat("A", len(sig.Signature)-2) + "=="
+	}
+	return append(slices.Clone(list), sig)
+}
