@@ -71,7 +71,9 @@ func (b *Bouncer) Delay(env *spool.Envelope, late []queue.Failed, until time.Tim
 	return b.write(&notice{env: env, rcpts: late, until: until, how: how})
 }
 
-// write makes a notice durable.
+// write makes a notice durable. One about a message with REQUIRETLS demands the same for itself, and holds nothing of the
+// message: where nobody on the way back offers REQUIRETLS, it may then go without (RFC 8689 §5), and the sender is told
+// all the same.
 func (b *Bouncer) write(n *notice) (spool.Message, error) {
 	conf := b.Config()
 	n.host = helloName(conf, deliverySource(conf).addr)
@@ -81,7 +83,9 @@ func (b *Bouncer) write(n *notice) (spool.Message, error) {
 	}
 	n.mid = b.Spool.NextMID()
 	n.boundary = fmt.Sprintf("=_%d.%d.%s", n.mid, n.now.UnixNano(), "notice")
-	n.header = b.original(n.env.MID)
+	if !n.env.RequireTLS {
+		n.header = b.original(n.env.MID)
+	}
 	w, err := b.Spool.Create(n.mid)
 	if err != nil {
 		return spool.Message{}, fmt.Errorf("creating a notice: %w", err)
@@ -95,6 +99,7 @@ func (b *Bouncer) write(n *notice) (spool.Message, error) {
 	env := spool.Envelope{
 		MID: n.mid, Recipients: []spool.Recipient{{RID: 0, Address: n.how.To}}, Received: n.now, Size: w.Size(),
 		Subject: n.subject(), MessageID: n.messageID(), Bounce: true, BounceProfile: n.env.BounceProfile,
+		RequireTLS: n.env.RequireTLS,
 	}
 	if !ascii(n.how.To) {
 		env.SMTPUTF8, env.Body8Bit = true, true

@@ -29,6 +29,14 @@ func deliverySource(conf *config.Config) source {
 	return source{addr}
 }
 
+// tcp is the source as a dialer takes it.
+func (s source) tcp() net.Addr {
+	if !s.addr.IsValid() {
+		return nil
+	}
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.addr, 0))
+}
+
 // reaches leaves the addresses of the source's family, or all if there is none: then the failure says what is wrong.
 func (s source) reaches(list []netip.Addr) []netip.Addr {
 	if !s.addr.IsValid() {
@@ -69,10 +77,7 @@ func helloName(conf *config.Config, local netip.Addr) string {
 // dial connects to an address and logs the connection, or why there is none. The failure is remembered.
 func (j *journey) dial(ctx context.Context, r *tlspolicy.Record, h host) (net.Conn, bool) {
 	from := deliverySource(j.world.Config)
-	dialer := net.Dialer{Timeout: j.d.opt.ConnectTimeout}
-	if from.addr.IsValid() {
-		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from.addr, 0))
-	}
+	dialer := net.Dialer{Timeout: j.d.opt.ConnectTimeout, LocalAddr: from.tcp()}
 	j.begin(r, tlspolicy.StepConnect)
 	conn, err := dialer.DialContext(ctx, "tcp", r.Remote.String())
 	if err == nil {

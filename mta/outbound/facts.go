@@ -9,6 +9,7 @@ import (
 
 	"posthouse/config"
 	"posthouse/internal/cause"
+	"posthouse/internal/eventlog"
 	"posthouse/mta/mtasts"
 	"posthouse/mta/tlspolicy"
 )
@@ -130,7 +131,7 @@ func stsStep(f tlspolicy.Facts) (cause.ID, string) {
 
 // step notes a step that was taken, and tells whoever waits for it.
 func (j *journey) step(r *tlspolicy.Record, name tlspolicy.StepName, id cause.ID, words string) {
-	r.Add(name, id, words)
+	r.Add(name, id, eventlog.Escape(words))
 	if j.progress != nil {
 		j.progress(Event{Record: r, Step: r.Steps[len(r.Steps)-1]})
 	}

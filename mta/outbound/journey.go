@@ -3,6 +3,7 @@ package outbound
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,8 +124,14 @@ func (j *journey) unknown(ctx context.Context, h host, f *queue.Failure) {
 	if !j.byHand {
 		return
 	}
-	r := &tlspolicy.Record{At: time.Now(), Steps: j.lookups, Facts: tlspolicy.Facts{Domain: j.domain, Host: h.label(), Routed: h.routed, Control: j.control}}
-	j.step(r, tlspolicy.StepAddress, f.Cause, f.Text())
+	j.lookupFailed(tlspolicy.StepAddress, h, f)
+}
+
+// lookupFailed hands on the record of a lookup that ended the way.
+func (j *journey) lookupFailed(name tlspolicy.StepName, h host, f *queue.Failure) {
+	facts := tlspolicy.Facts{Domain: j.domain, Host: h.name, Routed: h.routed, MXSecure: h.secure, Control: j.control}
+	r := &tlspolicy.Record{At: time.Now(), Steps: slices.Clone(j.lookups), Facts: facts, Wanted: j.weigh(facts)}
+	j.step(r, name, f.Cause, f.Text())
 	j.finish(r, tlspolicy.Outcome{Cause: f.Cause}, tlspolicy.Action{Do: tlspolicy.NextHost, First: f.Cause})
 }
 

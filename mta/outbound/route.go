@@ -34,6 +34,7 @@ type host struct {
 	port       int
 	routed     bool // named by an SMTP route
 	secure     bool // DNSSEC proves that it receives for the domain, or it is the domain itself
+	implicit   bool // TLS begins with the connection; only of our own listeners
 	ttl        time.Duration
 }
 

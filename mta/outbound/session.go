@@ -118,6 +118,9 @@ func (j *journey) hangUp(c *connection) {
 
 // prepare goes from the banner to the point where mail can be sent.
 func (j *journey) prepare(ctx context.Context, c *connection, how *manner) next {
+	if c.host.implicit {
+		return j.prepareImplicit(ctx, c)
+	}
 	reply, err := c.Greeting()
 	if then := j.welcome(ctx, c, reply, err, tlspolicy.PhaseBanner); then != ready {
 		return then

@@ -65,17 +65,26 @@ func (j *journey) negotiate(ctx context.Context, c *connection, how *manner) neg
 		return n
 	}
 	j.step(c.record, tlspolicy.StepSTARTTLS, "", "")
+	hs, n := j.shake(ctx, c, how)
+	if n.err != nil {
+		return n
+	}
+	return j.greetAgain(c, hs, n)
+}
+
+// shake shakes hands.
+func (j *journey) shake(ctx context.Context, c *connection, how *manner) (*tlspolicy.Handshake, negotiation) {
 	q := tlspolicy.Query{Facts: c.record.Facts, Wanted: c.record.Wanted, Small: how.small}
 	conf, hs := j.world.Trust.ClientConfig(q, j.d.clientCertificates(j.world, j.dest.Certificate))
 	if _, err := c.Handshake(ctx, conf, hs.Watch); err != nil {
 		err = beneath(err)
-		n = negotiation{outcome: hs.Outcome(err), err: err}
+		n := negotiation{outcome: hs.Outcome(err), err: err}
 		j.shaken(ctx, c.record, &n)
-		return n
+		return hs, n
 	}
-	n = negotiation{outcome: hs.Outcome(nil)}
+	n := negotiation{outcome: hs.Outcome(nil)}
 	j.shaken(ctx, c.record, &n)
-	return j.greetAgain(c, hs, n)
+	return hs, n
 }
 
 // ask asks for TLS, and returns false with the reason where the peer does not say 220.

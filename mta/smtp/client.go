@@ -197,6 +197,12 @@ func (c *Client) Handshake(ctx context.Context, conf *tls.Config, watch func(net
 	return conn.ConnectionState(), nil
 }
 
+// Raw is the connection beneath, for what is not SMTP any more. Behind it the client can only be closed.
+func (c *Client) Raw() net.Conn {
+	c.broken = true
+	return c.conn
+}
+
 // Encrypted says whether the connection is under TLS.
 func (c *Client) Encrypted() bool { return c.encrypted }
 
