@@ -45,6 +45,20 @@ func (p *Profile) NotAfter() time.Time {
 	return end
 }
 
+// Ends is the certificate of the profile that ends first, an intermediate too: with it the chain ends. A root at the end of
+// a chain does not count, since peers trust their own copy.
+func (p *Profile) Ends() *x509.Certificate {
+	first := p.Leaf()
+	for _, pair := range p.Pairs {
+		for i, c := range pair.Chain {
+			if c.NotAfter.Before(first.NotAfter) && (i == 0 || !SelfSigned(c)) {
+				first = c
+			}
+		}
+	}
+	return first
+}
+
 // The values of Status.
 const (
 	StatusActive      = "Active"
@@ -56,9 +70,9 @@ const (
 
 const expiring = 30 * 24 * time.Hour
 
-// Status says how the profile stands at now; pending is what the configuration says of it.
+// Status says how the profile stands at now, its intermediates too; pending is what the configuration says of it.
 func (p *Profile) Status(now time.Time, pending bool) string {
-	switch left := p.NotAfter().Sub(now); {
+	switch left := p.Ends().NotAfter.Sub(now); {
 	case pending:
 		return StatusPending
 	case left < 0:

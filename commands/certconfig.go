@@ -13,7 +13,7 @@ func certConfig(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "certconfig",
 		Summary: "Configure certificate profiles and lists of certificate authorities.",
-		Batch: []string{
+		Batch: slices.Concat([]string{
 			"certconfig list",
 			"certconfig print",
 			"certconfig show NAME",
@@ -26,7 +26,7 @@ func certConfig(a *Appliance) *shell.Command {
 			"certconfig delete NAME",
 			"certconfig authority custom enable|disable|print|import FILE|export FILE",
 			"certconfig authority system enable|disable|print|export FILE",
-		},
+		}, crlForms(), acmeForms()),
 		Help: `A certificate profile is a private key with its certificate and the intermediates behind it. Listeners, deliveries and
 destinations name the profile that they use. Demo is made at the first start and cannot be deleted.
 
@@ -39,15 +39,17 @@ pass phrase that is not on the line is read from standard input. import and past
 The custom list holds the authorities that you import, the system list those of the host system. Certificates of peers
 are verified against every list that is enabled. An import takes the place of the custom list that was there before.
 
-Revocation lists and ACME are not in this version.`,
+crl names the revocation lists that are fetched by schedule, update fetches them at once. setup says whose certificates are
+looked up in them. A certificate is revoked only by the list of its own issuer; a list that is stale or was never fetched is
+named and refuses nobody.` + acmeHelp,
 		Commit: true,
 		JSON:   true,
 		Redact: redactPassPhrase,
-		Run: func(_ context.Context, s *shell.Session, args []string) error {
+		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			if len(args) == 0 && !s.JSON {
 				return certMenu(a, s)
 			}
-			return certBatch(a, s, args)
+			return certBatch(ctx, a, s, args)
 		},
 		Complete: completeCertificate(a),
 	}
@@ -68,19 +70,12 @@ func redactPassPhrase(args []string) []string {
 	return out
 }
 
-// laterThing is an item that is understood, refused with one line and not listed.
-func laterThing(keyword, what string) shell.MenuItem {
-	return shell.MenuItem{Keyword: keyword, Do: plainly(func() error {
-		return shell.Fail("Error: %s not available in this version.", what)
-	})}
-}
-
 func certMenu(a *Appliance, s *shell.Session) error {
 	return s.Menu(shell.Menu{Items: []shell.MenuItem{
 		{Keyword: "CERTIFICATE", What: "Import, Create a request, Edit or Remove Certificate Profiles", Do: plainly(func() error { return profileMenu(a, s) })},
 		{Keyword: "CERTAUTHORITY", What: "Manage System and Customized Authorities", Do: plainly(func() error { return authorityMenu(a, s) })},
-		laterThing("CRL", "Certificate Revocation Lists are"),
-		laterThing("ACME", "ACME is"),
+		{Keyword: "CRL", What: "Manage Certificate Revocation Lists", Do: plainly(func() error { return crlMenu(a, s) })},
+		{Keyword: "ACME", What: "Obtain and renew certificates automatically", Do: func(ctx context.Context) error { return acmeMenu(ctx, a, s) }},
 	}})
 }
 
@@ -112,15 +107,12 @@ func (p *profiles) own() []string {
 	return slices.DeleteFunc(profileNames(p.s.Candidate()), func(name string) bool { return name == config.DemoCertificate })
 }
 
-func certBatch(a *Appliance, s *shell.Session, args []string) error {
+func certBatch(ctx context.Context, a *Appliance, s *shell.Session, args []string) error {
 	if len(args) == 0 {
 		args = []string{"list"}
 	}
 	p := &profiles{a, s}
 	none := func(do func() error) func([]string) error { return func([]string) error { return do() } }
-	later := func(what string) func([]string) error {
-		return func([]string) error { return shell.Fail("Error: %s not available in this version.", what) }
-	}
 	return dispatch("certconfig", args, []subcommand{
 		{"list", 0, 0, none(p.list)},
 		{"print", 0, 0, none(p.printUses)},
@@ -133,8 +125,8 @@ func certBatch(a *Appliance, s *shell.Session, args []string) error {
 		{"edit", 1, 2, p.batchEdit},
 		{"delete", 1, 1, p.named(p.removeProfile)},
 		{"authority", 2, 3, func(args []string) error { return authorityBatch(a, s, args) }},
-		{"crl", 0, -1, later("Certificate Revocation Lists are")},
-		{"acme", 0, -1, later("ACME is")},
+		{"crl", 1, -1, func(args []string) error { return crlBatch(ctx, a, s, args) }},
+		{"acme", 0, -1, func(args []string) error { return acmeBatch(ctx, a, s, args) }},
 	})
 }
 
@@ -152,7 +144,7 @@ func (p *profiles) named(do func(name string) error) func([]string) error {
 func completeCertificate(a *Appliance) func(*shell.Session, []string) []string {
 	return func(s *shell.Session, args []string) []string {
 		if len(args) <= 1 {
-			return startingWith(args, []string{"list", "print", "show", "csr", "new", "import", "export", "paste", "edit", "delete", "authority"})
+			return startingWith(args, []string{"list", "print", "show", "csr", "new", "import", "export", "paste", "edit", "delete", "authority", "crl", "acme"})
 		}
 		return startingWith(args, certProposals(a, s.Candidate(), args))
 	}
@@ -170,9 +162,11 @@ func certProposals(a *Appliance, c *config.Config, args []string) []string {
 		return []string{"enable", "disable", "print", "import", "export"}
 	case word == "authority" && n == 4, word == "import" && n == 3:
 		return fileNames(a)
+	case word == "crl":
+		return crlProposals(c, args[1:])
 	case word == "edit" && n == 3:
 		return []string{"remove"}
-	case word != "new" && word != "list" && word != "print" && n == 2:
+	case word != "new" && word != "list" && word != "print" && word != "acme" && n == 2:
 		return profileNames(c)
 	}
 	return nil

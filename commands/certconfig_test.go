@@ -117,6 +117,8 @@ func TestCertConfigNew(t *testing.T) {
 Choose the operation you want to perform:
 - CERTIFICATE - Import, Create a request, Edit or Remove Certificate Profiles
 - CERTAUTHORITY - Manage System and Customized Authorities
+- CRL - Manage Certificate Revocation Lists
+- ACME - Obtain and renew certificates automatically
 []> `, `
 List of Certificates
 Name                 Common Name          Issued By            Status    Remaining
@@ -320,8 +322,6 @@ func TestCertConfigRefusesFiles(t *testing.T) {
 		{"certconfig new x cn=a.example days=0", `Invalid days "0"`},
 		{"certconfig new x cn=a.example foo=1", `Invalid key "foo"`},
 		{"certconfig paste x", "Invalid certificate: "},
-		{"certconfig crl print", "not available in this version"},
-		{"certconfig acme", "not available in this version"},
 		{"certconfig frobnicate", `Invalid word "frobnicate"`},
 	} {
 		b.fails(c.line, "", c.want)
@@ -451,9 +451,9 @@ func TestCertConfigHidesSecretsAtTheTerminal(t *testing.T) {
 // A failed operation says why and the menu comes again; five wrong answers in a row end the command.
 func TestCertConfigAtTheTerminal(t *testing.T) {
 	b := newBench(t)
-	typed := "certconfig\rcrl\rcertificate\rnew\r2\r\rDemo\ra/b\rx\ra.example\r\r\r\r\rDEU\rDE\r\r\r\rn\r\r\r" +
+	typed := "certconfig\rcrl\r\rcertificate\rnew\r2\r\rDemo\ra/b\rx\ra.example\r\r\r\r\rDEU\rDE\r\r\r\rn\r\r\r" +
 		"certconfig\rcertificate\rexport\r9\r9\r9\r9\r9\rshowchanges\rclear\r\rexit\r"
 	screen := shell.RunTyped(t.Context(), b.opts, typed, 200, 50)
-	contains(t, screen, "Certificate Revocation Lists are not available", "S/MIME certificates are not available", `Invalid name "Demo"`,
+	contains(t, screen, "There is no source.", "S/MIME certificates are not available", `Invalid name "Demo"`,
 		`"a/b" is not a name`, `Invalid country "DEU"`, "Commit profile \"x\"", `Invalid choice "9"`, "5 wrong answers in a row", "certificates.x")
 }

@@ -72,55 +72,21 @@ func warnOfCertificate(a *Appliance, s *shell.Session, c *config.Config, name st
 	}
 }
 
-// placing is one certificate profile of one service; a listener with two profiles has two.
-type placing struct {
-	service string
-	profile string // empty: none
-	host    string // the name that the certificate should have; empty where none is compared
-}
-
-// placings lists every service with its certificates, in the order that certconfig print shows. HTTPS management and
-// LDAP have no certificate of their own in this version.
-func placings(c *config.Config) []placing {
-	var all []placing
-	for _, name := range slices.Sorted(maps.Keys(c.Listeners)) {
-		l := c.Listeners[name]
-		host := ""
-		if i := c.Interfaces[l.Interface]; i != nil {
-			host = i.Hostname
-		}
-		for _, profile := range l.Certificates {
-			all = append(all, placing{"Listener " + name, profile, host})
-		}
-		if len(l.Certificates) == 0 {
-			all = append(all, placing{service: "Listener " + name})
-		}
-	}
-	all = append(all, placing{service: "Delivery (destination controls)", profile: c.Delivery.Certificate})
-	for _, domain := range slices.Sorted(maps.Keys(c.Destinations)) {
-		if profile := c.Destinations[domain].Certificate; profile != "" {
-			all = append(all, placing{service: "Destination " + domain, profile: profile})
-		}
-	}
-	return append(all, placing{service: "HTTPS Management"}, placing{service: "LDAPS"},
-		placing{service: "URL filtering", profile: c.URLFilter.Certificate})
-}
-
 // use is a service with all of its certificates.
 type use struct {
 	Service      string   `json:"service"`
 	Certificates []string `json:"certificates"` // empty: none
 }
 
-// certificateUses is placings with the certificates of one service together.
+// certificateUses is every use, the certificates of one service together.
 func certificateUses(c *config.Config) []use {
 	var uses []use
-	for _, p := range placings(c) {
-		if len(uses) == 0 || uses[len(uses)-1].Service != p.service {
-			uses = append(uses, use{p.service, []string{}})
+	for _, u := range c.CertificateUses() {
+		if len(uses) == 0 || uses[len(uses)-1].Service != u.Service {
+			uses = append(uses, use{u.Service, []string{}})
 		}
-		if last := &uses[len(uses)-1]; p.profile != "" {
-			last.Certificates = append(last.Certificates, p.profile)
+		if last := &uses[len(uses)-1]; u.Profile != "" {
+			last.Certificates = append(last.Certificates, u.Profile)
 		}
 	}
 	return uses
@@ -129,9 +95,9 @@ func certificateUses(c *config.Config) []use {
 // usersOf names the services that a profile is assigned to.
 func usersOf(c *config.Config, profile string) []string {
 	var services []string
-	for _, p := range placings(c) {
-		if p.profile == profile {
-			services = append(services, p.service)
+	for _, u := range c.CertificateUses() {
+		if u.Profile == profile {
+			services = append(services, u.Service)
 		}
 	}
 	return services

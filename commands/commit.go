@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -128,7 +129,7 @@ func (c *committing) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if sure, err := c.certificates(); err != nil || !sure {
+	if sure, err := c.certificates(ctx); err != nil || !sure {
 		return err
 	}
 	result, err := c.put(ctx)
@@ -223,13 +224,17 @@ func (c *committing) check(ctx context.Context) error {
 	case err != nil:
 		return refusal(err)
 	}
+	r := c.remarks(result.Config)
 	if c.s.JSON {
-		return c.s.PrintJSON(resultJSON(false, result))
+		return c.s.PrintJSON(checkJSON{resultJSON(false, result), append([]string{}, r.worse...), append([]string{}, r.notes...)})
 	}
 	c.kept(result.Kept)
 	printChanges(c.s, result.Changes)
-	for _, worry := range c.worries() {
-		c.s.Println(worry)
+	for _, line := range slices.Concat(r.worse, r.notes) {
+		c.s.Println(line)
+	}
+	if len(r.worse) > 0 {
+		c.s.Println("The commit will ask about it once more; in exec and in scripts it needs commit force.")
 	}
 	c.s.Println("The changes are valid. Nothing is committed.")
 	return nil
@@ -246,15 +251,25 @@ func revisionOf(r config.Revision) revisionJSON {
 	return revisionJSON{r.Number, r.Author.User, r.Author.From, r.Time.Format(time.RFC3339)}
 }
 
-func resultJSON(committed bool, r *config.CommitResult) any {
-	document := struct {
-		Committed bool           `json:"committed"`
-		Revision  *revisionJSON  `json:"revision,omitempty"`
-		ConfirmBy string         `json:"confirm_by,omitempty"`
-		Confirmed []revisionJSON `json:"confirmed,omitempty"`
-		Kept      []revisionJSON `json:"kept"`
-		Changes   []changeJSON   `json:"changes"`
-	}{Committed: committed, Kept: revisionsJSON(r.Kept), Changes: changesJSON(r.Changes)}
+// commitJSON is what --json prints of a commit.
+type commitJSON struct {
+	Committed bool           `json:"committed"`
+	Revision  *revisionJSON  `json:"revision,omitempty"`
+	ConfirmBy string         `json:"confirm_by,omitempty"`
+	Confirmed []revisionJSON `json:"confirmed,omitempty"`
+	Kept      []revisionJSON `json:"kept"`
+	Changes   []changeJSON   `json:"changes"`
+}
+
+// checkJSON is what --json prints of commit check: what becomes worse needs commit force.
+type checkJSON struct {
+	commitJSON
+	Worse []string `json:"worse"`
+	Notes []string `json:"notes"`
+}
+
+func resultJSON(committed bool, r *config.CommitResult) commitJSON {
+	document := commitJSON{Committed: committed, Kept: revisionsJSON(r.Kept), Changes: changesJSON(r.Changes)}
 	if committed {
 		document.Revision = new(revisionOf(r.Revision))
 		document.ConfirmBy = confirmBy(r.Waiting, r.Revision.Number)

@@ -197,7 +197,7 @@ func TestCommitThatMakesACertificatesUseWorse(t *testing.T) {
 	assign := func(name string) string { return "listenerconfig edit InboundMail certificate " + name + "; " }
 	b.exec(0, assign("other")+"commit -y", "") // better than Demo, whatever it is
 	b.exec(0, assign("good")+"commit -y", "")
-	b.fails(assign("other")+"commit -y", "", `Error: Listener InboundMail: the chain of profile "other" does not verify, the one before did. Nothing is committed`)
+	b.fails(assign("other")+"commit -y", "", `Error: Listener InboundMail: the chain of profile "other" does not verify, the one before did. Listener InboundMail: the certificate of profile "other" does not name mail.example.com, the one before did. Nothing is committed; commit force insists.`)
 	out := b.exec(0, assign("other")+"commit check; clearchanges -y", "")
 	contains(t, out, `the certificate of profile "other" does not name mail.example.com`)
 	b.exec(0, assign("Demo")+"commit -y", "")

@@ -41,12 +41,6 @@ type Options struct {
 // Status is how a source stands.
 type Status = certstore.CRLStatus
 
-// Result is what one fetch of Update brought.
-type Result struct {
-	Status
-	Err error // nil: a list was fetched and is usable, be it the one that was there before
-}
-
 // Lists are the sources of the configuration in force with what was fetched from them. Methods may be called at the same
 // time.
 type Lists struct {
@@ -188,25 +182,30 @@ func (l *Lists) pass(ctx context.Context) (next time.Time) {
 	return next
 }
 
-// Update fetches every source now, and waits for a fetch that is under way. It returns a result for each in their order.
-func (l *Lists) Update(ctx context.Context) []Result {
+// Update fetches every source now, after a fetch that is under way. It returns how each stands then, in their order; Fault
+// says which could not be fetched and why.
+func (l *Lists) Update(ctx context.Context) []Status {
 	taken := l.take(ctx)
 	l.mu.Lock()
 	sources := slices.Clone(l.sources)
 	l.mu.Unlock()
-	var results []Result
+	var all []Status
 	for _, s := range sources {
 		err := context.Cause(ctx)
 		if taken && err == nil {
 			err = l.fetch(ctx, s)
 		}
-		results = append(results, Result{Status: l.statusOf(s), Err: err})
+		st := l.statusOf(s)
+		if err != nil {
+			st.Fault = err.Error()
+		}
+		all = append(all, st)
 	}
 	if taken {
 		l.keep()
 		l.release()
 	}
-	return results
+	return all
 }
 
 func (l *Lists) take(ctx context.Context) bool {
