@@ -253,7 +253,7 @@ func (e *examination) position(path []*x509.Certificate) {
 		case slices.ContainsFunc(e.certs[:i], c.Equal):
 			e.places[i] = placeDuplicate
 			e.blame(c, cause.V3, false, wordsOrder, "%s was sent again at place %d", name, i+1)
-		case at < 0 && !e.endsPath(path, c):
+		case at < 0 && e.places[i] == "" && !e.endsPath(path, c):
 			e.places[i] = placeNotNeeded
 			e.blame(c, cause.V3, false, wordsOrder, "%s at place %d is not needed", name, i+1)
 		case at >= 0 && at < last:
