@@ -11,7 +11,7 @@ import (
 
 // What a real validating resolver says of a signed zone is what the resolver tells its callers.
 func TestValidatingResolver(t *testing.T) {
-	authority, stop, err := dnstest.StartSigned(dnstest.Zones{
+	zones := dnstest.Zones{
 		Text: `
 signed.example. MX 10 mx.signed.example.
 signed.example. TXT "v=STSv1; id=1;"
@@ -30,7 +30,8 @@ mx.failing.example. A 192.0.2.4
 		Unsigned: []string{"plain.example"},
 		Bogus:    []string{"_25._tcp.mx.torn.example", "bogus.example"},
 		Fail:     []string{"_25._tcp.mx.failing.example"},
-	})
+	}
+	authority, stop, err := dnstest.StartSigned(func() (dnstest.Zones, error) { return zones, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,13 +8,12 @@ import (
 )
 
 // deny says that there is nothing, and in the signed zone proves it (RFC 4035 §3.1.3).
-func (s *Signed) deny(reply *mdns.Msg, zone, name string) {
-	z := s.zones
+func (s *Signed) deny(z *zoneSet, reply *mdns.Msg, zone, name string) {
 	known := z.exists(name)
 	if !known {
 		reply.Rcode = mdns.RcodeNameError
 	}
-	reply.Ns = append(reply.Ns, s.signed(zone, z.set(zone, zone, mdns.TypeSOA))...)
+	reply.Ns = append(reply.Ns, s.signed(z, zone, z.set(zone, zone, mdns.TypeSOA))...)
 	if zone != "." {
 		return
 	}
@@ -26,7 +25,7 @@ func (s *Signed) deny(reply *mdns.Msg, zone, name string) {
 		}
 	}
 	for _, owner := range proofs {
-		reply.Ns = append(reply.Ns, s.signed(zone, []mdns.RR{z.nsec(owner)})...)
+		reply.Ns = append(reply.Ns, s.signed(z, zone, []mdns.RR{z.nsec(owner)})...)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	mdns "github.com/miekg/dns"
@@ -26,15 +25,13 @@ type Signed struct {
 	Address string // "127.0.0.1:41003"
 	Anchor  string // the root key's DS record, as a resolver's configuration takes it
 
+	read   func() (Zones, error)
 	key    *mdns.DNSKEY
 	signer crypto.Signer
-
-	mu    sync.Mutex // guards zones
-	zones *zoneSet
 }
 
-// StartSigned serves the zones until stop is called.
-func StartSigned(z Zones) (s *Signed, stop func(), err error) {
+// StartSigned serves zones until stop is called. They are read anew for every question, so that a test can change them.
+func StartSigned(read func() (Zones, error)) (s *Signed, stop func(), err error) {
 	const bits = 256
 	key := &mdns.DNSKEY{
 		Hdr:   mdns.RR_Header{Name: ".", Rrtype: mdns.TypeDNSKEY, Class: mdns.ClassINET, Ttl: signedTTL},
@@ -44,24 +41,21 @@ func StartSigned(z Zones) (s *Signed, stop func(), err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a key: %w", err)
 	}
-	s = &Signed{key: key, signer: private.(crypto.Signer), Anchor: key.ToDS(mdns.SHA256).String()}
-	if err := s.Set(z); err != nil {
+	s = &Signed{read: read, key: key, signer: private.(crypto.Signer), Anchor: key.ToDS(mdns.SHA256).String()}
+	if _, err := s.zones(); err != nil {
 		return nil, nil, err
 	}
 	s.Address, stop, err = serve(mdns.HandlerFunc(func(w mdns.ResponseWriter, q *mdns.Msg) { w.WriteMsg(s.answer(q)) }))
 	return s, stop, err
 }
 
-// Set replaces the zones. The key stays.
-func (s *Signed) Set(z Zones) error {
-	zones, err := newZoneSet(z, s.key)
+// zones is the zones as they are now.
+func (s *Signed) zones() (*zoneSet, error) {
+	z, err := s.read()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.zones = zones
-	return nil
+	return newZoneSet(z, s.key)
 }
 
 // signedTTL is the time to live of what is not given with one, in seconds.
@@ -152,45 +146,44 @@ func (z *zoneSet) exists(name string) bool {
 }
 
 func (s *Signed) answer(q *mdns.Msg) *mdns.Msg {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	name, qtype := mdns.CanonicalName(q.Question[0].Name), q.Question[0].Qtype
 	reply := new(mdns.Msg).SetReply(q)
 	reply.Authoritative, reply.RecursionAvailable = true, true
 	if opt := q.IsEdns0(); opt != nil {
 		reply.SetEdns0(opt.UDPSize(), opt.Do())
 	}
-	if slices.Contains(s.zones.Fail, name) {
+	z, err := s.zones()
+	if err != nil || slices.Contains(z.Fail, name) {
 		return reply.SetRcode(q, mdns.RcodeServerFailure)
 	}
-	s.fill(reply, name, qtype)
+	s.fill(z, reply, name, qtype)
 	return reply
 }
 
 // fill answers one question and goes along CNAMEs, as a resolver would.
-func (s *Signed) fill(reply *mdns.Msg, name string, qtype uint16) {
+func (s *Signed) fill(z *zoneSet, reply *mdns.Msg, name string, qtype uint16) {
 	const longest = 8
 	for range longest {
-		zone := s.zones.zone(name)
+		zone := z.zone(name)
 		if qtype == mdns.TypeDS && zone == name {
 			zone = "." // the delegation is the parent's
 		}
-		if list := s.zones.set(zone, name, qtype); len(list) > 0 {
-			reply.Answer = append(reply.Answer, s.signed(zone, list)...)
+		if list := z.set(zone, name, qtype); len(list) > 0 {
+			reply.Answer = append(reply.Answer, s.signed(z, zone, list)...)
 			return
 		}
-		alias := s.zones.set(zone, name, mdns.TypeCNAME)
+		alias := z.set(zone, name, mdns.TypeCNAME)
 		if len(alias) == 0 {
-			s.deny(reply, zone, name)
+			s.deny(z, reply, zone, name)
 			return
 		}
-		reply.Answer = append(reply.Answer, s.signed(zone, alias)...)
+		reply.Answer = append(reply.Answer, s.signed(z, zone, alias)...)
 		name = mdns.CanonicalName(alias[0].(*mdns.CNAME).Target)
 	}
 }
 
 // signed is a set of records with its signature, where the zone has one.
-func (s *Signed) signed(zone string, list []mdns.RR) []mdns.RR {
+func (s *Signed) signed(z *zoneSet, zone string, list []mdns.RR) []mdns.RR {
 	if zone != "." {
 		return list
 	}
@@ -203,7 +196,7 @@ func (s *Signed) signed(zone string, list []mdns.RR) []mdns.RR {
 	if err := sig.Sign(s.signer, list); err != nil {
 		return list // what cannot be signed does not validate, and the test says so
 	}
-	if slices.Contains(s.zones.Bogus, h.Name) && h.Rrtype != mdns.TypeNSEC {
+	if slices.Contains(z.Bogus, h.Name) && h.Rrtype != mdns.TypeNSEC {
 		sig.Signature = strings.Repeat("A", len(sig.Signature)-2) + "=="
 	}
 	return append(slices.Clone(list), sig)
