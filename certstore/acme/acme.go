@@ -131,9 +131,12 @@ func New(o Options) (*Manager, error) {
 	return m, nil
 }
 
-// Apply puts settings in force. It never waits; an order that is under way ends under the settings it began with, and
+// Apply puts settings in force; nil is for no account and no profiles. It never waits; an order that is under way ends under the settings it began with, and
 // its certificate is installed only where the profile is still managed for the same names.
 func (m *Manager) Apply(s *Settings) {
+	if s == nil {
+		s = &Settings{}
+	}
 	m.mu.Lock()
 	m.settings = s
 	m.state.forget(s)
