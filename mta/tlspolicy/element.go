@@ -20,6 +20,15 @@ func rsaBits(c *x509.Certificate) int {
 	return 0
 }
 
+// form finds what RFC 5280 §4.1.2.2 forbids and asks everybody to put up with: a serial number below zero.
+func (e *examination) form(path []*x509.Certificate) {
+	for _, c := range path {
+		if c.SerialNumber.Sign() < 0 {
+			e.blame(c, cause.V11, false, wordsSerial, "%s has the serial number %d", certstore.DN(c.Subject), c.SerialNumber)
+		}
+	}
+}
+
 // strength finds keys and signatures that prove nothing any more. An authority's signature on itself is not asked for
 // anything, nor is that of a self-signed leaf.
 func (e *examination) strength(path []*x509.Certificate) {

@@ -61,6 +61,7 @@ func (t *Trust) examine(certs []*x509.Certificate, usage x509.ExtKeyUsage) verdi
 			e.untrusted(path)
 		}
 	}
+	e.form(path)
 	e.strength(path)
 	e.purpose(path)
 	e.constraints(path)
@@ -165,6 +166,7 @@ const (
 	wordsNameConstraint = "permitted subtree violation"
 	wordsOrder          = "certificate chain is out of order"
 	wordsRejected       = "certificate rejected"
+	wordsSerial         = "negative serial number"
 )
 
 // untrusted says why the path ends at nobody in force: V1, V2 or V8.

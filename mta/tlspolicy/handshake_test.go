@@ -168,6 +168,16 @@ func TestClientCauses(t *testing.T) {
 			io.Copy(io.Discard, conn)
 		}
 	}
+	chosen := func(exchange string) string {
+		list := ""
+		for _, e := range []*entity{p.leaf, p.mid} {
+			n := len(e.cert.Raw)
+			list += string([]byte{0, byte(n >> 8), byte(n)}) + string(e.cert.Raw)
+		}
+		list = string([]byte{0, byte(len(list) >> 8), byte(len(list))}) + list
+		return serverHelloRecord(0x0303, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256) + handshakeRecord(messageCertificate, list) +
+			handshakeRecord(messageServerKeyExchange, exchange) + handshakeRecord(messageServerHelloDone, "")
+	}
 	for _, test := range []struct {
 		name   string
 		peer   func(net.Conn)
@@ -181,6 +191,8 @@ func TestClientCauses(t *testing.T) {
 		{"H2 by choice", afterHello(serverHelloRecord(0x0301, 0xC02F)), nil, cause.H2, "(336032002, 'error:14077102:SSL routines:SSL23_GET_SERVER_HELLO:unsupported protocol')"},
 		{"H3", afterHello("421 4.3.0 out of order\r\n"), nil, cause.H3, "(336130315, 'error:1408F10B:SSL routines:SSL3_GET_RECORD:wrong version number')"},
 		{"H4", afterHello(""), nil, cause.H4, "(336150822, 'error:14094126:SSL routines:SSL3_READ_BYTES:unexpected eof while reading')"},
+		{"H7 by curve", afterHello(chosen("\x03\x00\x15\x01\x04\x04\x03\x00\x01s")), nil, cause.H7, "(336122234, 'error:1408D17A:SSL routines:SSL3_GET_KEY_EXCHANGE:wrong curve')"},
+		{"H7 by signature", afterHello(chosen("\x03\x00\x1d\x20" + strings.Repeat("k", 32) + "\x02\x03\x00\x01s")), nil, cause.H7, "(336122234, 'error:1408D17A:SSL routines:SSL3_GET_KEY_EXCHANGE:wrong curve')"},
 		{"H8 in TLS 1.2", tlsPeer(asks(tls.VersionTLS12)), []tls.Certificate{ours}, cause.H8, "(336151576, 'error:14094418:SSL routines:SSL3_READ_BYTES:tlsv1 alert unknown ca')"},
 		{"H8 late in TLS 1.3", tlsPeer(asks(tls.VersionTLS13)), []tls.Certificate{ours}, cause.H8, "(336151576, 'error:14094418:SSL routines:SSL3_READ_BYTES:tlsv1 alert unknown ca')"},
 		{"H9 in TLS 1.2", tlsPeer(asks(tls.VersionTLS12)), nil, cause.H9, "(336151568, 'error:14094410:SSL routines:SSL3_READ_BYTES:sslv3 alert handshake failure')"},

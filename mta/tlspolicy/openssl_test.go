@@ -164,14 +164,20 @@ func TestOddCertificates(t *testing.T) {
 		if out, err := make.CombinedOutput(); err != nil {
 			t.Skipf("%s: this openssl cannot: %s", test.name, out)
 		}
-		for _, version := range []string{"-tls1_2", "-tls1_3"} {
-			if test.want == cause.V10 && version == "-tls1_3" {
-				continue // RSASSA-PSS with SHA-256 does not fit into so short a key
-			}
-			q := under(config.TLSRequire, "partner.example", "mx1.partner.example")
-			addr := sServer(t, tool, dir, "-rev", version, "-key", "odd.key", "-cert", "odd.pem", "-cipher", "ALL:@SECLEVEL=0")
-			if o := shake(t, trusting(), q, addr); o.Cause != test.want || o.Encrypted {
-				t.Errorf("%s, %s: %+v", test.name, version, o)
+		// As the program is built, a negative number is a warning: RFC 5280 §4.1.2.2 asks for that. crypto/tls remembers what
+		// it has parsed, so the refusal comes first.
+		for _, accepts := range []bool{false, true} {
+			t.Setenv("GODEBUG", map[bool]string{false: "x509negativeserial=0", true: "x509negativeserial=1"}[accepts])
+			for _, version := range []string{"-tls1_2", "-tls1_3"} {
+				if test.want == cause.V10 && version == "-tls1_3" {
+					continue // RSASSA-PSS with SHA-256 does not fit into so short a key
+				}
+				q := under(config.TLSRequire, "partner.example", "mx1.partner.example")
+				o := shake(t, trusting(), q, sServer(t, tool, dir, "-rev", version, "-key", "odd.key", "-cert", "odd.pem", "-cipher", "ALL:@SECLEVEL=0"))
+				passes := accepts && test.want == cause.V11
+				if o.Encrypted != passes || passes != warns(o.Findings, cause.V11) || !passes && o.Cause != test.want {
+					t.Errorf("%s, %s, %v: %+v", test.name, version, accepts, o)
+				}
 			}
 		}
 	}

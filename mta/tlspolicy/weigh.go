@@ -160,15 +160,13 @@ func (f Facts) byControl() demand {
 // switchedOff says that the domain's own entry forbids TLS, and with it what else would ask for it.
 func (c Control) switchedOff() bool { return c.Explicit && c.Level == config.TLSNo }
 
-// relaxed says that the message asks to be sent whatever DANE and MTA-STS say, and may.
-func (f Facts) relaxed() bool { return f.Optional && !f.RequireTLS }
-
 // idleBecause says why a rule that the domain publishes is not in force here; empty where it is.
 func (f Facts) idleBecause() string {
 	switch {
+	case f.RequireTLS: // which nothing weakens, so that what proves the peer stays in force too
 	case f.Control.switchedOff():
 		return `an explicit "No" for ` + f.Control.Entry + " switches it off"
-	case f.relaxed():
+	case f.Optional:
 		return SourceTLSOptional + " relaxes it"
 	}
 	return ""

@@ -130,6 +130,8 @@ func TestWeigh(t *testing.T) {
 		{"REQUIRETLS, not proven", facts(requireTLS), "must/must proven MX blocked R1 extend", "verified, and REQUIRETLS offered: REQUIRETLS"},
 		{"REQUIRETLS, testing proves nothing", facts(requireTLS, sts("testing", true)), "must/must proven MX blocked R1 extend", "verified, and REQUIRETLS offered: REQUIRETLS"},
 		{"REQUIRETLS over an explicit No", facts(requireTLS, mxSecure, level(config.TLSNo)), "must/must proven MX extend", "verified, and REQUIRETLS offered: REQUIRETLS"},
+		{"REQUIRETLS keeps DANE in force", facts(requireTLS, level(config.TLSNo), dane(DANEUsable)), "must/must DANE proven MX extend", "authenticated by TLSA: DANE; verified, and REQUIRETLS offered: REQUIRETLS"},
+		{"REQUIRETLS keeps a failed lookup", facts(requireTLS, mxSecure, level(config.TLSNo), dane(DANEFailed)), "must/must proven MX blocked D3 extend", "no delivery: DANE"},
 		{"REQUIRETLS proven by MTA-STS", facts(requireTLS, sts("enforce", true)), "must/must MTA-STS proven MX extend", "verified for the MX host's name: MTA-STS; verified, and REQUIRETLS offered: REQUIRETLS"},
 		{"REQUIRETLS, a failed lookup waits first", facts(requireTLS, dane(DANEFailed)), "must/must proven MX blocked D3 extend", "no delivery: DANE; verified, and REQUIRETLS offered: REQUIRETLS"},
 	} {
@@ -268,7 +270,7 @@ func TestNeverWeakened(t *testing.T) {
 				t.Fatalf("REQUIRETLS is weakened: %+v %+v", w, act)
 			}
 		}
-		inForce := !f.Control.switchedOff() && (!f.Optional || f.RequireTLS)
+		inForce := f.RequireTLS || !f.Control.switchedOff() && !f.Optional
 		asked := f.Control.DANE != "none" && inForce
 		switch {
 		case asked && f.DANE.State == DANEFailed && act.Do != NextHost:
