@@ -115,12 +115,7 @@ func TestRecipientsByClassAndSeverity(t *testing.T) {
 		if len(list) != 1 || !slices.Equal(list[0].to, []string{"all@a.example", "sys@a.example"}) {
 			t.Errorf("TLS failure went to %+v", list)
 		}
-		end := time.Now().Add(2 * 24 * time.Hour)
-		a, ok := CertificateExpires("Mail", "leaf", end, time.Now(), nil)
-		if !ok {
-			t.Fatal("no alert two days before the end")
-		}
-		r.Raise(a)
+		r.Raise(Alert{Class: Certificates, Severity: Critical, Key: "expiry", Subject: "expires in 2 days", Text: "soon"})
 		list = r.taken()
 		if len(list) != 1 || !slices.Equal(list[0].to, []string{"all@a.example", "certs@a.example", "crit@a.example", "there@partner.example"}) {
 			t.Errorf("expiry went to %+v", list)
@@ -329,43 +324,33 @@ func TestDamagedFileIsPutAside(t *testing.T) {
 	}
 }
 
-func TestExpirySteps(t *testing.T) {
-	now := time.Date(2026, 9, 22, 9, 0, 0, 0, time.UTC)
-	told := map[string]bool{}
-	var steps []string
-	end := now.Add(40 * 24 * time.Hour)
-	for at := now; at.Before(end.Add(50 * time.Hour)); at = at.Add(time.Hour) {
-		a, ok := CertificateExpires("Mail", "leaf", end, at, []string{"listener IncomingMail"})
-		if ok && !told[a.Key] {
-			told[a.Key] = true
-			steps = append(steps, fmt.Sprintf("%d %s", int(end.Sub(at).Hours()/24), a.Severity))
-			if !strings.Contains(a.Text, "listener IncomingMail") {
-				t.Errorf("the uses are missing: %s", a.Text)
-			}
-		}
-	}
-	want := []string{"30 Warning", "14 Warning", "7 Warning", "3 Critical", "1 Critical", "0 Critical"}
-	if !slices.Equal(steps, want) {
-		t.Errorf("told at %v, want %v", steps, want)
-	}
-}
-
 func TestOnceIsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, t.TempDir(), "a@a.example All All")
-		defer r.stop()
-		end := time.Now().Add(20 * 24 * time.Hour)
+		dir := t.TempDir()
+		r := newRig(t, dir, "a@a.example All All")
+		defer func() { r.stop() }()
 		n := 0
-		for ; time.Now().Before(end.Add(10 * 24 * time.Hour)); time.Sleep(6 * time.Hour) {
-			if a, ok := CertificateExpires("Mail", "leaf", end, time.Now(), nil); ok {
-				r.Raise(a)
-			}
+		for range 30 {
+			r.Raise(Alert{Class: Certificates, Severity: Critical, Key: "expiry 7", Subject: "expires", Text: "expires", Once: true})
 			n += len(r.taken())
+			time.Sleep(24 * time.Hour)
+			r.stop()
+			r.start(t, dir)
 		}
-		if n != 6 {
-			t.Errorf("%d messages, want one for each of 30, 14, 7, 3, 1 and 0 days", n)
+		if e := r.Last(10); n != 1 || len(e) != 1 || e[0].Repeated != 0 {
+			t.Errorf("%d messages, want 1; kept %+v", n, e)
 		}
 	})
+}
+
+func TestListStale(t *testing.T) {
+	never, once := ListStale("CA", "HTTP 404", time.Time{}), ListStale("CA", "HTTP 404", time.Date(2026, 9, 22, 9, 0, 0, 0, time.UTC))
+	if !strings.Contains(never.Text, "no earlier one") || !strings.Contains(once.Text, "out of date on Tue Sep 22 09:00:00 2026 UTC") {
+		t.Errorf("texts:\n%s\n%s", never.Text, once.Text)
+	}
+	if never.Cause != cause.V14 || never.Key != once.Key || !strings.Contains(once.Text, "V14, ") {
+		t.Errorf("%+v", once)
+	}
 }
 
 func TestMessage(t *testing.T) {
