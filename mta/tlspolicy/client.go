@@ -147,7 +147,8 @@ func (h *Handshake) Late(err error) (Outcome, bool) {
 	if id == cause.H1 || id == cause.H2 { // these were agreed upon already
 		id = cause.H13
 	}
-	o := Outcome{Begun: true, Closed: true, Cause: id, Findings: h.verdict.findings}
+	o := h.seen()
+	o.Closed, o.Cause = true, id
 	o.say(spell(alertPhrase(alert)))
 	return o, true
 }
@@ -158,7 +159,8 @@ func (h *Handshake) Late(err error) (Outcome, bool) {
 func (h *Handshake) Refused(enhanced string) Outcome {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o := Outcome{Begun: true, Cause: cause.S1, Findings: h.verdict.findings}
+	o := h.seen()
+	o.Cause = cause.S1
 	switch {
 	case len(enhanced) < 4 || enhanced[1:4] != ".7.":
 	case h.asked && h.sent:

@@ -86,6 +86,8 @@ func (s settings) explain(flight []byte) ProbeResult {
 		r.Cause = cause.H1
 	case r.Group != "" && !knownCurve(f.curve), r.Scheme != "" && !signs(f.scheme):
 		r.Cause = cause.H7
+	default:
+		r.Words += ", which is spoken here too: this does not tell why it refuses our hello"
 	}
 	return r
 }

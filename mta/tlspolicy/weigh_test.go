@@ -27,8 +27,6 @@ func level(l config.TLSLevel) func(*Facts) {
 	return func(f *Facts) { f.Control.Level, f.Control.Entry, f.Control.Explicit = l, "partner.example", true }
 }
 
-func inherited(l config.TLSLevel) func(*Facts) { return func(f *Facts) { f.Control.Level = l } }
-
 func dane(s DANEState) func(*Facts) {
 	return func(f *Facts) { f.DANE = DANE{State: s, Name: "_25._tcp.mx1.partner.example", Words: "why"} }
 }
