@@ -166,6 +166,6 @@ func Canonical(name string) string {
 type Server struct {
 	Address    string // IP, IP:PORT or [IPv6]:PORT; port 53 where none is given
 	Priority   int    // the lowest is asked first
-	Validating bool   // its word about DNSSEC (the AD bit, RFC 4035 §3.2.3) is believed
+	Validating bool   // its word about DNSSEC (the AD bit, RFC 4035 §3.2.3) is believed; others beside it are not asked then
 	Domain     string // asked only for this domain and what lies below it; empty: for everything
 }

@@ -80,6 +80,25 @@ func TestADBitIsBelievedOnlyOfTrustedServers(t *testing.T) {
 	}
 }
 
+// An answer that cannot be proven must not take the place of one that can and does not come.
+func TestNothingIsAskedBesideServersThatValidate(t *testing.T) {
+	good, other := signedZone(t), dnstest.Start(t, "signed.example. 60 IN MX 5 mx.evil.example.", "in.corp.example. 60 IN MX 5 mx.corp.example.")
+	good.Fail("signed.example")
+	r := New([]Server{
+		{Address: good.Address, Validating: true, Priority: 5}, {Address: other.Address}, {Address: other.Address, Domain: "corp.example"},
+	}).(*resolver)
+	r.timeout = 300 * time.Millisecond
+	if list, err := r.MX(t.Context(), "signed.example"); KindOf(err) != Temporary {
+		t.Errorf("MX = %+v, %v; want a temporary failure", list, err)
+	}
+	if list, err := r.MX(t.Context(), "in.corp.example"); err != nil || list[0].Secure {
+		t.Errorf("a domain with a server of its own: %+v, %v", list, err)
+	}
+	if n := other.Asked("signed.example"); n != 0 {
+		t.Errorf("the other server was asked %d times", n)
+	}
+}
+
 func TestAddressesSayWhereTheyAreAndWhetherProven(t *testing.T) {
 	r := believing(signedZone(t))
 	for host, want := range map[string]string{

@@ -44,7 +44,9 @@ func newServerSet(servers []Server) serverSet {
 	return serverSet{list}
 }
 
-// forName returns the servers for a name: those of the longest domain that covers it, else those for everything.
+// forName returns the servers for a name: those of the longest domain that covers it, else those for everything. Where
+// some of them validate, the others are not asked: their answer would take the place of one that was refused, or that an
+// attacker has kept from us, and would pass for that of a zone without DNSSEC.
 func (s serverSet) forName(name string) []Server {
 	name = Canonical(name)
 	best := ""
@@ -59,8 +61,13 @@ func (s serverSet) forName(name string) []Server {
 			list = append(list, srv)
 		}
 	}
+	if slices.ContainsFunc(list, validates) {
+		list = slices.DeleteFunc(list, func(srv Server) bool { return !validates(srv) })
+	}
 	return list
 }
+
+func validates(srv Server) bool { return srv.Validating }
 
 // below says whether name is domain or lies below it.
 func below(name, domain string) bool {
