@@ -64,6 +64,7 @@ type Options struct {
 	Type     string           // "Text Mail Logs"
 	Version  string           // of the appliance, for the head of each file
 	Serial   string           // of the appliance, for the head of each file
+	Raw      bool             // lines are written as they come, without time and level, and files have no head: for lines of JSON
 	Level    Level            // less grave lines are not written; zero: Info
 	MaxSize  int64            // bytes at which a file is finished; zero: 10 MiB
 	MaxFiles int              // files kept, the current one included; zero: 10
@@ -173,7 +174,7 @@ func (l *Log) SetLevel(level Level) {
 	l.level = level
 }
 
-// Line adds a line with the present time. It does not wait for the disk. Parts of text that come from outside went
+// Line adds a line, with the present time unless the Log is raw. It does not wait for the disk. Parts of text that come from outside went
 // through Escape; a control byte that is left in it all the same is escaped here, so one call is always one line.
 func (l *Log) Line(level Level, text string) {
 	text = clean(text)
@@ -203,9 +204,21 @@ func (l *Log) add(level Level, text string) {
 	if l.dropped > 0 {
 		n := l.dropped
 		l.dropped = 0
-		l.pending = appendLine(l.pending, l.prefix, Warning, fmt.Sprintf("%d lines were lost because the log could not be written", n))
+		l.pending = l.appendLost(l.pending, n)
+	}
+	if l.opts.Raw {
+		l.pending = append(append(l.pending, text...), '\n')
+		return
 	}
 	l.pending = appendLine(l.pending, l.prefix, level, text)
+}
+
+// appendLost says how many lines there are not.
+func (l *Log) appendLost(b []byte, n int) []byte {
+	if l.opts.Raw {
+		return fmt.Appendf(b, "{\"lost_lines\":%d}\n", n)
+	}
+	return appendLine(b, l.prefix, Warning, fmt.Sprintf("%d lines were lost because the log could not be written", n))
 }
 
 func appendLine(b []byte, prefix string, level Level, text string) []byte {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // FuzzReaders reads a file of any content whole, and its last lines.
@@ -68,4 +69,30 @@ func BenchmarkLine(b *testing.B) {
 			l.Line(Info, "MID 1527 ICID 88 RID 0 To: <9554@example.com>")
 		}
 	})
+}
+
+// A raw log holds what it is given and nothing else, over rotation and a new start.
+func TestRaw(t *testing.T) {
+	c := newClock()
+	o := testOptions(t, c)
+	o.Raw = true
+	l := mustOpen(t, o)
+	early, late := c.now().UTC(), c.now().Add(time.Hour).UTC()
+	l.Line(Info, `{"time":"`+early.Format(time.RFC3339)+`","n":1}`)
+	if err := l.Rollover(); err != nil {
+		t.Fatal(err)
+	}
+	l.Line(Info, `{"time":"`+late.Format(time.RFC3339)+`","n":2}`)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = mustOpen(t, o)
+	if got := all(t, l); len(got) != 2 || !strings.HasSuffix(got[0], `"n":1}`) || !strings.HasSuffix(got[1], `"n":2}`) {
+		t.Errorf("lines %q", got)
+	}
+	var got []string
+	err := l.Grep(t.Context(), Query{Until: early.Add(time.Minute)}, func(s string) error { got = append(got, s); return nil })
+	if err != nil || len(got) != 1 || !strings.HasSuffix(got[0], `"n":1}`) {
+		t.Errorf("until a minute later %q, %v", got, err)
+	}
 }

@@ -22,8 +22,11 @@ func (l *Log) path(stamp, suffix string) string {
 	return filepath.Join(l.folder, l.opts.File+".@"+stamp+suffix)
 }
 
-// line appends a line of the log's own making with the present time.
+// line appends a line of the log's own making with the present time. A raw log has none.
 func (l *Log) line(b []byte, text string) []byte {
+	if l.opts.Raw {
+		return b
+	}
 	return appendLine(b, l.opts.Now().Format(timeLayout), Info, text)
 }
 

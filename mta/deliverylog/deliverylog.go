@@ -1,0 +1,166 @@
+// Package deliverylog makes the lines of delivery_logs: one JSON object for each attempt to deliver a message, made from the
+// record that delivery acted on. It decides nothing and keeps nothing; it imports mta/tlspolicy and leaves, and the engine
+// imports it. The fields are described in docs/json-delivery-log.md and held to it by a test; none is ever renamed.
+package deliverylog
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"time"
+
+	"posthouse/internal/cause"
+	"posthouse/internal/eventlog"
+	"posthouse/mta/tlspolicy"
+)
+
+// The subscription's name, the beginning of its files' names and its type, for eventlog.Options, with Raw.
+const (
+	Name = "delivery_logs"
+	File = "delivery"
+	Type = "Delivery Logs"
+)
+
+// Outcome is what came of an attempt.
+type Outcome string
+
+const (
+	Delivered Outcome = "delivered"
+	Delayed   Outcome = "delayed"
+	Bounced   Outcome = "bounced"
+)
+
+// Protection is how the message travelled.
+type Protection string
+
+const (
+	None      Protection = ""          // it did not
+	Clear     Protection = "clear"     // without TLS
+	Encrypted Protection = "encrypted" // to a peer that did not prove who it is
+	Verified  Protection = "verified"
+)
+
+// Attempt is what came of one message for the recipients that share an outcome and its reason.
+type Attempt struct {
+	At         time.Time     // when it began
+	Duration   time.Duration // of the transaction
+	MID        uint64
+	Sender     string // "" is the null sender
+	RIDs       []int
+	Recipients []string // in the order of RIDs
+	Size       int64    // bytes
+
+	Outcome    Outcome
+	Protection Protection // None where it was not delivered
+	Code       int        // of the peer's reply; 0 where there is none
+	Response   string     // the peer's words, or ours
+	Cause      cause.ID
+
+	Record *tlspolicy.Record // of the connection; nil where none was tried
+}
+
+// Log writes the lines. Its methods may be called from many goroutines at once and do not wait for the disk.
+type Log struct{ log *eventlog.Log }
+
+// New returns a Log that writes to l, which is raw and stays the caller's to close.
+func New(l *eventlog.Log) *Log { return &Log{log: l} }
+
+// Attempted writes the line of an attempt.
+func (l *Log) Attempted(a Attempt) {
+	l.log.Line(eventlog.Info, string(Line(a)))
+}
+
+// Line is the attempt as one line of JSON, without its line end.
+func Line(a Attempt) []byte {
+	var b bytes.Buffer
+	encode := json.NewEncoder(&b)
+	encode.SetEscapeHTML(false)
+	if err := encode.Encode(entryOf(a)); err != nil {
+		// Nothing in an entry can fail to encode; a year beyond 9999 is cut off before.
+		return []byte(`{"time":"","error":"not encodable"}`)
+	}
+	// encoding/json leaves this one control character as it is.
+	return bytes.ReplaceAll(bytes.TrimSuffix(b.Bytes(), []byte("\n")), []byte{0x7f}, []byte(`\u007f`))
+}
+
+// entry is one line. Its fields are an interface.
+type entry struct {
+	Time       string   `json:"time"` // first, so that grep --since finds it
+	MID        uint64   `json:"mid"`
+	DCID       uint64   `json:"dcid"`
+	From       string   `json:"from"`
+	To         []string `json:"to"`
+	RIDs       []int    `json:"rids"`
+	Recipients int      `json:"recipients"`
+	Size       int64    `json:"size"`
+	Domain     string   `json:"domain"`
+	Host       string   `json:"host"`
+	Remote     string   `json:"remote"`
+	Local      string   `json:"local"`
+	Outcome    Outcome  `json:"outcome"`
+	Protection string   `json:"protection"`
+	Code       int      `json:"code"`
+	Response   string   `json:"response"`
+	Cause      cause.ID `json:"cause"`
+	Title      string   `json:"title"`
+	Duration   float64  `json:"duration"`
+	TLS        *tlsPart `json:"tls"`
+}
+
+// A line of a log has its limits: longer ones come to readers in pieces.
+const (
+	mostAddresses = 20 << 10 // bytes of all recipients
+	mostWords     = 2000     // bytes of the response
+)
+
+func entryOf(a Attempt) entry {
+	e := entry{
+		Time: stamp(a.At), MID: a.MID, From: cut(a.Sender, mostWords), Recipients: len(a.Recipients), Size: a.Size, Outcome: a.Outcome,
+		Protection: string(a.Protection), Code: a.Code, Response: cut(a.Response, mostWords), Cause: a.Cause,
+		Duration: float64(a.Duration.Milliseconds()) / 1000, To: []string{}, RIDs: []int{},
+	}
+	room := mostAddresses
+	for i, to := range a.Recipients {
+		if room -= len(to); room < 0 {
+			break
+		}
+		e.To = append(e.To, to)
+		if i < len(a.RIDs) {
+			e.RIDs = append(e.RIDs, a.RIDs[i])
+		}
+	}
+	if c, ok := cause.Lookup(a.Cause); ok {
+		e.Title = c.Title
+	}
+	if r := a.Record; r != nil {
+		e.DCID, e.Domain, e.Host = r.DCID, r.Facts.Domain, r.Facts.Host
+		e.Remote, e.Local = addrPort(r.Remote), addr(r.Local)
+		e.TLS = tlsOf(r)
+	}
+	return e
+}
+
+// stamp is a time in the zone of the log, with milliseconds.
+func stamp(t time.Time) string { return t.Local().Format("2006-01-02T15:04:05.000Z07:00") }
+
+func addrPort(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String()
+}
+
+func addr(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.Unmap().String()
+}
+
+// cut keeps the beginning of what is too long.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:most]
+}
