@@ -46,7 +46,11 @@ func open(fsys safefile.FS, dir string, opts ...Option) (*Store, error) {
 	}
 	c.Refs = maps.Clone(match.refs)
 	if match.Number != newest.Number {
-		keepNewest(c, newest.refs)
+		last, err := s.Load(newest.Number)
+		if err != nil {
+			return nil, err
+		}
+		c.keepContent(last)
 	}
 	c.normalizeRefs()
 	if known && match.Number == newest.Number {

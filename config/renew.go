@@ -124,12 +124,12 @@ func (s *Store) carry(base *Snapshot, wanted *Config) *Config {
 	return from
 }
 
-// keepNewest gives profiles that are in both the content that newest names: settings that come back bring no older
-// certificate with them.
-func keepNewest(c *Config, newest map[string]string) {
-	for ref, id := range newest {
-		if _, has := c.Refs[ref]; has && strings.HasPrefix(ref, CertificateRef("")) {
-			c.Refs[ref] = id
+// keepContent gives the profiles that are in both the content that they have in is: settings that come back bring no older
+// certificate with them. c is not shared.
+func (c *Config) keepContent(is *Config) {
+	for profile := range c.Certificates {
+		if now, ok := is.contentOf(profile); ok {
+			c.setContent(profile, now)
 		}
 	}
 }
@@ -142,11 +142,7 @@ func (s *Store) Earlier(number int) (*Candidate, error) {
 		return nil, err
 	}
 	base := s.Running()
-	for profile := range c.Certificates {
-		if is, ok := base.Config.contentOf(profile); ok {
-			c.setContent(profile, is)
-		}
-	}
+	c.keepContent(base.Config)
 	c.Normalize()
 	return &Candidate{Base: base, Config: c}, nil
 }

@@ -215,14 +215,8 @@ func (s *Store) take(to, from *Config, ids []objectID) (next *Config, left []obj
 
 // keepContents gives both sides of a revert the certificates that run now, so that no older one comes back.
 func keepContents(running, after, before *Config) {
-	for profile := range running.Certificates {
-		is, _ := running.contentOf(profile)
-		for _, c := range []*Config{after, before} {
-			if _, has := c.contentOf(profile); has {
-				c.setContent(profile, is)
-			}
-		}
-	}
+	after.keepContent(running)
+	before.keepContent(running)
 }
 
 // settle ends the waiting without a revision: nothing is left to take back.
