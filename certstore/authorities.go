@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -33,6 +34,16 @@ func IsAuthority(c *x509.Certificate) bool {
 		return SelfSigned(c)
 	}
 	return c.BasicConstraintsValid && c.IsCA && (c.KeyUsage == 0 || c.KeyUsage&x509.KeyUsageCertSign != 0)
+}
+
+// InBoth names the authorities of list that are in the system's as well: there they are trusted without being imported.
+func InBoth(list, system []*x509.Certificate) (notes []string) {
+	for _, c := range list {
+		if slices.ContainsFunc(system, c.Equal) {
+			notes = append(notes, fmt.Sprintf("In the system list as well: %s.", DN(c.Subject)))
+		}
+	}
+	return notes
 }
 
 // MergeAuthorities returns have with those of more that it lacks, and notes that name the rest.

@@ -3,9 +3,11 @@ package certstore
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -126,6 +128,19 @@ func (p *Profile) CSR() []byte {
 		}
 	}
 	return nil
+}
+
+// RenewalRequest makes a signing request, as PEM, with the names and the key that the first pair has: for a profile that
+// came without one, so that it can be renewed on its key.
+func (p *Profile) RenewalRequest() ([]byte, error) {
+	pair := p.Pairs[0]
+	leaf := pair.Chain[0]
+	template := &x509.CertificateRequest{RawSubject: leaf.RawSubject, DNSNames: leaf.DNSNames, IPAddresses: leaf.IPAddresses}
+	der, err := x509.CreateCertificateRequest(rand.Reader, template, pair.Key)
+	if err != nil {
+		return nil, fmt.Errorf("create signing request: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: pemRequest, Bytes: der}), nil
 }
 
 // Equal reports whether both hold the same keys, certificates and requests.

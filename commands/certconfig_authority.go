@@ -130,7 +130,8 @@ func (l *authorityList) take(name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, note := range notes {
+	_, system := certstore.System()
+	for _, note := range append(notes, certstore.InBoth(list, system)...) {
 		l.s.Println(note)
 	}
 	l.s.Printf("%d certificate authorities imported; they take the place of %d.\n", len(list), len(before))

@@ -52,9 +52,6 @@ func (p *profiles) edit() error {
 	if err := p.update(name, certificates{answer, more, drop}); err != nil {
 		return err
 	}
-	if profile.CSR() == nil {
-		return nil
-	}
 	view, err := p.s.YesNo("Do you want to view the CSR?", true)
 	if err != nil || !view {
 		return err
@@ -118,7 +115,12 @@ func (p *profiles) update(name string, with certificates) error {
 	if err != nil {
 		return certificateError(name, err)
 	}
-	if err := p.store(name, updated, pending); err != nil {
+	if len(with.answer) == 0 { // other intermediates do not make the profile the operator's
+		err = p.keep(name, updated, &config.Certificate{Pending: pending, ACME: c.Certificates[name].ACME})
+	} else {
+		err = p.store(name, updated, pending)
+	}
+	if err != nil {
 		return err
 	}
 	for _, note := range notes {

@@ -23,6 +23,20 @@ func (p *profiles) printList() {
 		t.Rows = append(t.Rows, p.row(c, name))
 	}
 	p.s.Table(t)
+	for _, name := range profileNames(c) {
+		p.printEarlyEnd(c, name)
+	}
+}
+
+// printEarlyEnd names an intermediate that ends before its leaf: the days of the list are those of the whole chain.
+func (p *profiles) printEarlyEnd(c *config.Config, name string) {
+	profile, err := p.a.Certs.Get(c.Refs[config.CertificateRef(name)])
+	if err != nil || c.Certificates[name].Pending {
+		return
+	}
+	if first := profile.Ends(); first.NotAfter.Before(profile.NotAfter()) {
+		p.s.Printf("In profile \"%s\" the intermediate certificate %s ends first, on %s.\n", name, certstore.DN(first.Subject), stamp(first.NotAfter.UTC()))
+	}
 }
 
 // row is one line of the list.
@@ -36,7 +50,7 @@ func (p *profiles) row(c *config.Config, name string) []string {
 	if status == certstore.StatusPending {
 		return []string{name, profile.CommonName(), "(CSR pending)", status, "-"}
 	}
-	return []string{name, profile.CommonName(), profile.Issuer(), status, remaining(profile.NotAfter().Sub(now))}
+	return []string{name, profile.CommonName(), profile.Issuer(), status, remaining(profile.Ends().NotAfter.Sub(now))}
 }
 
 // remaining writes what is left in whole days.
@@ -60,11 +74,14 @@ type profileReport struct {
 	Keys       []string   `json:"keys"`
 	Pending    bool       `json:"pending"`
 	UsedBy     []string   `json:"used_by"`
+	// EndsFirst is the intermediate that ends before the leaves; NotAfter and Remaining are its then. Empty: none does.
+	EndsFirst string `json:"ends_first,omitempty"`
+	Managed   bool   `json:"acme"`
 }
 
 func (p *profiles) report(c *config.Config, name string) profileReport {
 	r := profileReport{
-		Name: name, Status: "missing", Pending: c.Certificates[name].Pending,
+		Name: name, Status: "missing", Pending: c.Certificates[name].Pending, Managed: c.Certificates[name].ACME != nil,
 		Keys: []string{}, UsedBy: append([]string{}, usersOf(c, name)...),
 	}
 	profile, err := p.a.Certs.Get(c.Refs[config.CertificateRef(name)])
@@ -72,7 +89,11 @@ func (p *profiles) report(c *config.Config, name string) profileReport {
 		return r
 	}
 	now := time.Now()
-	end := profile.NotAfter().UTC()
+	first := profile.Ends()
+	end := first.NotAfter.UTC()
+	if end.Before(profile.NotAfter()) {
+		r.EndsFirst = certstore.DN(first.Subject)
+	}
 	days := int(end.Sub(now) / day)
 	r.CommonName, r.Issuer, r.NotAfter, r.Remaining = profile.CommonName(), profile.Issuer(), &end, &days
 	r.Status = strings.ToLower(profile.Status(now, r.Pending))

@@ -199,14 +199,26 @@ func (p *profiles) storeNew(name string, r certstore.Request) error {
 }
 
 // store keeps the profile's content in the vault and names it in the candidate; pending says that it waits for an
-// authority's answer.
+// authority's answer. A profile that ACME renewed is the operator's from then on: it would be replaced again otherwise.
 func (p *profiles) store(name string, profile *certstore.Profile, pending bool) error {
+	before := p.s.Candidate().Certificates[name]
+	if err := p.keep(name, profile, &config.Certificate{Pending: pending}); err != nil {
+		return err
+	}
+	if before != nil && before.ACME != nil {
+		p.s.Printf("Certificate profile \"%s\" is no longer renewed by ACME.\n", name)
+	}
+	return nil
+}
+
+// keep stores content with what the configuration says of the profile.
+func (p *profiles) keep(name string, profile *certstore.Profile, as *config.Certificate) error {
 	id, err := p.a.Certs.Put(profile)
 	if err != nil {
 		return shell.Fail("Unable to store certificate profile \"%s\": %v.", name, reason(err))
 	}
 	return change(p.s, func(c *config.Config) error {
-		c.Certificates = inMap(c.Certificates, name, &config.Certificate{Pending: pending})
+		c.Certificates = inMap(c.Certificates, name, as)
 		c.Refs = inMap(c.Refs, config.CertificateRef(name), id)
 		for _, l := range c.Listeners {
 			if err := differentKeys(p.a, c, l.Certificates); len(l.Certificates) > 1 && err != nil {
@@ -217,7 +229,7 @@ func (p *profiles) store(name string, profile *certstore.Profile, pending bool) 
 	})
 }
 
-// showRequest prints a profile's signing request.
+// showRequest prints a profile's signing request, or one for its renewal on the same key.
 func (p *profiles) showRequest(name string) error {
 	profile, err := profileOf(p.a, p.s.Candidate(), name)
 	if err != nil {
@@ -225,7 +237,9 @@ func (p *profiles) showRequest(name string) error {
 	}
 	request := profile.CSR()
 	if request == nil {
-		return shell.Fail("Error: Certificate profile \"%s\" has no signing request; only one that was made by NEW has.", name)
+		if request, err = profile.RenewalRequest(); err != nil {
+			return shell.Fail("Failed to make a signing request for certificate profile \"%s\": %v.", name, err)
+		}
 	}
 	if p.s.JSON {
 		return p.s.PrintJSON(map[string]string{"name": name, "csr": string(request)})

@@ -26,6 +26,8 @@ type element struct {
 	Names       []string  `json:"names"`
 	Fingerprint string    `json:"sha256"`
 	Authority   bool      `json:"authority"`
+	Remaining   int       `json:"remaining_days"` // negative once it has expired
+	Position    string    `json:"position"`       // right, wrong, duplicate, not needed
 }
 
 func elementOf(c *x509.Certificate, place int) element {
@@ -33,6 +35,7 @@ func elementOf(c *x509.Certificate, place int) element {
 		Role: "intermediate", Subject: certstore.DN(c.Subject), Issuer: certstore.DN(c.Issuer), Serial: colons(c.SerialNumber.Bytes()),
 		NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(), Key: keyName(c), Signature: c.SignatureAlgorithm.String(),
 		Names: append([]string{}, c.DNSNames...), Fingerprint: fingerprint(c), Authority: certstore.IsAuthority(c),
+		Remaining: int(time.Until(c.NotAfter).Hours()) / 24,
 	}
 	for _, ip := range c.IPAddresses {
 		e.Names = append(e.Names, ip.String())
@@ -72,15 +75,21 @@ type keyReport struct {
 	Key   string    `json:"key"`
 	CSR   bool      `json:"csr"`
 	Chain []element `json:"chain"`
-	Notes []string  `json:"notes"`
+	// Missing is the issuer whose certificate is neither in the chain nor in a list of authorities; empty: none.
+	Missing string   `json:"missing"`
+	Notes   []string `json:"notes"`
 }
 
 // reportPair takes one key's chain apart and says what is wrong between its elements.
 func (p *profiles) reportPair(pair certstore.Pair) keyReport {
 	r := keyReport{Key: keyName(pair.Chain[0]), CSR: pair.CSR != nil, Notes: []string{}}
+	places, missing := certstore.Places(pair.Chain, p.authorities()...)
 	for i, c := range pair.Chain {
-		r.Chain = append(r.Chain, elementOf(c, i))
+		e := elementOf(c, i)
+		e.Position = string(places[i])
+		r.Chain = append(r.Chain, e)
 	}
+	r.Missing = missing
 	if _, notes, err := certstore.Assemble(pair.Key, pair.Chain, p.authorities()...); err == nil {
 		r.Notes = append(r.Notes, notes...)
 	}
@@ -126,10 +135,19 @@ func (p *profiles) printChain(n int, k keyReport) {
 	}
 }
 
+// left says how many days a certificate has.
+func left(end time.Time) string {
+	if time.Now().After(end) {
+		return "expired"
+	}
+	return remaining(time.Until(end)) + " left"
+}
+
 func printElement(s *shell.Session, place int, e element) {
 	s.Printf(" %d. %s\n", place, strings.ToUpper(e.Role[:1])+e.Role[1:])
 	s.Printf("    Subject: %s\n    Issuer: %s\n    Serial: %s\n", e.Subject, e.Issuer, e.Serial)
-	s.Printf("    Valid: %s to %s\n    Key: %s\n    Signature: %s\n", stamp(e.NotBefore), stamp(e.NotAfter), e.Key, e.Signature)
+	s.Printf("    Valid: %s to %s (%s)\n    Key: %s\n    Signature: %s\n    Position: %s\n",
+		stamp(e.NotBefore), stamp(e.NotAfter), left(e.NotAfter), e.Key, e.Signature, e.Position)
 	if len(e.Names) > 0 {
 		s.Printf("    Names: %s\n", strings.Join(e.Names, ", "))
 	}
