@@ -2,9 +2,6 @@ package tlspolicy
 
 import "posthouse/internal/openssl"
 
-// ProtocolName is OpenSSL's name of a version: "TLSv1.3".
-func ProtocolName(version uint16) string { return openssl.ProtocolName(version) }
-
 // needsECDSA reports whether a suite up to TLS 1.2 signs with ECDSA or EdDSA; of the supported ones the others want RSA.
 func needsECDSA(id uint16) bool {
 	c, ok := openssl.Lookup(id)

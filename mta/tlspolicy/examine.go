@@ -207,6 +207,7 @@ func (e *examination) incomplete(path []*x509.Certificate) {
 		}
 		whole, top = append(whole, next), next
 	}
+	defer func() { e.findings[len(e.findings)-1].Presumed = true }()
 	if len(whole) == 1 {
 		e.missing = issuer
 		e.blame(stop, cause.V2, true, wordsNoLocalIssuer, "presumed: the certificate of %s, the issuer of %s, was not sent", issuer, certstore.DN(stop.Subject))

@@ -14,6 +14,9 @@ type Finding struct {
 	Fatal  bool     `json:"fatal,omitempty"`  // else a warning
 	Reason string   `json:"reason"`           // OpenSSL's words
 	Detail string   `json:"detail,omitempty"` // which element, since when, names tried and found; escaped, fit for a log
+
+	// Presumed says that it rests on how far the peer's own certificates reach, and on nothing else: V2 may be V8.
+	Presumed bool `json:"presumed,omitempty"`
 }
 
 // Outcome is what came of TLS on one connection. The caller sets the fields itself for what it saw before the
