@@ -17,14 +17,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"posthouse/certstore"
 	"posthouse/internal/dns"
 	"posthouse/internal/safefile"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const day = 24 * time.Hour
 
@@ -144,6 +140,9 @@ type stage struct {
 	m         *Manager
 	end       func()
 
+	talk    func(m *Manager) authority // nil: the fake
+	arrived func(*certstore.Profile)   // told of what is put in service; nil: nobody
+
 	mu        sync.Mutex // guards what follows
 	settings  Settings
 	refuse    error // what Install returns
@@ -190,6 +189,9 @@ func (s *stage) start() {
 		s.t.Fatal(err)
 	}
 	m.authority = s.authority
+	if s.talk != nil {
+		m.authority = s.talk(m)
+	}
 	s.m = m
 	s.apply(func(*Settings) {})
 	ctx, cancel := context.WithCancel(s.t.Context())
@@ -228,6 +230,9 @@ func (s *stage) install(_ context.Context, profile string, p *certstore.Profile)
 	s.mu.Unlock()
 	if refuse != nil {
 		return refuse
+	}
+	if s.arrived != nil {
+		defer s.arrived(p)
 	}
 	s.apply(func(settings *Settings) {
 		if managed := settings.managed(profile); managed != nil {

@@ -40,7 +40,8 @@ func (m *Manager) renew(ctx context.Context, s *Settings, p *Managed, w *progres
 	}
 	w.Tried = time.Now()
 	o := order{names: p.Names, challenge: p.Challenge, key: key}
-	if w.Schedule.Directory == s.Directory && !p.incomplete() {
+	// After a failure the order goes without: authorities refuse a predecessor that they do not take for one.
+	if w.Schedule.Directory == s.Directory && !p.incomplete() && w.Failures == 0 {
 		o.replaces = p.Current.Leaf()
 	}
 	chain, err := m.authority.order(ctx, s, o)

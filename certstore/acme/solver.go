@@ -50,6 +50,7 @@ type port struct {
 
 	mu     sync.Mutex // guards what follows
 	tokens map[string]protocol.Challenge
+	at     string // where it listens
 	stop   func()
 }
 
@@ -66,7 +67,7 @@ func (p *port) Present(ctx context.Context, c protocol.Challenge) error {
 	if err != nil {
 		return fmt.Errorf("answer %s at %s: %w", c.Type, address, err)
 	}
-	p.stop = p.serve(p, l)
+	p.at, p.stop = l.Addr().String(), p.serve(p, l)
 	return nil
 }
 
