@@ -1,6 +1,7 @@
 package tlspolicy
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -11,6 +12,7 @@ import (
 	"slices"
 
 	"posthouse/certstore"
+	"posthouse/internal/cause"
 )
 
 // Where a certificate stands in Element.Place.
@@ -75,4 +77,41 @@ func keyName(c *x509.Certificate) string {
 		return "Ed25519"
 	}
 	return c.PublicKeyAlgorithm.String()
+}
+
+// position finds what the peer sent in the wrong place, twice, or for nothing.
+func (e *examination) position(path []*x509.Certificate) {
+	leaf := e.certs[0]
+	if certstore.IsAuthority(leaf) && !certstore.SelfSigned(leaf) {
+		for i, c := range e.certs[1:] {
+			if !certstore.IsAuthority(c) {
+				e.places[0], e.places[i+1] = placeDisorder, placeDisorder
+				e.blame(leaf, cause.V3, true, wordsOrder, "the authority %s stands first, and %s, which it should follow, at place %d",
+					certstore.DN(leaf.Subject), certstore.DN(c.Subject), i+2)
+			}
+		}
+	}
+	last := -1
+	for i, c := range e.certs {
+		name := certstore.DN(c.Subject)
+		at := slices.IndexFunc(path, c.Equal)
+		switch {
+		case slices.ContainsFunc(e.certs[:i], c.Equal):
+			e.places[i] = placeDuplicate
+			e.blame(c, cause.V3, false, wordsOrder, "%s was sent again at place %d", name, i+1)
+		case at < 0 && e.places[i] == "" && !e.endsPath(path, c):
+			e.places[i] = placeNotNeeded
+			e.blame(c, cause.V3, false, wordsOrder, "%s at place %d is not needed", name, i+1)
+		case at >= 0 && at < last:
+			e.places[i] = placeDisorder
+			e.blame(c, cause.V3, false, wordsOrder, "%s at place %d is out of order", name, i+1)
+		}
+		last = max(last, at)
+	}
+}
+
+// endsPath reports whether c is the root that the path leads to under another certificate: sending it is no fault.
+func (e *examination) endsPath(path []*x509.Certificate, c *x509.Certificate) bool {
+	top := path[len(path)-1]
+	return certstore.SelfSigned(c) && (bytes.Equal(c.RawSubject, top.RawIssuer) || bytes.Equal(c.RawSubject, top.RawSubject))
 }

@@ -76,7 +76,7 @@ func (t TLSA) anchors(chain []*x509.Certificate) (list []anchor) {
 		return list
 	}
 	if t.Selector == selectCert {
-		if c, err := x509.ParseCertificate(t.Data); err == nil {
+		if c, err := x509.ParseCertificate(t.Data); err == nil && !c.Equal(chain[0]) {
 			list = append(list, anchor{c, certstore.DN(c.Subject)})
 		}
 		return list

@@ -1,6 +1,7 @@
 package tlspolicy
 
 import (
+	"context"
 	"net/netip"
 	"strings"
 	"testing"
@@ -15,12 +16,12 @@ func daneWorld() *dns.Fake {
 	return &dns.Fake{
 		Hosts: map[string][]netip.Addr{
 			"mx.signed.example": addr, "none.signed.example": addr, "broken.signed.example": addr, "bogus.signed.example": addr,
-			"odd.signed.example": addr, "late.signed.example": addr, "mx.plain.example": addr, "halfway.signed.example": addr,
+			"odd.signed.example": addr, "late.signed.example": addr, "gap.signed.example": addr, "mx.plain.example": addr, "halfway.signed.example": addr,
 		},
 		Aliases: map[string]string{
 			"inside.signed.example": "mx.signed.example", "own.signed.example": "none.signed.example", "out.signed.example": "mx.plain.example",
 			"outown.signed.example": "mx.plain.example", "in.plain.example": "mx.signed.example", "far.plain.example": "mx.plain.example",
-			"torn.signed.example": "broken.signed.example", "outbogus.signed.example": "mx.plain.example",
+			"torn.signed.example": "broken.signed.example", "mixed.signed.example": "halfway.signed.example",
 		},
 		TLSAs: map[string][]dns.TLSA{
 			"_25._tcp.mx.signed.example":      good,
@@ -38,10 +39,11 @@ func daneWorld() *dns.Fake {
 			"_25._tcp.mx.signed.example": true, "_2525._tcp.mx.signed.example": true, "_25._tcp.none.signed.example": true,
 			"_25._tcp.own.signed.example": true, "_25._tcp.odd.signed.example": true, "_25._tcp.outown.signed.example": true,
 			"_25._tcp.out.signed.example": true, "_25._tcp.inside.signed.example": true,
+			"gap.signed.example": true, "mixed.signed.example": true, "_25._tcp.mixed.signed.example": true,
 		},
 		Fail: map[string]dns.Kind{
 			"_25._tcp.broken.signed.example": dns.Temporary, "_25._tcp.bogus.signed.example": dns.Bogus,
-			"gone.signed.example": dns.Temporary, "outbogus.signed.example": dns.Bogus,
+			"gone.signed.example": dns.Temporary,
 		},
 	}
 }
@@ -64,10 +66,12 @@ func TestLookupDANE(t *testing.T) {
 		{"bogus.signed.example", 25, DANEFailed, "bogus.signed.example", 0, "DNSSEC bogus"},
 		// A secure host may have its records in a part of the zone that is not signed.
 		{"halfway.signed.example", 25, DANEInsecure, "halfway.signed.example", 0, "not proven"},
+		{"gap.signed.example", 25, DANEInsecure, "gap.signed.example", 0, "not proven"},
 		{"mx.plain.example", 25, DANEInsecure, "", 0, "the addresses of mx.plain.example are not proven"},
 		// Aliases: the end's records, then the alias' own.
 		{"inside.signed.example", 25, DANEUsable, "mx.signed.example", 1, ""},
 		{"own.signed.example", 25, DANEUsable, "own.signed.example", 1, ""},
+		{"mixed.signed.example", 25, DANEInsecure, "halfway.signed.example", 0, "not proven"},
 		{"torn.signed.example", 25, DANEFailed, "broken.signed.example", 0, "temporary failure"},
 		// An alias that leads out of what is signed.
 		{"outown.signed.example", 25, DANEUsable, "outown.signed.example", 1, ""},
@@ -101,5 +105,19 @@ func TestRecordsOfUnprovenHostsAreNotAskedFor(t *testing.T) {
 	f.Fail["_25._tcp.mx.plain.example"] = dns.Temporary
 	if d := LookupDANE(t.Context(), f, "mx.plain.example", 25); d.State != DANEInsecure {
 		t.Errorf("%+v, want insecure", d)
+	}
+}
+
+// aliasless is a DNS that fails when it is asked for an alias itself.
+type aliasless struct{ *dns.Fake }
+
+func (aliasless) Query(_ context.Context, name, qtype string) ([]dns.Record, error) {
+	return nil, &dns.Error{Name: name, Type: qtype, Kind: dns.Bogus}
+}
+
+// Whether an alias that leads out of what is signed is proven itself cannot be left open.
+func TestAliasThatCannotBeProvenOrNot(t *testing.T) {
+	if d := LookupDANE(t.Context(), aliasless{daneWorld()}, "outown.signed.example", 25); d.State != DANEFailed {
+		t.Errorf("%+v, want failed", d)
 	}
 }

@@ -104,3 +104,17 @@ func namesFound(leaf *x509.Certificate) []string {
 	}
 	return names
 }
+
+// listNames writes a stranger's names for a log.
+func listNames(names []string) string {
+	if len(names) == 0 {
+		return "no name"
+	}
+	shown := names[:min(len(names), 20)]
+	text := fmt.Sprintf("%q", shown)
+	text = strings.NewReplacer(`" "`, ", ", `["`, "", `"]`, "").Replace(text)
+	if len(shown) < len(names) {
+		text += fmt.Sprintf(" and %d more", len(names)-len(shown))
+	}
+	return text
+}

@@ -78,6 +78,7 @@ func TestMatchTLSA(t *testing.T) {
 				testMatch{"another leaf", []TLSA{TLSAOf(stranger, 3, selector, matching)}, full, names, -1, "no TLSA record matches"},
 				testMatch{"an authority as leaf", []TLSA{TLSAOf(mid, 3, selector, matching)}, full, names, -1, "no TLSA record matches"},
 				testMatch{"issuing authority", []TLSA{TLSAOf(mid, 2, selector, matching)}, full, names, 0, "DANE Issuing CA"},
+				testMatch{"an authority's record that names the leaf", []TLSA{TLSAOf(leaf, 2, selector, matching)}, full, names, -1, "no TLSA record matches"},
 				testMatch{"root", []TLSA{TLSAOf(root, 2, selector, matching)}, full, names, 0, "DANE Root"},
 				testMatch{"root, the certificates in disorder", []TLSA{TLSAOf(root, 2, selector, matching)}, []*x509.Certificate{leaf, root, mid}, names, 0, "DANE Root"},
 				testMatch{"a strange root beside the chain", []TLSA{TLSAOf(strangerRoot, 2, selector, matching)}, append(full[:3:3], strangerRoot), names, -1, "but"},
