@@ -240,5 +240,6 @@ func TestSettingsOfTLS(t *testing.T) {
 	if tls.Client(c.conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}).Handshake() == nil {
 		t.Error("TLS 1.3 is taken")
 	}
+	c.conn.Close()
 	r.wantMatch(2, fmt.Sprintf(`ICID 2 TLS failed: \(\d+, 'error:[0-9A-F]{8}:SSL routines:.*'\) \[H2\]`))
 }

@@ -64,6 +64,7 @@ func TestImplicitTLSFails(t *testing.T) {
 		if said, _ := io.ReadAll(c.conn); strings.Contains(string(said), "220") {
 			t.Errorf("said %q", said)
 		}
+		c.conn.Close()
 		r.wantMatch(1, `ICID 1 TLS failed: \(\d+, 'error:[0-9A-F]{8}:SSL routines:.*'\) \[H3\]`)
 	})
 	t.Run("hangs up", func(t *testing.T) {
