@@ -17,12 +17,14 @@ import (
 
 // Appliance is everything that commands act on.
 type Appliance struct {
-	Config *config.Store
-	Certs  *certstore.Store
-	Engine Engine
-	Logs   []*eventlog.Log // in the order of their names
-	Files  string          // the folder that operators call /configuration
-	About  About
+	Config  *config.Store
+	Certs   *certstore.Store
+	Engine  Engine
+	Alerts  AlertSource
+	Reports TLSReports
+	Logs    []*eventlog.Log // in the order of their names
+	Files   string          // the folder that operators call /configuration
+	About   About
 
 	// Committed is told of every commit that is in force: system_logs has a line of each. It may be nil.
 	Committed func(user, comment string)

@@ -15,7 +15,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"posthouse/certstore"
+	"posthouse/certstore/acme"
 	"posthouse/config"
+	"posthouse/internal/eventlog"
 	"posthouse/mta/inbound"
 	"posthouse/mta/maillog"
 	"posthouse/mta/outbound"
@@ -37,6 +39,18 @@ type Options struct {
 	Log    *maillog.Log
 	System *maillog.System
 	Bound  func() // told when suspending or resuming has closed or opened ports; nil: nobody
+
+	Secrets    Secrets
+	NextKeys   acme.Keys     // keeps keys that are not in service yet
+	Deliveries *eventlog.Log // a JSON line a delivery attempt
+	Version    string
+	// Renew puts new content of a certificate profile in force without a commit.
+	Renew func(ctx context.Context, profile, id string) error
+}
+
+// Secrets are what the configuration refers to; *safefile.Vault is one.
+type Secrets interface {
+	Get(id string) ([]byte, error)
 }
 
 // Engine is the running mail system. Its methods may be called from many goroutines at once.
@@ -51,8 +65,12 @@ type Engine struct {
 	counters   *counters
 	injected   *inbound.Counters
 	queue      *queue.Queue
+	deliver    *outbound.Deliverer
 
 	loaded map[uint64]bool // what the spool held at the start; the queue's until it has loaded, then recover's
+
+	parts
+	held []spool.Message // of the spool at the start: TLS reports for us
 
 	live atomic.Pointer[world] // what the configuration in force was made into
 
@@ -73,16 +91,22 @@ func New(opt Options) (*Engine, error) {
 		opt: opt, began: time.Now(), ready: make(chan struct{}), injected: &inbound.Counters{},
 		listeners: map[string]*inbound.Listener{}, sockets: map[string]*socket{}, lastPort: map[string]int{},
 	}
-	w, err := e.build(nil, opt.Config)
-	if err != nil {
-		return nil, err
-	}
-	e.live.Store(w)
 	if err := e.open(); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
+	if err := e.openParts(); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	w, err := e.build(nil, opt.Config)
+	if err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	e.live.Store(w)
+	e.lists.Apply(w.lists)
+	e.acme.Apply(w.managed)
+	e.deliver = e.deliverer()
 	e.queue = queue.New(queue.Options{
-		Config: e.config, Spool: queueSpool{e}, Log: opt.Log, Deliverer: e.deliverer(),
+		Config: e.config, Spool: queueSpool{e}, Log: opt.Log, Deliverer: e.deliver,
 		Bouncer:   &outbound.Bouncer{Config: e.config, Spool: e.spool},
 		Suspended: e.suspended.deliveries(), Grace: deliveryGrace, Fault: e.fault,
 	})
@@ -121,6 +145,7 @@ func (e *Engine) fault(what string, err error) {
 func (e *Engine) deliverer() *outbound.Deliverer {
 	return outbound.New(outbound.Options{
 		World: e.outboundWorld, Spool: e.spool, Log: e.opt.Log, NextDCID: e.dcid.Next, Fault: e.fault,
+		Policies: e.policies.Policy, Observe: e.observe, Sent: e.sent,
 	})
 }
 
@@ -144,6 +169,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer stopDelivering()
 	group.Go(func() error { return e.queue.Run(delivering) })
 	group.Go(func() error { return e.counters.keep(delivering) })
+	group.Go(func() error { return e.runParts(delivering) })
 	select {
 	case <-e.queue.Loaded():
 		e.recover()
@@ -167,6 +193,10 @@ func (e *Engine) recover() {
 		e.fault("recovering mail_logs", err)
 	}
 	e.loaded = nil
+	for _, m := range e.held {
+		e.takeReport(context.Background(), m)
+	}
+	e.held = nil
 	for _, problem := range e.spool.Problems() {
 		e.opt.System.Problem(problem)
 	}
@@ -180,6 +210,10 @@ func (q queueSpool) Messages(do func(spool.Message) error) error {
 	q.e.loaded = map[uint64]bool{}
 	return q.e.spool.Messages(func(m spool.Message) error {
 		q.e.loaded[m.MID] = true
+		if q.e.holdsReport(m) {
+			q.e.held = append(q.e.held, m)
+			return nil
+		}
 		return do(m)
 	})
 }

@@ -18,8 +18,14 @@ import (
 	"posthouse/mta/spool"
 )
 
-// Accepted hands a message that is in the spool to the queue.
-func (e *Engine) Accepted(_ context.Context, m spool.Message) { e.queue.Add(m) }
+// Accepted hands a message that is in the spool to the queue; a TLS report of others is read.
+func (e *Engine) Accepted(ctx context.Context, m spool.Message) {
+	if e.holdsReport(m) {
+		e.takeReport(ctx, m)
+		return
+	}
+	e.queue.Add(m)
+}
 
 // Listeners returns every listener in the order of their names.
 func (e *Engine) Listeners() []ListenerStatus {

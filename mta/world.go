@@ -3,11 +3,18 @@ package mta
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"reflect"
+	"slices"
+	"time"
 
+	"posthouse/certstore"
+	"posthouse/certstore/acme"
+	"posthouse/certstore/crl"
 	"posthouse/config"
 	"posthouse/internal/dns"
 	"posthouse/mta/inbound"
@@ -20,19 +27,22 @@ type world struct {
 	conf     *config.Config
 	trust    *tlspolicy.Trust
 	resolver dns.Resolver
+	roots    *x509.CertPool               // the lists of authorities in force
 	servers  map[string]servers           // by listener
 	profiles map[string][]tls.Certificate // certificates by profile
+	lists    crl.Settings
+	managed  *acme.Settings // nil where nothing is obtained by itself
 }
 
-// servers are the incoming sides of one listener: without and with verification of the client.
-type servers struct{ plain, verifying *tlspolicy.Server }
+// servers are the incoming sides of one listener: without and with asking the client for a certificate.
+type servers struct{ plain, asking *tlspolicy.Server }
 
 // build makes a world of a configuration, or says what is missing. The resolver and its cache are kept where the
 // nameservers are the same.
 func (e *Engine) build(before *world, conf *config.Config) (*world, error) {
 	w := &world{conf: conf, servers: map[string]servers{}, profiles: map[string][]tls.Certificate{}}
 	var err error
-	if w.trust, err = tlspolicy.NewTrust(conf, e.opt.Certs); err != nil {
+	if w.trust, err = tlspolicy.NewTrust(conf, e.opt.Certs, e.lists); err != nil {
 		return nil, err
 	}
 	if before != nil {
@@ -46,18 +56,72 @@ func (e *Engine) build(before *world, conf *config.Config) (*world, error) {
 		w.profiles[name] = p.TLSCertificates()
 	}
 	for name, l := range conf.Listeners {
-		var certs []tls.Certificate
-		for _, profile := range l.Certificates {
-			certs = append(certs, w.profiles[profile]...)
+		if w.servers[name], err = w.serversOf(l); err != nil {
+			return nil, fmt.Errorf("listener %q: %w", name, err)
 		}
-		w.servers[name] = servers{tlspolicy.NewServer(certs, false, w.trust), tlspolicy.NewServer(certs, true, w.trust)}
 	}
 	if before != nil && reflect.DeepEqual(before.conf.DNS, conf.DNS) {
 		w.resolver = before.resolver
 	} else {
 		w.resolver = newResolver(conf.DNS)
 	}
-	return w, nil
+	if err := e.trusted(w); err != nil {
+		return nil, err
+	}
+	w.managed, err = e.managed(conf)
+	return w, err
+}
+
+// serversOf makes the incoming sides of a listener.
+func (w *world) serversOf(l *config.Listener) (s servers, err error) {
+	o := tlspolicy.ServerOptions{
+		Certificates: w.certificates(l.Certificates), Names: map[string][]tls.Certificate{},
+		Client: tlspolicy.NoClient, Trust: w.trust, SSL: w.conf.SSL.Inbound,
+	}
+	for name, profiles := range l.ServerNames {
+		o.Names[name] = w.certificates(profiles)
+	}
+	if s.plain, err = tlspolicy.NewServer(o); err != nil {
+		return s, err
+	}
+	o.Client = tlspolicy.AskClient
+	s.asking, err = tlspolicy.NewServer(o)
+	return s, err
+}
+
+// certificates are the pairs of the profiles, in their order.
+func (w *world) certificates(profiles []string) (certs []tls.Certificate) {
+	for _, profile := range profiles {
+		certs = append(certs, w.profiles[profile]...)
+	}
+	return certs
+}
+
+// trusted loads what others than mail's peers are verified against: the lists in force as a whole.
+func (e *Engine) trusted(w *world) error {
+	var inForce []*x509.Certificate
+	if w.conf.Authorities.System {
+		_, system := certstore.System()
+		inForce = append(inForce, system...)
+	}
+	if id := w.conf.Refs[config.AuthoritiesRef]; id != "" && w.conf.Authorities.Custom {
+		custom, err := e.opt.Certs.GetAuthorities(id)
+		if err != nil {
+			return fmt.Errorf("custom certificate authorities: %w", err)
+		}
+		inForce = append(inForce, custom...)
+	}
+	w.roots = x509.NewCertPool()
+	for _, c := range inForce {
+		w.roots.AddCert(c)
+	}
+	w.lists.Authorities = inForce
+	for _, name := range slices.Sorted(maps.Keys(w.conf.Revocation.Sources)) {
+		if s := w.conf.Revocation.Sources[name]; !s.Disabled {
+			w.lists.Sources = append(w.lists.Sources, crl.Source{Name: name, URL: s.URL, Interval: time.Duration(s.Interval) * time.Minute})
+		}
+	}
+	return nil
 }
 
 // clientCertificates is what a profile offers to peers that ask for a certificate.
@@ -78,13 +142,13 @@ func newResolver(conf config.DNS) dns.Resolver {
 }
 
 // incoming prepares the next handshake on a listener.
-func (e *Engine) incoming(listener string, verifyClient bool) (inbound.Handshake, error) {
+func (e *Engine) incoming(listener string, askClient bool) (inbound.Handshake, error) {
 	s, ok := e.live.Load().servers[listener]
 	if !ok {
 		return nil, fmt.Errorf("listener %q is gone", listener)
 	}
-	if verifyClient {
-		return s.verifying.Accept(), nil
+	if askClient {
+		return s.asking.Accept(), nil
 	}
 	return s.plain.Accept(), nil
 }
@@ -114,6 +178,16 @@ func (r resolver) Query(ctx context.Context, name, qtype string) ([]dns.Record, 
 	return r.now().Query(ctx, name, qtype)
 }
 
+// TLSA is dns.Resolver's.
+func (r resolver) TLSA(ctx context.Context, name string) (dns.Answer, error) {
+	return r.now().TLSA(ctx, name)
+}
+
+// Text is dns.Resolver's.
+func (r resolver) Text(ctx context.Context, name string) ([]string, error) {
+	return r.now().Text(ctx, name)
+}
+
 // newListener makes a listener that goes by the configuration in force.
 func (e *Engine) newListener(name string) *inbound.Listener {
 	return inbound.New(inbound.Options{
@@ -127,6 +201,7 @@ type change struct {
 	e       *Engine
 	world   *world
 	sockets map[string]*socket
+	lists   *crl.Change
 }
 
 // Prepare loads the certificates and opens the ports of a configuration, and changes nothing yet. Until Commit or
@@ -142,18 +217,21 @@ func (e *Engine) Prepare(_ context.Context, _, next *config.Config) (config.Prep
 		e.mu.Unlock()
 		return nil, err
 	}
-	return &change{e, w, sockets}, nil
+	return &change{e, w, sockets, e.lists.Prepare(w.lists)}, nil
 }
 
 // Commit puts the prepared configuration in force: new connections, handshakes and delivery attempts go by it.
 func (c *change) Commit() {
+	c.lists.Commit()
 	c.e.live.Store(c.world)
 	c.e.adopt(c.sockets)
 	c.e.mu.Unlock()
+	c.e.acme.Apply(c.world.managed)
 }
 
 // Abort gives back what was prepared.
 func (c *change) Abort() {
+	c.lists.Abort()
 	c.e.drop(c.sockets)
 	c.e.mu.Unlock()
 }

@@ -34,6 +34,7 @@ type house struct {
 var logKinds = []struct{ name, file, kind string }{
 	{"authentication", "authentication", "Authentication Logs"},
 	{"cli_logs", "cli", "CLI Audit Logs"},
+	{"delivery_logs", "delivery", "Delivery Logs"},
 	{"mail_logs", "mail", "Text Mail Logs"},
 	{"system_logs", "system", "System Logs"},
 }
@@ -60,13 +61,8 @@ func open(dir string, key masterKey) (h *house, err error) {
 	if err := h.openLogs(id); err != nil {
 		return h, err
 	}
-	mailLog := maillog.New(h.log("mail_logs"))
 	h.system = maillog.NewSystem(h.log("system_logs"))
-	h.engine, err = mta.New(mta.Options{
-		Dir: dir, Config: h.store.Running().Config, Certs: h.certs, Log: mailLog, System: h.system,
-		Bound: func() { h.bound.Commit() },
-	})
-	if err != nil {
+	if err := h.openEngine(key); err != nil {
 		return h, err
 	}
 	if err := h.openShell(id); err != nil {
@@ -77,12 +73,32 @@ func open(dir string, key masterKey) (h *house, err error) {
 	return h, nil
 }
 
+func (h *house) openEngine(key masterKey) error {
+	next, err := key.openVault(filepath.Join(h.dir, "keys", "next"))
+	if err != nil {
+		return err
+	}
+	h.engine, err = mta.New(mta.Options{
+		Dir: h.dir, Config: h.store.Running().Config, Certs: h.certs, Log: maillog.New(h.log("mail_logs")), System: h.system,
+		Bound: func() { h.bound.Commit() }, Secrets: h.store.Vault(), NextKeys: next, Deliveries: h.log("delivery_logs"),
+		Version: version, Renew: h.renew,
+	})
+	return err
+}
+
+// renew puts a certificate in force that was obtained by itself: a revision of its own, and no commit.
+func (h *house) renew(ctx context.Context, profile, id string) error {
+	by := config.Author{User: "system", From: "ACME"}
+	_, err := h.store.Renew(ctx, profile, id, by, fmt.Sprintf("certificate profile %s renewed", profile))
+	return err
+}
+
 func (h *house) openLogs(id identity) error {
 	conf := h.store.Running().Config.Logs
 	for _, kind := range logKinds {
 		l, err := eventlog.Open(eventlog.Options{
 			Dir: filepath.Join(h.dir, "logs"), Name: kind.name, File: kind.file, Type: kind.kind,
-			Version: version, Serial: id.Serial, MaxSize: conf.MaxFileSize, MaxFiles: conf.MaxFiles,
+			Version: version, Serial: id.Serial, Raw: kind.name == "delivery_logs", MaxSize: conf.MaxFileSize, MaxFiles: conf.MaxFiles,
 		})
 		if err != nil {
 			return err
@@ -114,7 +130,7 @@ func (h *house) openShell(id identity) error {
 		return err
 	}
 	table := commands.Table(&commands.Appliance{
-		Config: h.store, Certs: h.certs, Engine: h.engine, Logs: h.logs, Files: filepath.Join(h.dir, "configuration"),
+		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: h.logs, Files: filepath.Join(h.dir, "configuration"),
 		About:     commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
 		Committed: h.system.Committed,
 	})

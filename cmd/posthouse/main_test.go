@@ -118,7 +118,7 @@ func TestSetUpAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, _ := os.ReadFile(hostKeyFile(dir, "ed25519"))
+	key, _ := os.ReadFile(filepath.Join(dir, "keys", hostKeyName("ed25519")))
 	os.Remove(filepath.Join(dir, "posthouse.toml"))
 	os.RemoveAll(filepath.Join(dir, "revisions"))
 	if err := setUp(dir, defaultChoices(), new(bytes.Buffer)); err != nil {
@@ -128,7 +128,7 @@ func TestSetUpAgain(t *testing.T) {
 	if err != nil || again != first {
 		t.Errorf("another identity: %v, %v", again, err)
 	}
-	if now, _ := os.ReadFile(hostKeyFile(dir, "ed25519")); !bytes.Equal(key, now) {
+	if now, _ := os.ReadFile(filepath.Join(dir, "keys", hostKeyName("ed25519"))); !bytes.Equal(key, now) {
 		t.Error("another host key")
 	}
 }

@@ -1,0 +1,143 @@
+package mta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"posthouse/certstore"
+	"posthouse/certstore/acme"
+	"posthouse/certstore/crl"
+	"posthouse/config"
+	"posthouse/mta/alert"
+	"posthouse/mta/deliverylog"
+	"posthouse/mta/mtasts"
+	"posthouse/mta/tlsreport"
+)
+
+// parts are what works beside the mail: it learns what deliveries go by, and tells people and programs.
+type parts struct {
+	lists     *crl.Lists
+	acme      *acme.Manager
+	policies  *mtasts.Store
+	reports   *tlsreport.Collector
+	alerts    *alert.Alerts
+	delivered *deliverylog.Log
+}
+
+// openParts makes the parts that need no configuration yet.
+func (e *Engine) openParts() (err error) {
+	state := func(name string) string { return filepath.Join(e.opt.Dir, "state", name) }
+	p := &e.parts
+	p.delivered = deliverylog.New(e.opt.Deliveries)
+	if p.lists, err = crl.New(crl.Options{Dir: state("crl"), Log: e.opt.System.Problem}); err != nil {
+		return fmt.Errorf("revocation lists: %w", err)
+	}
+	if p.alerts, err = alert.New(alert.Options{Config: e.config, Dir: state(""), Send: e.sendAlert, Log: e.opt.System}); err != nil {
+		return fmt.Errorf("alerts: %w", err)
+	}
+	if p.policies, err = mtasts.New(mtasts.Options{
+		Dir: state("mta-sts"), Resolver: func() mtasts.Resolver { return resolver{e} }, Roots: e.roots, Tell: e.opt.System.Problem,
+	}); err != nil {
+		return fmt.Errorf("MTA-STS: %w", err)
+	}
+	if p.reports, err = tlsreport.New(tlsreport.Options{
+		Dir: state("tlsrpt"), Config: e.config, Key: e.reportKey, Resolver: func() tlsreport.Resolver { return resolver{e} },
+		Roots: e.roots, Send: e.sendReport, Tell: e.opt.System.Problem,
+	}); err != nil {
+		return fmt.Errorf("TLS reports: %w", err)
+	}
+	if p.acme, err = acme.New(acme.Options{
+		Dir: state(""), Keys: e.opt.NextKeys, Install: e.install, TLSA: resolver{e}.TLSA, Roots: e.roots,
+		Log: e.opt.System.Problem, Alert: e.tellRenewal, Version: e.opt.Version,
+	}); err != nil {
+		return fmt.Errorf("ACME: %w", err)
+	}
+	return nil
+}
+
+// tellRenewal makes an alert of what ACME has to say.
+func (e *Engine) tellRenewal(n acme.Notice) {
+	e.alerts.Raise(alert.Alert{
+		Class: alert.Certificates, Severity: string(n.Severity), Key: "acme/" + n.Profile + "/" + n.Subject, Subject: n.Subject, Text: n.Text,
+	})
+}
+
+// runParts runs all of them until ctx ends.
+func (e *Engine) runParts(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, run := range []func(context.Context) error{
+		e.lists.Run, e.acme.Run, e.policies.Run, e.reports.Run, e.alerts.Run, e.watchExpiry,
+	} {
+		group.Go(func() error {
+			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				return err
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// expiryInterval is how often the certificates in use are looked at.
+const expiryInterval = 6 * time.Hour
+
+// watchExpiry tells in time of every certificate in use that ends, intermediates too, and of revocation lists that are
+// out of date.
+func (e *Engine) watchExpiry(ctx context.Context) error {
+	tick := time.NewTicker(expiryInterval)
+	defer tick.Stop()
+	for {
+		e.tellExpiring(time.Now())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (e *Engine) tellExpiring(now time.Time) {
+	conf := e.config()
+	var used []certstore.InUse
+	for _, u := range conf.CertificatesInUse() {
+		used = append(used, certstore.InUse(u))
+	}
+	custom, err := e.opt.Certs.GetAuthorities(conf.Refs[config.AuthoritiesRef])
+	if err != nil || !conf.Authorities.Custom {
+		custom = nil
+	}
+	for _, x := range e.opt.Certs.Expiring(used, custom, now) {
+		if x.Threshold < 0 {
+			continue
+		}
+		severity := alert.Warning
+		if x.Threshold <= 3 {
+			severity = alert.Critical
+		}
+		e.alerts.Raise(alert.Alert{
+			Class: alert.Certificates, Severity: severity, Key: x.Key(), Subject: x.Subject(), Text: x.Text(), Once: true,
+		})
+	}
+	for _, s := range e.lists.Status() {
+		if s.Stale {
+			e.alerts.Raise(alert.ListStale(s.Name, s.Fault, s.NextUpdate))
+		}
+	}
+}
+
+// Alerts are what people were told.
+func (e *Engine) Alerts() *alert.Alerts { return e.alerts }
+
+// Reports are the reports on TLS and the counts of what went in clear.
+func (e *Engine) Reports() *tlsreport.Collector { return e.reports }
+
+// CRLs says how the revocation lists of the configuration in force stand, in order of name.
+func (e *Engine) CRLs() []certstore.CRLStatus { return e.lists.Status() }
+
+// UpdateCRLs fetches each list now.
+func (e *Engine) UpdateCRLs(ctx context.Context) []certstore.CRLStatus { return e.lists.Update(ctx) }
