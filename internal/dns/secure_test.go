@@ -189,6 +189,36 @@ func TestProofOfAbsenceIsKept(t *testing.T) {
 	}
 }
 
+// One family's proof says nothing of the other's.
+func TestAbsenceOfAddressesIsProvenForBothFamilies(t *testing.T) {
+	s := dnstest.Start(t)
+	for name, proven := range map[string]uint16{"four.example": mdns.TypeA, "six.example": mdns.TypeAAAA} {
+		s.Odd(name, func(q *mdns.Msg, _ bool) *mdns.Msg {
+			reply := new(mdns.Msg).SetReply(q)
+			reply.AuthenticatedData = q.Question[0].Qtype == proven
+			return reply
+		})
+		if _, err := believing(s).Addresses(t.Context(), name); KindOf(err) != NoData || ProvenAbsent(err) {
+			t.Errorf("Addresses(%q): %v, proven %v", name, err, ProvenAbsent(err))
+		}
+	}
+}
+
+// Proof is asked for in both ways, of servers that are believed only (RFC 4035 §3.2.1, RFC 6840 §5.7).
+func TestProofIsAskedFor(t *testing.T) {
+	s := dnstest.Start(t)
+	var do, ad bool
+	s.Odd("a.example", func(q *mdns.Msg, _ bool) *mdns.Msg {
+		do, ad = q.IsEdns0().Do(), q.AuthenticatedData
+		return new(mdns.Msg).SetReply(q)
+	})
+	for r, want := range map[*resolver]bool{believing(s): true, asking(s.Address): false} {
+		if _, err := r.MX(t.Context(), "a.example"); KindOf(err) != NoData || do != want || ad != want {
+			t.Errorf("%v, DO %v, AD %v; want %v", err, do, ad, want)
+		}
+	}
+}
+
 // A chain over several answers is proven only where every one of them is.
 func TestChainAcrossAnswersIsAsWeakAsItsWeakestLink(t *testing.T) {
 	s := signedZone(t)
