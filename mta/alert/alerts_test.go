@@ -2,6 +2,7 @@ package alert
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ type rig struct {
 	stop func()
 
 	mu   sync.Mutex
-	fail error
+	fail map[string]error // by recipient; "" is every one
 	sent []sent
 }
 
@@ -77,18 +78,18 @@ func (r *rig) start(t *testing.T, dir string) {
 func (r *rig) send(_ context.Context, from string, to []string, message []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.fail != nil {
-		return r.fail
+	if err := cmp.Or(r.fail[""], r.fail[to[0]]); err != nil {
+		return err
 	}
 	r.sent = append(r.sent, sent{from, to, string(message)})
 	return nil
 }
 
-// failing makes the queue refuse mail, or take it again.
-func (r *rig) failing(err error) {
+// failing makes the queue refuse mail to an address, or take it again.
+func (r *rig) failing(to string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.fail = err
+	r.fail = map[string]error{to: err}
 }
 
 // taken waits until nothing goes on any more and returns the mail since the last call.
@@ -224,11 +225,11 @@ func TestQueueThatRefusesIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, t.TempDir(), "a@a.example All All")
 		defer r.stop()
-		r.failing(errors.New("disk full"))
+		r.failing("", errors.New("disk full"))
 		r.Raise(failed("partner.example"))
 		r.taken()
 		time.Sleep(150 * time.Second)
-		r.failing(nil)
+		r.failing("", nil)
 		if list := r.taken(); len(list) != 0 {
 			t.Fatal("sent before it was time")
 		}
@@ -237,6 +238,43 @@ func TestQueueThatRefusesIsTriedAgain(t *testing.T) {
 			t.Errorf("sent %+v, kept %+v", list, r.Last(1))
 		}
 	})
+}
+
+func TestOnlyWhatFailedIsSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		r := newRig(t, dir, "a@a.example All All", "b@b.example All All Information")
+		defer func() { r.stop() }()
+		r.conf.Alerts.Digest = 1
+		r.failing("b@b.example", errors.New("disk full"))
+		r.Raise(failed("b.example")) // so that b gets another message
+		r.Raise(failed("partner.example"))
+		time.Sleep(90 * time.Second)
+		if list := r.taken(); len(list) != 1 || list[0].to[0] != "a@a.example" {
+			t.Fatalf("first: %+v", list)
+		}
+		r.stop()
+		r.failing("", nil)
+		r.start(t, dir)
+		time.Sleep(time.Minute)
+		if list := r.taken(); len(list) != 1 || !slices.Equal(list[0].to, []string{"b@b.example"}) {
+			t.Errorf("then: %+v", list)
+		}
+		if e := r.Last(1); len(e) != 1 || !slices.Equal(e[0].Mailed, []string{"a@a.example", "b@b.example"}) {
+			t.Errorf("kept %+v", e)
+		}
+	})
+}
+
+func TestClockThatIsSetBack(t *testing.T) {
+	s := state{Waits: map[string]*wait{}}
+	now := time.Now()
+	a := failed("a.example")
+	for i, at := range []time.Time{now, now.Add(-24 * time.Hour)} {
+		if _, due := s.admit(a, at, time.Minute, time.Hour); !due {
+			t.Errorf("alert %d is held back", i)
+		}
+	}
 }
 
 func TestAlertsAboutAlertsAreNotMailed(t *testing.T) {
@@ -364,6 +402,9 @@ func TestMessage(t *testing.T) {
 			if !bytes.HasSuffix(line, []byte("\r\n")) || bytes.Count(line, []byte("\r")) != 1 || len(line) > 998+2 {
 				t.Errorf("bad line %q", line)
 			}
+		}
+		if i := bytes.IndexFunc(raw, func(r rune) bool { return r < ' ' && r != '\r' && r != '\n' }); i >= 0 {
+			t.Errorf("control byte %#x", raw[i])
 		}
 		m, err := mail.ReadMessage(bytes.NewReader(raw))
 		if err != nil {
