@@ -23,6 +23,7 @@ import (
 	"posthouse/internal/dns"
 	"posthouse/internal/eventlog"
 	"posthouse/mta/maillog"
+	"posthouse/mta/mtasts"
 	"posthouse/mta/queue"
 	"posthouse/mta/smtp"
 	"posthouse/mta/spool"
@@ -58,13 +59,17 @@ type bench struct {
 	log   *eventlog.Log
 	lines chan string
 	seen  []string
-	port  int // of mail exchangers
+	port  int           // of mail exchangers
+	sts   mtasts.Policy // of every domain
 	dir   string
 
 	linger    time.Duration // of open connections
 	faultless bool          // a fault of the queue fails the test
 	mu        sync.Mutex
 	told      []string
+	records   []*tlspolicy.Record
+	sent      chan Sent
+	deliverer *Deliverer
 }
 
 // fault takes note of what fails on our own side.
@@ -72,6 +77,25 @@ func (b *bench) fault(what string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.told = append(b.told, what+": "+err.Error())
+}
+
+// observed are the records so far.
+func (b *bench) observed() []*tlspolicy.Record {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.records)
+}
+
+// outcome is what is told of a message next.
+func (b *bench) outcome() Sent {
+	b.t.Helper()
+	select {
+	case s := <-b.sent:
+		return s
+	case <-time.After(20 * time.Second):
+		b.t.Fatalf("nothing is told of a message; the log has\n%s", strings.Join(b.seen, "\n"))
+		return Sent{}
+	}
 }
 
 func (b *bench) faults() []string {
@@ -83,7 +107,7 @@ func (b *bench) faults() []string {
 // newBench starts the delivering side. Domains under peer.example lead to the given peer by route.
 func newBench(t *testing.T, change func(b *bench, c *config.Config)) *bench {
 	t.Helper()
-	b := &bench{t: t, dns: &dns.Fake{}, certs: certstore.New(vault{}), lines: make(chan string, 1000), port: smtpPort, faultless: true, dir: t.TempDir(), linger: -1}
+	b := &bench{t: t, dns: &dns.Fake{}, certs: certstore.New(vault{}), lines: make(chan string, 1000), sent: make(chan Sent, 1000), port: smtpPort, faultless: true, dir: t.TempDir(), linger: -1}
 	dir := b.dir
 	var err error
 	if b.log, err = eventlog.Open(eventlog.Options{Dir: dir, Name: "mail_logs", File: "mail", Type: "Text Mail Logs"}); err != nil {
@@ -106,9 +130,19 @@ func newBench(t *testing.T, change func(b *bench, c *config.Config)) *bench {
 	d := New(Options{
 		World: func() World { return *b.world.Load() }, Spool: b.spool, Log: ml, NextDCID: func() uint64 { return dcid.Add(1) },
 		Timeouts: &limits, ConnectTimeout: 2 * time.Second, Shuffle: func(int, func(i, j int)) {},
-		Fault: b.fault,
+		Fault:    b.fault,
+		Policies: func(context.Context, string) mtasts.Policy { return b.sts },
+		Observe: func(r *tlspolicy.Record) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.records = append(b.records, r)
+		},
+		Sent: func(s Sent) {
+			b.sent <- s
+		},
 	})
 	d.port = b.port
+	b.deliverer = d
 	b.queue = queue.New(queue.Options{
 		Config: func() *config.Config { return b.world.Load().Config }, Spool: b.spool, Log: ml, Deliverer: d,
 		Bouncer: &Bouncer{Config: func() *config.Config { return b.world.Load().Config }, Spool: b.spool},

@@ -53,6 +53,9 @@ func (d *Deliverer) Verify(ctx context.Context, req VerifyRequest, progress func
 	v := &verification{journey: d.newJourney(queue.Destination("@"+req.Domain), demands{})}
 	v.byHand, v.progress, v.weigh = true, progress, insist
 	v.observe = func(r *tlspolicy.Record) { v.records = append(v.records, r) }
+	if req.Address.IsValid() {
+		v.ours()
+	}
 	v.use = func(_ context.Context, c *connection) bool {
 		v.hangUp(c)
 		return true
@@ -86,6 +89,21 @@ func insist(f tlspolicy.Facts) tlspolicy.Wanted {
 		f.Control.Level = config.TLSRequireVerify
 	}
 	return tlspolicy.Weigh(f)
+}
+
+// ours is for a look at ourselves: TLSA records are asked for whatever the destination controls say of our own name, and
+// where they cannot be had the rest is looked at all the same.
+func (v *verification) ours() {
+	v.control.Explicit = false
+	if v.control.DANE == "" || v.control.DANE == "none" {
+		v.control.DANE = "opportunistic"
+	}
+	v.weigh = func(f tlspolicy.Facts) tlspolicy.Wanted {
+		if f.DANE.State == tlspolicy.DANEFailed {
+			f.DANE = tlspolicy.DANE{}
+		}
+		return insist(f)
+	}
 }
 
 // hosts are the hosts to look at. One that is named is taken as a delivery would take it, if mail for the domain goes
