@@ -157,7 +157,7 @@ func (p *parsed) take(first map[string]string) error {
 	if err != nil || len(age) > 10 || strings.Trim(age, "0123456789") != "" {
 		return fmt.Errorf("policy: max_age %q is no number of seconds", clip(age))
 	}
-	p.maxAge = min(time.Duration(seconds)*time.Second, MaxAge)
+	p.maxAge = time.Duration(min(seconds, uint64(MaxAge/time.Second))) * time.Second
 	if len(p.mx) == 0 && p.mode != None {
 		return errors.New("policy: there is no mx")
 	}
