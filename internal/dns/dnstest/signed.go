@@ -108,6 +108,7 @@ func authority(zone string) mdns.RR {
 }
 
 func (z *zoneSet) add(rr mdns.RR) {
+	rr = mdns.Copy(rr)
 	name := mdns.CanonicalName(rr.Header().Name)
 	rr.Header().Name = name
 	z.records[name] = append(z.records[name], rr)
