@@ -32,7 +32,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // rig is a listener on loopback with everything that it needs, and what came of it.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	addr   string
 	dir    string
 	l      *Listener
@@ -54,7 +54,7 @@ type rig struct {
 const listenerName = "InboundMail"
 
 // newRig starts a public listener that takes mail for example.com, changed by change.
-func newRig(t *testing.T, change func(r *rig, c *config.Config, l *config.Listener)) *rig {
+func newRig(t testing.TB, change func(r *rig, c *config.Config, l *config.Listener)) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), spool: &memorySpool{messages: map[uint64]string{}}, vault: vault{}}
 	r.certs = certstore.New(r.vault)
@@ -267,7 +267,7 @@ func (r *rig) hasLog(icid int, want string) {
 
 // client is a peer that says and hears.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	r    *bufio.Reader
 }
