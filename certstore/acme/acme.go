@@ -111,6 +111,7 @@ type Manager struct {
 	mu       sync.Mutex // guards what follows
 	settings *Settings
 	state    state
+	written  []byte                  // the state on disk
 	asked    map[string][]chan error // by profile: who waits in RenewNow
 	ordering string                  // the profile whose order is under way
 	stopped  bool

@@ -192,7 +192,9 @@ func TestRefusals(t *testing.T) {
 	fails("terms of service are not agreed to")
 	r.apply(func(s *Settings) { s.AccountKey = nil })
 	fails("there is no account key")
-	r.apply(func(s *Settings) { s.AccountKey, s.TermsAgreed, s.Directory = another, true, "https://" + busy.Addr().String() + "/dir" })
+	r.apply(func(s *Settings) {
+		s.AccountKey, s.TermsAgreed, s.Directory = another, true, "https://"+busy.Addr().String()+"/dir"
+	})
 	busy.Close()
 	fails("connection refused")
 }

@@ -203,13 +203,11 @@ func (m *Manager) chooseKey(ctx context.Context, p *Managed, w *progress) (crypt
 	}
 	leaf := p.Current.Leaf()
 	switch now := time.Now(); {
-	case p.incomplete() && pinned:
-		return p.Current.Pairs[0].Key, nil // the operator waits for these names
-	case !p.incomplete() && w.Schedule.urgent(leaf, now):
+	case p.incomplete(): // the operator waits for the certificate, and the present key breaks nothing
+		return p.Current.Pairs[0].Key, nil
+	case w.Schedule.urgent(leaf, now):
 		m.log(p.Name, "the present key is used once more: the next key's TLSA record is not in the DNS, and the certificate ends at %s", stamp(leaf.NotAfter))
 		return p.Current.Pairs[0].Key, nil
-	case err != nil && p.incomplete():
-		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrWaiting, err)
 	case w.Next == nil:

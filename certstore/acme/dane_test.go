@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"posthouse/certstore"
 )
 
 // pinned is a stage whose certificate is in service and pinned by a record.
@@ -186,4 +188,30 @@ func TestUnpinned(t *testing.T) {
 			t.Errorf("%d orders, status %+v", s.authority.count(), s.status())
 		}
 	})
+}
+
+// TestFirstCertificateOfPinnedKey says that a placeholder that DANE relies on, or may rely on, gets its certificate at
+// once and with the key that it has.
+func TestFirstCertificateOfPinnedKey(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		timed(t, func(t *testing.T) {
+			own, err := certstore.Create(certstore.Request{CommonName: "mx.example.com", Days: 90})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := fresh("mx", "mx.example.com")
+			p.Current = own
+			s := newStage(t, p)
+			s.publish("mx.example.com", time.Hour, digestOf(t, own))
+			if down {
+				s.dnsFault = errors.New("no nameserver answers")
+			}
+			s.start()
+			defer s.end()
+			pass(time.Minute)
+			if got := s.current(); got == nil || digestOf(t, got) != digestOf(t, own) {
+				t.Errorf("installed %v; lines %q", got, s.lines)
+			}
+		})
+	}
 }

@@ -149,10 +149,11 @@ func (m *Manager) tellIssued(p *Managed, fresh *certstore.Profile) {
 func (m *Manager) conclude(p *Managed, w *progress, err error) {
 	switch {
 	case err == nil:
-		w.Failures, w.Retry, w.Error, w.Waiting, w.Look = 0, time.Time{}, "", false, time.Time{}
+		w.Failures, w.Error, w.Waiting = 0, "", false
+		w.Retry, w.Hold, w.Look = time.Time{}, time.Time{}, time.Time{}
 	case errors.Is(err, ErrWaiting):
-		w.Waiting, w.Failures, w.Error = true, 0, ""
-		w.Retry = w.Look
+		w.Waiting, w.Failures, w.Error, w.Retry = true, 0, "", time.Time{}
+		w.Hold = w.Look
 	default:
 		m.fail(p, w, err)
 	}

@@ -85,7 +85,7 @@ func (m *Manager) visit(ctx context.Context, s *Settings, p *Managed) time.Time 
 	progress := m.progressOf(p.Name)
 	due := m.plan(ctx, s, p, progress)
 	now := time.Now()
-	if len(waiting) == 0 && (now.Before(due) || now.Before(progress.Retry)) {
+	if len(waiting) == 0 && now.Before(progress.notBefore(due)) {
 		return soonest(progress, due)
 	}
 	m.markOrdering(p.Name)
@@ -105,11 +105,19 @@ func (m *Manager) visit(ctx context.Context, s *Settings, p *Managed) time.Time 
 
 // soonest is when a profile is to be visited next.
 func soonest(w *progress, due time.Time) time.Time {
-	if w.Retry.After(due) {
-		due = w.Retry
-	}
+	due = w.notBefore(due)
 	for _, at := range []time.Time{w.Look, w.Schedule.Ask} {
 		if !at.IsZero() && at.Before(due) {
+			due = at
+		}
+	}
+	return due
+}
+
+// notBefore is when an order that is due may be tried: not before the end of a back-off, or of the wait for a record.
+func (w *progress) notBefore(due time.Time) time.Time {
+	for _, at := range []time.Time{w.Retry, w.Hold} {
+		if at.After(due) {
 			due = at
 		}
 	}

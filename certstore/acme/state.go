@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,8 +42,10 @@ type progress struct {
 	Got      time.Time `json:"got,omitzero"`       // the last certificate
 	GotNames []string  `json:"got_names,omitempty"`
 	Next     *nextKey  `json:"next_key,omitempty"`
-	Look     time.Time `json:"look,omitzero"`    // when TLSA records are looked up again
 	Waiting  bool      `json:"waiting,omitzero"` // the renewal is due and waits for the next key's record
+
+	Look time.Time `json:"-"` // when TLSA records are looked up again; after a restart at once
+	Hold time.Time `json:"-"` // when a renewal that waits for them is tried again
 }
 
 // nextKey is a private key that is told to the DNS before it is used.
@@ -80,12 +83,12 @@ func readState(dir string) (state, error) {
 	return s, nil
 }
 
-func (s *state) write(dir string) error {
+func (s *state) encode() ([]byte, error) {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", stateName, err)
+		return nil, fmt.Errorf("write %s: %w", stateName, err)
 	}
-	return safefile.Write(filepath.Join(dir, stateName), append(data, '\n'), 0o600)
+	return append(data, '\n'), nil
 }
 
 // forget drops profiles that are no longer managed, and makes an entry for each that is.
@@ -146,9 +149,16 @@ func (m *Manager) keep(profile string, p *progress) {
 	m.writeState()
 }
 
-// writeState is called with mu held: Run is the only one who writes, and what it writes is small.
+// writeState is called with mu held: Run is the only one who writes, and what it writes is small. What has not changed is
+// not written again.
 func (m *Manager) writeState() {
-	if err := m.state.write(m.opt.Dir); err != nil {
+	data, err := m.state.encode()
+	if err == nil && !bytes.Equal(data, m.written) {
+		if err = safefile.Write(filepath.Join(m.opt.Dir, stateName), data, 0o600); err == nil {
+			m.written = data
+		}
+	}
+	if err != nil {
 		m.opt.Log("ACME: " + oneLine(err))
 	}
 }

@@ -73,9 +73,7 @@ func statusOf(p *Managed, w *progress, now time.Time) Status {
 	if p.Current != nil && !p.Pending {
 		s.Issued, s.Expires = p.Current.Leaf().NotBefore, p.Current.Leaf().NotAfter
 	}
-	if w.Retry.After(s.Next) {
-		s.Next = w.Retry
-	}
+	s.Next = w.notBefore(s.Next)
 	switch {
 	case w.Failures > 0:
 		s.State = StateFailing
