@@ -55,6 +55,7 @@ func TestStories(t *testing.T) {
 			"cert":       certVerb,
 			"disk":       diskVerb,
 			"dns":        dnsVerb,
+			"signed":     signedVerb,
 			"hop":        hopVerb,
 			"partner":    partnerVerb,
 			"maildir":    maildirVerb,

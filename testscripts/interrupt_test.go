@@ -10,7 +10,7 @@ import (
 )
 
 // asking are the ends of output at which an answer is waited for, or Ctrl-C.
-var asking = regexp.MustCompile(`(?s)(\[[^\n]*\]> |\n> |(?i:pass ?(phrase|word))[^\n]*[:?] |\(end with '\.'\):\s*|-Press Any Key For More-|Press Ctrl-C to stop\..*)$`)
+var asking = regexp.MustCompile(`(?s)(\[[^\n]*\]> |\n> |(?i:pass ?(phrase|word)|base64)[^\n]*[:?] |\(end with '\.'\):\s*|-Press Any Key For More-|Press Ctrl-C to stop\..*)$`)
 
 const mainPrompt = "\r\nmail.example.com> "
 
