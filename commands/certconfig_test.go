@@ -70,6 +70,15 @@ func (i *issuer) signFor(template *x509.Certificate, public any, parent *x509.Ce
 	return cert
 }
 
+// templateOf is a certificate to be signed, an authority where its name ends in CA.
+func templateOf(name string, days int) *x509.Certificate {
+	authority := strings.HasSuffix(name, "CA")
+	return &x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Duration(days)*day + time.Hour),
+		IsCA: authority, BasicConstraintsValid: authority,
+	}
+}
+
 // leaf issues a certificate for the public key.
 func (i *issuer) leaf(public any, days int) *x509.Certificate {
 	return i.signFor(&x509.Certificate{
