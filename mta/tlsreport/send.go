@@ -68,6 +68,7 @@ func (c *Collector) cut() {
 	if now.After(c.open.Start) && len(c.open.Domains) > 0 {
 		c.close(now, now)
 		c.open = newPeriod(now)
+		c.open.dirty = true // else a restart would begin the day anew, in the file of the part that is over
 	}
 }
 

@@ -269,6 +269,7 @@ func TestSendNow(t *testing.T) {
 	if sent, err := r.c.SendNow(t.Context(), true); err != nil || len(sent) != 0 {
 		t.Errorf("again: %+v, %v", sent, err)
 	}
+	r.open() // a restart
 	r.c.Observe(record(nil))
 	r.c.Observe(record(nil))
 	r.later(time.Minute)
