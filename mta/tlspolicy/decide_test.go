@@ -131,7 +131,7 @@ func TestUnder(t *testing.T) {
 		Findings: []Finding{{Cause: cause.V4, Fatal: true, Reason: wordsExpired}}, Proven: provenBy(),
 	}
 	o := stopped.Under(wants(config.TLSRequire))
-	if !o.Encrypted || o.Verified || o.Cause != "" || len(o.Findings) != 1 || Decide(wants(config.TLSRequire), o).Do != Proceed {
+	if !o.Encrypted || o.Closed || o.Verified || o.Cause != "" || len(o.Findings) != 1 || Decide(wants(config.TLSRequire), o).Do != Proceed {
 		t.Errorf("required: %+v", o)
 	}
 	if o = stopped.Under(wants(config.TLSRequireVerify)); o.Encrypted || o.Cause != cause.V4 || !o.Closed {

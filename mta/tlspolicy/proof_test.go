@@ -224,3 +224,42 @@ func TestRevocation(t *testing.T) {
 		t.Errorf("revoked since the session began: %+v", o)
 	}
 }
+
+// TestEveryProof looks at what each proof makes of one chain, whatever is wanted.
+func TestEveryProof(t *testing.T) {
+	p := newPKI(t)
+	self := issue(t, nil, ecKey(t), "anything.example", dnsNames("anything.example"))
+	for _, test := range []struct {
+		name  string
+		facts Facts
+		chain []*entity
+		want  string
+	}{
+		{"nothing proven", facts(), []*entity{p.leaf, p.mid}, "names ok, hosted names ok, MTA-STS ok, proven MX R1"},
+		{"proven by DNSSEC", facts(mxSecure), []*entity{p.leaf, p.mid}, "names ok, hosted names ok, MTA-STS ok, proven MX ok"},
+		{"another MX", facts(sts("testing", false)), []*entity{p.leaf, p.mid}, "names ok, hosted names ok, MTA-STS M1, proven MX R1"},
+		{"the policy's MX", facts(sts("enforce", true)), []*entity{p.leaf, p.mid}, "names ok, hosted names ok, MTA-STS ok, proven MX ok"},
+		{"a TLSA record stands in for names, and not for MTA-STS", facts(records(TLSAOf(self.cert, 3, 1, 1))), []*entity{self},
+			"names by DANE, hosted names by DANE, MTA-STS V1, DANE ok, proven MX by DANE"},
+		{"another TLSA record", facts(records(TLSAOf(self.cert, 3, 1, 1))), []*entity{p.leaf, p.mid},
+			"names ok, hosted names ok, MTA-STS ok, DANE D1, proven MX ok"},
+		{"unusable TLSA records", facts(dane(DANEUnusable)), []*entity{p.leaf, p.mid}, "names ok, hosted names ok, MTA-STS ok, proven MX R1"},
+	} {
+		trust := trusting(p.root)
+		certs := certsOf(test.chain...)
+		var got []string
+		for _, r := range test.facts.prove(certs, trust.examine(certs, x509.ExtKeyUsageServerAuth), trust.now()) {
+			switch {
+			case r.OK && r.By == r.Proof:
+				got = append(got, string(r.Proof)+" ok")
+			case r.OK:
+				got = append(got, string(r.Proof)+" by "+string(r.By))
+			default:
+				got = append(got, string(r.Proof)+" "+string(r.Why.Cause))
+			}
+		}
+		if strings.Join(got, ", ") != test.want {
+			t.Errorf("%s: %s", test.name, strings.Join(got, ", "))
+		}
+	}
+}
