@@ -2,7 +2,6 @@ package inbound
 
 import (
 	"crypto/tls"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -241,5 +240,5 @@ func TestSettingsOfTLS(t *testing.T) {
 		t.Error("TLS 1.3 is taken")
 	}
 	c.conn.Close()
-	r.wantMatch(2, fmt.Sprintf(`ICID 2 TLS failed: \(\d+, 'error:[0-9A-F]{8}:SSL routines:.*'\) \[H2\]`))
+	r.wantMatch(2, `ICID 2 TLS failed: \(\d+, 'error:[0-9A-F]{8}:SSL routines:.*'\) \[H2\]`)
 }
