@@ -160,6 +160,16 @@ func TestDoWords(t *testing.T) {
 			t.Errorf("%v: %s, %v", do, text, err)
 		}
 	}
+	for _, need := range []Need{Never, Prefer, Require} {
+		text, err := json.Marshal(Wanted{Encrypt: need})
+		var back Wanted
+		if err != nil || json.Unmarshal(text, &back) != nil || back.Encrypt != need {
+			t.Errorf("%v: %s, %v", need, text, err)
+		}
+	}
+	if err := json.Unmarshal([]byte(`{"encrypt":"perhaps"}`), new(Wanted)); err == nil || Need(7).String() != "Need(7)" {
+		t.Error("an unknown word is a need")
+	}
 	if _, err := json.Marshal(Action{Do: 7}); err == nil || Do(7).String() != "Do(7)" {
 		t.Error("an unknown action has a word")
 	}

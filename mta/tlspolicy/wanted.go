@@ -1,6 +1,8 @@
 package tlspolicy
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"posthouse/config"
@@ -74,6 +76,29 @@ const (
 	Prefer
 	Require
 )
+
+// needWords is never written to.
+var needWords = [...]string{"never", "prefer", "require"}
+
+func (n Need) String() string {
+	if n < 0 || int(n) >= len(needWords) {
+		return fmt.Sprintf("Need(%d)", int(n))
+	}
+	return needWords[n]
+}
+
+// MarshalText is the word that stands for it in JSON.
+func (n Need) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (n *Need) UnmarshalText(text []byte) error {
+	i := slices.Index(needWords[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("no need is called %q", text)
+	}
+	*n = Need(i)
+	return nil
+}
 
 // Proof is one way to show who the peer is.
 type Proof string
