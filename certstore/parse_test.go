@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/smallstep/pkcs7"
 )
 
 func writeFile(t testing.TB, path string, data []byte) {
@@ -188,6 +190,27 @@ func containsAny(s string, parts []string) bool {
 		}
 	}
 	return false
+}
+
+// FuzzPKCS7 holds that a bundle gives certificates or an error, and never both.
+func FuzzPKCS7(f *testing.F) {
+	fam := newFamily(f)
+	bundle, err := pkcs7.DegenerateCertificate(append(bytes.Clone(fam.leaf.cert.Raw), fam.lower.cert.Raw...))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(bundle)
+	f.Add(bundle[:len(bundle)/2])
+	f.Fuzz(func(t *testing.T, data []byte) {
+		certs, err := parseDERCertificates(data)
+		if (err == nil) != (len(certs) > 0) {
+			t.Fatalf("%d certificates and %v", len(certs), err)
+		}
+		if pem, err := ParsePEMChain(toPEM("PKCS7", data)); (err == nil) != (len(certs) > 0) || len(pem) != len(certs) {
+			t.Errorf("as PEM %d certificates, %v", len(pem), err)
+		}
+		order(fam.leaf.cert, append(certs, fam.leaf.cert), nil)
+	})
 }
 
 func FuzzPEM(f *testing.F) {

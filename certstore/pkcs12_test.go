@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
-
 	"path/filepath"
 	"strings"
 	"testing"
@@ -39,12 +38,42 @@ func TestOpenSSLFiles(t *testing.T) {
 			if err != nil || !p.Leaf().Equal(f.leaf.cert) || len(p.Intermediates()) != 2 || !p.Intermediates()[0].Equal(f.lower.cert) {
 				t.Fatal(notes, err)
 			}
+			if want := "disordered"; len(notes) != 1 || !strings.Contains(notes[0], want) {
+				t.Errorf("notes %q, want %q", notes, want)
+			}
 			for _, wrong := range []string{"", "pass word"} {
 				if _, _, err := ImportPKCS12(data, wrong); !errors.Is(err, ErrPassphrase) {
 					t.Errorf("pass phrase %q: %v", wrong, err)
 				}
 			}
 		})
+	}
+}
+
+// A file may be without a pass phrase, and may hold more than it should.
+func TestOddOpenSSLFiles(t *testing.T) {
+	f := newFamily(t)
+	stranger := newCA(t, "Stranger")
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "key.pem"), toPEM("PRIVATE KEY", must[[]byte](t)(x509.MarshalPKCS8PrivateKey(f.leaf.key))))
+	writeFile(t, filepath.Join(dir, "leaf.pem"), EncodePEM(certsOf(f.leaf)))
+	writeFile(t, filepath.Join(dir, "others.pem"), EncodePEM(certsOf(stranger, f.lower, f.lower)))
+	for name, options := range map[string][]string{"modern": nil, "legacy": {"-legacy"}} {
+		args := []string{"pkcs12", "-export", "-inkey", "key.pem", "-in", "leaf.pem", "-certfile", "others.pem", "-passout", "pass:"}
+		data := openssl(t, dir, append(args, options...)...)
+		p, notes, err := ImportPKCS12(data, "", f.root.cert)
+		if err != nil || !p.Leaf().Equal(f.leaf.cert) || len(p.Intermediates()) != 1 {
+			t.Fatalf("%s: %v", name, err)
+		}
+		said := strings.Join(notes, "\n")
+		for _, want := range []string{"Duplicate and left out: CN=Lower", "Not needed and left out: CN=Stranger", "Missing: the certificate of the issuer CN=Upper"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s: %q lacks %q", name, said, want)
+			}
+		}
+		if _, _, err := ImportPKCS12(data, "wrong"); !errors.Is(err, ErrPassphrase) {
+			t.Errorf("%s with a wrong pass phrase: %v", name, err)
+		}
 	}
 }
 
