@@ -17,7 +17,7 @@ const leaves = "internal/"
 // leaves only; cmd/posthouse may import everything.
 var mayImport = map[string][]string{
 	"shell":    {"config"},
-	"commands": {"shell", "config", "certstore", "mta"},
+	"commands": {"shell", "config", "certstore", "certstore/acme", "mta", "mta/alert", "mta/maillog", "mta/tlspolicy", "mta/tlsreport"},
 	"mta": {"mta/smtp", "mta/spool", "mta/inbound", "mta/queue", "mta/outbound", "mta/tlspolicy", "mta/maillog", "mta/mtasts", "mta/tlsreport",
 		"mta/alert", "mta/deliverylog", "mta/metrics", "config", "certstore", "certstore/acme", "certstore/crl"},
 	"mta/inbound":     {"mta/smtp", "mta/spool", "mta/maillog", "mta/tlspolicy", "config"},

@@ -19,6 +19,7 @@ import (
 // observe hands on the record of a connection. Everything that is told of TLS is made from it.
 func (e *Engine) observe(r *tlspolicy.Record) {
 	e.reports.Observe(r)
+	e.metrics.Observe(r)
 	if r.Wanted.Encrypt == tlspolicy.Require && r.Facts.Control.Alert && r.Action.Do == tlspolicy.NextHost && !r.Outcome.TrySmaller {
 		e.alerts.Raise(alert.TLSFailed(r.Facts.Domain, r.Facts.Host, reasonOf(r), wordsOf(r)))
 	}
@@ -55,6 +56,7 @@ func (e *Engine) sent(s outbound.Sent) {
 		Outcome: deliverylog.Outcome(s.Outcome), Protection: protectionOf(s), Code: s.Code, Response: s.Response,
 		Cause: s.Cause, Record: s.Record,
 	})
+	e.metrics.Attempted(string(s.Outcome), string(protectionOf(s)), len(s.RIDs))
 	if s.Outcome != outbound.SentDelivered || s.Record == nil {
 		return
 	}

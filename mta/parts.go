@@ -15,6 +15,7 @@ import (
 	"posthouse/config"
 	"posthouse/mta/alert"
 	"posthouse/mta/deliverylog"
+	"posthouse/mta/metrics"
 	"posthouse/mta/mtasts"
 	"posthouse/mta/tlsreport"
 )
@@ -27,13 +28,15 @@ type parts struct {
 	reports   *tlsreport.Collector
 	alerts    *alert.Alerts
 	delivered *deliverylog.Log
+	metrics   *metrics.Metrics
 }
 
 // openParts makes the parts that need no configuration yet.
 func (e *Engine) openParts() (err error) {
 	state := func(name string) string { return filepath.Join(e.opt.Dir, "state", name) }
 	p := &e.parts
-	p.delivered = deliverylog.New(e.opt.Deliveries)
+	p.delivered, p.metrics = deliverylog.New(e.opt.Deliveries), metrics.New(e.opt.Version)
+	p.metrics.Watch(e.gauges)
 	if p.lists, err = crl.New(crl.Options{Dir: state("crl"), Log: e.opt.System.Problem}); err != nil {
 		return fmt.Errorf("revocation lists: %w", err)
 	}
@@ -141,3 +144,23 @@ func (e *Engine) CRLs() []certstore.CRLStatus { return e.lists.Status() }
 
 // UpdateCRLs fetches each list now.
 func (e *Engine) UpdateCRLs(ctx context.Context) []certstore.CRLStatus { return e.lists.Update(ctx) }
+
+// Metrics are the numbers for programs.
+func (e *Engine) Metrics() *metrics.Metrics { return e.metrics }
+
+// gauges is the state of the appliance as programs are told it.
+func (e *Engine) gauges() metrics.Gauges {
+	t := e.queue.Totals()
+	used, free := e.spool.Usage()
+	g := metrics.Gauges{
+		Unattempted: t.Unattempted, Attempted: t.Attempted, Destinations: t.Destinations, SpoolUsed: used << 10, SpoolFree: free << 10,
+		ConnectionsIn: int(e.injected.Connections.Load()), ConnectionsOut: t.Connections, OldestMessage: t.Oldest,
+		Certificates: map[string]time.Time{},
+	}
+	for _, u := range e.config().CertificatesInUse() {
+		if p, err := e.opt.Certs.Get(u.Content); err == nil {
+			g.Certificates[u.Profile] = p.Ends().NotAfter
+		}
+	}
+	return g
+}

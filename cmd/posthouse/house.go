@@ -15,19 +15,21 @@ import (
 	"posthouse/internal/eventlog"
 	"posthouse/mta"
 	"posthouse/mta/maillog"
+	"posthouse/mta/metrics"
 	"posthouse/shell"
 )
 
 // house is everything that one data folder brings to life.
 type house struct {
-	dir    string
-	store  *config.Store
-	certs  *certstore.Store
-	logs   []*eventlog.Log // in the order of their names
-	system *maillog.System
-	engine *mta.Engine
-	shell  *shell.Server
-	bound  *boundAddresses
+	dir     string
+	store   *config.Store
+	certs   *certstore.Store
+	logs    []*eventlog.Log // in the order of their names
+	system  *maillog.System
+	engine  *mta.Engine
+	metrics *metrics.Server
+	shell   *shell.Server
+	bound   *boundAddresses
 }
 
 // logKinds are the log subscriptions that every appliance has, in the order of their names.
@@ -65,11 +67,12 @@ func open(dir string, key masterKey) (h *house, err error) {
 	if err := h.openEngine(key); err != nil {
 		return h, err
 	}
+	h.openMetrics()
 	if err := h.openShell(id); err != nil {
 		return h, err
 	}
 	h.bound = &boundAddresses{path: filepath.Join(dir, "run", "addresses.json"), house: h}
-	h.store.SetAppliers(h.engine, h.shell, logLimits{h.logs}, h.bound)
+	h.store.SetAppliers(h.engine, h.shell, logLimits{h.logs}, numbers{h.metrics}, h.bound)
 	return h, nil
 }
 

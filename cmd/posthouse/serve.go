@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,6 +96,7 @@ func (h *house) attend(ctx context.Context, std streams) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return h.shell.Run(ctx) })
 	group.Go(func() error { return h.store.Run(ctx, h.reverted) })
+	group.Go(func() error { return h.metrics.Run(ctx) })
 	if console != nil {
 		group.Go(func() error { return h.shell.ServeUnix(ctx, console) })
 	}
@@ -160,7 +162,8 @@ func (b *boundAddresses) publish() error {
 	data, err := json.Marshal(struct {
 		SSH       []string            `json:"ssh"`
 		Listeners map[string][]string `json:"listeners"`
-	}{b.house.shell.Addresses(), b.house.engine.Addresses()})
+		Metrics   netip.AddrPort      `json:"metrics,omitzero"`
+	}{b.house.shell.Addresses(), b.house.engine.Addresses(), b.house.metrics.Address()})
 	if err != nil {
 		return err
 	}
