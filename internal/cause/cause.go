@@ -30,6 +30,7 @@ type Cause struct {
 	Fault   string // whose it most likely is
 	Helps   string // what to do about it
 	Example string // one case, as it looks
+	Line    string // a line of mail_logs that names it, behind its level
 	Report  string // the result type of RFC 8460 §4.3; empty where TLS reports have none for it
 }
 

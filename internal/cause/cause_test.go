@@ -40,6 +40,9 @@ func TestEntriesAreComplete(t *testing.T) {
 				t.Errorf("%s: %q is not a sentence", c.ID, text)
 			}
 		}
+		if !strings.Contains(c.Line, "["+string(c.ID)+"]") && !strings.Contains(c.Line, " cause "+string(c.ID)+" ") {
+			t.Errorf("%s: the line %q does not name it", c.ID, c.Line)
+		}
 		if strings.HasSuffix(c.Title, ".") || strings.ContainsAny(c.Title+c.Fault+c.Helps+c.Example, "\n\t") {
 			t.Errorf("%s: a text has the wrong form", c.ID)
 		}

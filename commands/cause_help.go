@@ -1,0 +1,74 @@
+package commands
+
+import (
+	"context"
+	"strings"
+
+	"posthouse/internal/cause"
+	"posthouse/shell"
+)
+
+// withCauses teaches the help among commands the catalogue: "help cause" lists it, "help cause V2" prints an entry.
+func withCauses(commands []*shell.Command) []*shell.Command {
+	for _, c := range commands {
+		if c.Name != "help" {
+			continue
+		}
+		plain, complete := c.Run, c.Complete
+		c.Batch = append(c.Batch, "help cause [ID]")
+		c.Help += "\n\nhelp cause lists the reasons why mail over TLS does not go as it should; help cause V2 explains one, whose\n" +
+			"id stands in mail_logs, tlsverify, hoststatus, bounces and reports."
+		c.Run = func(ctx context.Context, s *shell.Session, args []string) error {
+			if len(args) > 0 && strings.EqualFold(args[0], "cause") {
+				return helpCause(s, args[1:])
+			}
+			return plain(ctx, s, args)
+		}
+		c.Complete = func(s *shell.Session, args []string) []string {
+			if len(args) == 2 && strings.EqualFold(args[0], "cause") {
+				return startingWith(args, causeIDs())
+			}
+			return append(complete(s, args), startingWith(args, []string{"cause"})...)
+		}
+	}
+	return commands
+}
+
+func causeIDs() []string {
+	var ids []string
+	for _, c := range cause.All() {
+		ids = append(ids, string(c.ID))
+	}
+	return ids
+}
+
+func helpCause(s *shell.Session, args []string) error {
+	switch len(args) {
+	case 0:
+		table := shell.Table{Head: []string{"Id", "Step", "What happened"}}
+		for _, c := range cause.All() {
+			table.Rows = append(table.Rows, []string{string(c.ID), c.Step, c.Title})
+		}
+		s.Table(table)
+		s.Print("\nType \"help cause ID\" for more about one of them.\n")
+		return nil
+	case 1:
+		return describeCause(s, args[0])
+	}
+	return shell.Usage("Invalid word %q: help cause takes one id.", args[1])
+}
+
+// describeCause prints an entry of the catalogue, named in any case.
+func describeCause(s *shell.Session, word string) error {
+	c, ok := cause.Lookup(cause.ID(strings.ToUpper(word)))
+	if !ok {
+		return shell.Fail("Unknown cause %q: \"help cause\" lists what is known.", word)
+	}
+	s.Printf("Cause %s: %s\n\n", c.ID, c.Title)
+	s.Printf("Step:         %s\nWhose fault:  %s\nWhat helps:   %s\nFor example:  %s\n", c.Step, c.Fault, c.Helps, c.Example)
+	if c.Report != "" {
+		s.Printf("TLS reports:  %s\n", c.Report)
+	}
+	s.Printf("In mail_logs: %s\n", c.Line)
+	return nil
+}
