@@ -21,9 +21,9 @@ import (
 )
 
 // signedVerb is "signed ZONEFILE": the names of the file are signed, and a validating resolver in front of them (Debian's
-// unbound) is reached at $DNS; "dnsconfig new $DNS validating on" believes it. The file is read anew for each question,
-// and what was answered lives for a second: a script changes the names by changing the file. Comments in it say what is
-// not as it should be:
+// unbound) is reached at $DNS; "dnsconfig new $DNS validating on" believes it. The file is read anew for each question
+// and the resolver keeps no answer: a script changes the names by changing the file. Comments in it say what is not as it
+// should be:
 //
 //	; unsigned DOMAIN   the domain is delegated and has no DNSSEC
 //	; bogus NAME        the signatures of the name's records are wrong

@@ -16,8 +16,8 @@ import (
 // ErrNoUnbound says that there is no unbound to run here.
 var ErrNoUnbound = errors.New("unbound is not installed")
 
-// unboundConf makes a resolver that validates with one trust anchor and asks one server for everything. Nothing lives
-// for longer than a second in its cache, so that a test may change the zones.
+// unboundConf makes a resolver that validates with one trust anchor and asks one server for everything. Its cache keeps
+// nothing but keys, so that a test may change the zones.
 const unboundConf = `server:
 	verbosity: 1
 	use-syslog: no
@@ -34,8 +34,8 @@ const unboundConf = `server:
 	trust-anchor: "%[3]s"
 	trust-anchor-signaling: no
 	root-key-sentinel: no
-	cache-max-ttl: 1
-	cache-max-negative-ttl: 1
+	cache-max-ttl: 0
+	cache-max-negative-ttl: 0
 	aggressive-nsec: no
 	harden-below-nxdomain: no
 	infra-host-ttl: 1
