@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -146,17 +147,20 @@ func (e *examination) validity(path []*x509.Certificate) {
 			early++
 		}
 	}
+	clock := fmt.Sprintf("the clock here says %s", e.now.UTC().Format(time.RFC3339))
+	switch {
+	case e.now.Before(e.trust.youngest):
+		clock += ", which looks wrong: authorities in force are younger"
+	case early > 1:
+		clock += ", which looks wrong: so are others of the chain"
+	}
 	for _, c := range path {
 		name := certstore.DN(c.Subject)
 		switch {
 		case e.now.After(c.NotAfter):
 			e.blame(c, cause.V4, true, wordsExpired, "%s expired on %s", name, c.NotAfter.UTC().Format(time.RFC3339))
-		case e.now.Before(c.NotBefore) && early > 1:
-			e.blame(c, cause.V6, true, wordsNotYetValid, "%s is valid from %s; so are others of the chain, so the clock here, %s, looks wrong",
-				name, c.NotBefore.UTC().Format(time.RFC3339), e.now.UTC().Format(time.RFC3339))
 		case e.now.Before(c.NotBefore):
-			e.blame(c, cause.V6, true, wordsNotYetValid, "%s is valid from %s; the clock here says %s",
-				name, c.NotBefore.UTC().Format(time.RFC3339), e.now.UTC().Format(time.RFC3339))
+			e.blame(c, cause.V6, true, wordsNotYetValid, "%s is valid from %s; %s", name, c.NotBefore.UTC().Format(time.RFC3339), clock)
 		}
 	}
 }

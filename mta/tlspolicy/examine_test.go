@@ -238,3 +238,29 @@ func TestManyCertificates(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 }
+
+// TestClock says when not the peer's certificate but our own clock looks wrong.
+func TestClock(t *testing.T) {
+	p := newPKI(t)
+	lateLeaf := issue(t, p.mid, ecKey(t), "mx1.partner.example", dnsNames("mx1.partner.example"), early)
+	lateMid := issue(t, p.root, ecKey(t), "Test Late CA", isCA, early)
+	lateChain := issue(t, lateMid, ecKey(t), "mx1.partner.example", dnsNames("mx1.partner.example"), early)
+	for _, test := range []struct {
+		name  string
+		chain []*entity
+		back  time.Duration
+		want  string
+	}{
+		{"one certificate", []*entity{lateLeaf, p.mid}, 0, ""},
+		{"several", []*entity{lateChain, lateMid}, 0, "looks wrong: so are others of the chain"},
+		{"before the authorities", []*entity{p.leaf, p.mid}, 48 * time.Hour, "looks wrong: authorities in force are younger"},
+	} {
+		trust := trusting(p.root)
+		trust.now = func() time.Time { return time.Now().Add(-test.back) }
+		v := trust.examine(certsOf(test.chain...), x509.ExtKeyUsageServerAuth)
+		if v.fault() == nil || v.fault().Cause != cause.V6 || !strings.Contains(v.fault().Detail, "the clock here says") ||
+			strings.Contains(v.fault().Detail, "looks wrong") != (test.want != "") || !strings.Contains(v.fault().Detail, test.want) {
+			t.Errorf("%s: %+v", test.name, v.findings)
+		}
+	}
+}

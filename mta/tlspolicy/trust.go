@@ -25,8 +25,9 @@ type Trust struct {
 	others   list // known, and switched off
 	sessions tls.ClientSessionCache
 	now      func() time.Time
-	speaks   settings // with servers
-	custom   list     // the custom list, where it is in force
+	speaks   settings  // with servers
+	youngest time.Time // when the newest authority in force begins to be valid: no right clock is before it
+	custom   list      // the custom list, where it is in force
 
 	crl                    Revocation // nil: none
 	crlServers, crlClients bool       // whose certificates are looked up
@@ -117,6 +118,9 @@ func trustIn(speaks settings, inForce, others []*x509.Certificate) *Trust {
 	}
 	for _, c := range inForce {
 		t.pool.AddCert(c)
+		if c.NotBefore.After(t.youngest) {
+			t.youngest = c.NotBefore
+		}
 	}
 	return t
 }
