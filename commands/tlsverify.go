@@ -181,7 +181,10 @@ func (v *verifying) verify(ctx context.Context, req outbound.VerifyRequest) ([]*
 func (v *verifying) event(e outbound.Event) {
 	r := e.Record
 	if name := hostOf(r); name != v.host {
-		v.verdict()
+		if v.last != nil {
+			v.verdict()
+			v.s.Println()
+		}
 		v.host = name
 	}
 	v.last = r

@@ -91,7 +91,7 @@ func (t *trip) fail(ctx context.Context, f *queue.Failure) {
 		t.queue.Settle(t.first, nil)
 		return
 	}
-	if t.tried == 0 {
+	if t.tried == 0 && t.told != f.Cause {
 		t.tellCause(0, f.Cause)
 	}
 	outcome := queue.Soft

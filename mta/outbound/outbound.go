@@ -4,9 +4,9 @@
 // recipient. It also writes the notices to senders (RFC 3464). When and how often something is tried is the queue's
 // business; what TLS is wanted and whether an outcome is good enough is tlspolicy's.
 //
-// A delivery reads in this order: deliver.go, way.go, route.go, facts.go, session.go, connect.go, tls.go, tell.go,
-// transfer.go, failure.go. A verification by hand (verify.go) goes the same way as far as mail could be sent. Only mta
-// imports it.
+// A delivery reads in this order: deliver.go, journey.go, route.go, facts.go, session.go, connect.go, tls.go, tell.go,
+// transfer.go, failure.go, sent.go. A verification by hand (verify.go) goes the same way as far as mail could be sent.
+// mta imports it, and commands for what a verification says.
 package outbound
 
 import (
@@ -71,8 +71,9 @@ type Options struct {
 // Deliverer carries mail; it is a queue.Deliverer. It keeps nothing between trips but the count of connections to each
 // address.
 type Deliverer struct {
-	opt  Options
-	port int // of mail exchangers; tests have another
+	opt   Options
+	port  int                                // of mail exchangers; tests have another
+	fetch func(dns.Resolver) tlspolicy.Fetch // what gets issuers for a verification; tests have another
 
 	mu    sync.Mutex
 	slots map[slot]int // connections under way, where a limit holds for each address
@@ -102,7 +103,7 @@ func New(opt Options) *Deliverer {
 	if opt.Shuffle == nil {
 		opt.Shuffle = shuffle
 	}
-	return &Deliverer{opt: opt, port: smtpPort, slots: make(map[slot]int)}
+	return &Deliverer{opt: opt, port: smtpPort, fetch: fetchFor, slots: make(map[slot]int)}
 }
 
 // slot is what a limit for each mail exchanger's address counts.

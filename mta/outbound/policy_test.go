@@ -245,6 +245,9 @@ func (s *situation) play(t *testing.T) {
 	b.queue.Add(b.put(env, letter, "b@peer.example"))
 	last := map[SentOutcome]string{SentDelivered: finished, SentBounced: finished, SentDelayed: "pending till"}[s.outcome]
 	lines := strings.Join(b.until(last), "\n")
+	if n := strings.Count(lines, "DCID 0 cause"); n > 1 {
+		t.Errorf("the cause is told %d times\n%s", n, lines)
+	}
 	rest := lines
 	for _, want := range s.log {
 		_, after, ok := strings.Cut(rest, want)

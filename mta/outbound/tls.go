@@ -78,13 +78,21 @@ func (j *journey) shake(ctx context.Context, c *connection, how *manner) (*tlspo
 	conf, hs := j.world.Trust.ClientConfig(q, j.d.clientCertificates(j.world, j.dest.Certificate))
 	if _, err := c.Handshake(ctx, conf, hs.Watch); err != nil {
 		err = beneath(err)
-		n := negotiation{outcome: hs.Outcome(err), err: err}
+		n := negotiation{outcome: j.complete(ctx, hs, hs.Outcome(err)), err: err}
 		j.shaken(ctx, c.record, &n)
 		return hs, n
 	}
-	n := negotiation{outcome: hs.Outcome(nil)}
+	n := negotiation{outcome: j.complete(ctx, hs, hs.Outcome(nil))}
 	j.shaken(ctx, c.record, &n)
 	return hs, n
+}
+
+// complete looks for certificates that the peer forgot, where people wait for the answer.
+func (j *journey) complete(ctx context.Context, hs *tlspolicy.Handshake, o tlspolicy.Outcome) tlspolicy.Outcome {
+	if j.fetch == nil {
+		return o
+	}
+	return hs.Complete(ctx, o, j.fetch)
 }
 
 // ask asks for TLS, and returns false with the reason where the peer does not say 220.

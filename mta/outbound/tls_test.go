@@ -42,6 +42,17 @@ func newAuthority(t *testing.T) *authority {
 
 func (a *authority) issue(t *testing.T, ca bool, names ...string) tls.Certificate {
 	t.Helper()
+	return a.issueWith(t, func(c *x509.Certificate) {
+		if c.IsCA = ca; ca {
+			c.KeyUsage |= x509.KeyUsageCertSign
+			c.DNSNames, c.ExtKeyUsage = nil, nil
+		}
+	}, names...)
+}
+
+// issueWith issues a server's certificate that change makes another of.
+func (a *authority) issueWith(t *testing.T, change func(*x509.Certificate), names ...string) tls.Certificate {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -52,14 +63,10 @@ func (a *authority) issue(t *testing.T, ca bool, names ...string) tls.Certificat
 	}
 	tmpl := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: names[0]}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(24 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature, IsCA: ca, BasicConstraintsValid: true,
+		NotAfter: time.Now().Add(24 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
+		DNSNames: names, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	if ca {
-		tmpl.KeyUsage |= x509.KeyUsageCertSign
-	} else {
-		tmpl.DNSNames = names
-		tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	}
+	change(tmpl)
 	parent, signer := tmpl, key
 	if a.cert != nil {
 		parent, signer = a.cert, a.key

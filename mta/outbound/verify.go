@@ -52,6 +52,7 @@ type verification struct {
 func (d *Deliverer) Verify(ctx context.Context, req VerifyRequest, progress func(Event)) ([]*tlspolicy.Record, error) {
 	v := &verification{journey: d.newJourney(queue.Destination("@"+req.Domain), demands{})}
 	v.byHand, v.progress, v.weigh = true, progress, insist
+	v.fetch = d.fetch(v.world.Resolver)
 	v.observe = func(r *tlspolicy.Record) { v.records = append(v.records, r) }
 	if req.Address.IsValid() {
 		v.ours()
