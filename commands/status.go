@@ -1,12 +1,15 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"posthouse/mta"
+	"posthouse/mta/tlsreport"
 	"posthouse/shell"
 )
 
@@ -34,6 +37,9 @@ takes of the machine's memory, processors and disk.`,
 				return s.PrintJSON(statusJSON(st, *l))
 			}
 			printStatus(s, st, l)
+			if detail {
+				printInClear(s, a.Reports)
+			}
 			return nil
 		},
 		Complete: func(_ *shell.Session, args []string) []string { return startingWith(args, []string{"detail"}) },
@@ -76,6 +82,32 @@ func printStatus(s *shell.Session, st mta.Status, l *load) {
 		default:
 			s.Printf("%s%*s\n", row.title, 41-len(row.title), thousands(row.value))
 		}
+	}
+}
+
+// inClearShown is how many domains status detail names; tlsreport names all of them.
+const inClearShown = 20
+
+// printInClear lists whose mail went without TLS, the most first. Nobody is left out silently.
+func printInClear(s *shell.Session, reports TLSReports) {
+	if reports == nil {
+		return
+	}
+	list := slices.DeleteFunc(reports.Deliveries(), func(d tlsreport.DomainDeliveries) bool { return d.Clear == 0 })
+	slices.SortStableFunc(list, func(x, y tlsreport.DomainDeliveries) int { return cmp.Compare(y.Clear, x.Clear) })
+	s.Printf("\nSent in clear since %s:\n", stamp(reports.Since()))
+	if len(list) == 0 {
+		s.Println("  Nothing")
+	}
+	for _, d := range list[:min(len(list), inClearShown)] {
+		why := "TLS: No"
+		if d.ClearCause != "" {
+			why = fmt.Sprintf("%s, %s", d.ClearCause, causeTitle(string(d.ClearCause)))
+		}
+		s.Printf("  %-38s%s  (%s)\n", d.Domain, thousands(d.Clear), why)
+	}
+	if more := len(list) - inClearShown; more > 0 {
+		s.Printf("  and %d more domains: see tlsreport\n", more)
 	}
 }
 

@@ -77,13 +77,21 @@ func writeCommand(page *strings.Builder, c *shell.Command) {
 	}
 }
 
+// literal is a line as it stands in a log.
+func literal(line string) string {
+	if line == "" {
+		return ""
+	}
+	return "`" + cell(line) + "`"
+}
+
 // causePage is the catalogue of causes.
 func causePage() string {
 	var page strings.Builder
-	page.WriteString("# Causes\n\nMade from the program's catalogue by `make docs`. The id stands in mail_logs, `showhosts`, `hoststatus` and bounces; a search for it finds everything.\n\n" +
-		"| id | step | what happened | whose fault, most likely | what helps | for example | TLS-RPT |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+	page.WriteString("# Causes\n\nMade from the program's catalogue by `make docs`. The id stands in mail_logs, `tlsverify`, `showhosts`, `hoststatus`, `findevent`, bounces, alerts, delivery_logs, TLS reports and metrics; a search for it finds everything.\n\n" +
+		"| id | step | what happened | whose fault, most likely | what helps | for example | in mail_logs | TLS-RPT |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, c := range cause.All() {
-		fmt.Fprintf(&page, "| %s | %s | %s | %s | %s | %s | %s |\n", c.ID, c.Step, cell(c.Title), cell(c.Fault), cell(c.Helps), cell(c.Example), c.Report)
+		fmt.Fprintf(&page, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", c.ID, c.Step, cell(c.Title), cell(c.Fault), cell(c.Helps), cell(c.Example), literal(c.Line), c.Report)
 	}
 	return page.String()
 }
