@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"errors"
 	"net"
 	"slices"
 	"strings"
@@ -62,13 +63,27 @@ func (n *nameserver) ServeDNS(w mdns.ResponseWriter, q *mdns.Msg) {
 	reply.Authoritative = true
 	if q.Opcode == mdns.OpcodeUpdate {
 		reply.Rcode = n.update(w, q)
-		if t := q.IsTsig(); t != nil && w.TsigStatus() == nil {
+		if t := q.IsTsig(); t != nil {
 			reply.SetTsig(t.Hdr.Name, t.Algorithm, tsigFudge, int64(t.TimeSigned))
+			reply.IsTsig().Error = signatureFault(t.Hdr.Name, w.TsigStatus())
 		}
 	} else {
 		n.answer(reply, q.Question[0])
 	}
 	w.WriteMsg(reply)
+}
+
+// signatureFault is what a nameserver says of a signature (RFC 8945 §5.2).
+func signatureFault(key string, status error) uint16 {
+	switch {
+	case status == nil:
+		return mdns.RcodeSuccess
+	case mdns.CanonicalName(key) != testKey:
+		return mdns.RcodeBadKey
+	case errors.Is(status, mdns.ErrTime):
+		return mdns.RcodeBadTime
+	}
+	return mdns.RcodeBadSig
 }
 
 func (n *nameserver) update(w mdns.ResponseWriter, q *mdns.Msg) int {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mholt/acmez/v3"
 	protocol "github.com/mholt/acmez/v3/acme"
+	"golang.org/x/net/netutil"
 )
 
 // solver answers the challenges of one order; close leaves nothing behind.
@@ -37,7 +38,9 @@ func newSolver(s *Settings, challenge string) (solver, error) {
 }
 
 const (
+	visitors     = 50               // at once; authorities come from several places
 	visitLimit   = 10 * time.Second // one visit of the authority's
+	leaveLimit   = time.Second      // for visits under way when the challenge is over
 	headersLimit = 8 << 10          // bytes of an HTTP request
 )
 
@@ -67,7 +70,7 @@ func (p *port) Present(ctx context.Context, c protocol.Challenge) error {
 	if err != nil {
 		return fmt.Errorf("answer %s at %s: %w", c.Type, address, err)
 	}
-	p.at, p.stop = l.Addr().String(), p.serve(p, l)
+	p.at, p.stop = l.Addr().String(), p.serve(p, netutil.LimitListener(l, visitors))
 	return nil
 }
 
@@ -124,7 +127,7 @@ func serveHTTP(p *port, l net.Listener) (stop func()) {
 	var work sync.WaitGroup
 	work.Go(func() { server.Serve(l) })
 	return func() {
-		ctx, cancel := context.WithTimeout(context.Background(), visitLimit)
+		ctx, cancel := context.WithTimeout(context.Background(), leaveLimit)
 		defer cancel()
 		if server.Shutdown(ctx) != nil {
 			server.Close()
@@ -149,7 +152,6 @@ func serveTLS(p *port, l net.Listener) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() {
-		slots := make(chan struct{}, 50)
 		for {
 			conn, err := l.Accept()
 			if errors.Is(err, net.ErrClosed) {
@@ -159,11 +161,7 @@ func serveTLS(p *port, l net.Listener) (stop func()) {
 				pause(ctx) // out of descriptors: the authority comes again
 				continue
 			}
-			slots <- struct{}{}
-			work.Go(func() {
-				defer func() { <-slots }()
-				greet(ctx, conn, conf)
-			})
+			work.Go(func() { greet(ctx, conn, conf) })
 		}
 	})
 	return func() {

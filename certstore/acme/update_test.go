@@ -115,8 +115,8 @@ func TestUpdateFaults(t *testing.T) {
 		want   string
 	}{
 		{"refused", func(*Settings) {}, mdns.RcodeRefused, "REFUSED"},
-		{"another secret", func(s *Settings) { s.TSIGSecret = "YW5vdGhlcg==" }, 0, "dns-01: update of _acme-challenge.mx.acme.example."},
-		{"another key", func(s *Settings) { s.TSIGName = "other" }, 0, "dns-01: update of _acme-challenge.mx.acme.example."},
+		{"another secret", func(s *Settings) { s.TSIGSecret = "YW5vdGhlcg==" }, 0, "NOTAUTH (BADSIG: the TSIG secret is another)"},
+		{"another key", func(s *Settings) { s.TSIGName = "other" }, 0, "NOTAUTH (BADKEY: "},
 		{"unsigned", func(s *Settings) { s.TSIGName = "" }, 0, "NOTAUTH"},
 		{"another zone", func(s *Settings) { s.DNSZone = "example" }, 0, "NOTZONE"},
 		{"nobody there", func(s *Settings) { s.DNSServer = "127.0.0.1:1" }, 0, "127.0.0.1:1"},
