@@ -26,6 +26,7 @@ type nameserver struct {
 	txt     []*mdns.TXT
 	hidden  int               // so many questions for TXT records are answered without them yet
 	aliases map[string]string // by owner
+	others  []string          // the zone's nameservers
 	refuse  int               // the code with which updates are refused
 	updates int
 	asked   int // questions for TXT records
@@ -33,7 +34,12 @@ type nameserver struct {
 
 func startNameserver(t *testing.T, host string) *nameserver {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return startNameserverAt(t, "127.0.0.1:0", host)
+}
+
+func startNameserverAt(t *testing.T, address, host string) *nameserver {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +132,10 @@ func (n *nameserver) answer(reply *mdns.Msg, q mdns.Question) {
 	switch q.Qtype {
 	case mdns.TypeA:
 		reply.Answer = append(reply.Answer, &mdns.A{Hdr: mdns.RR_Header{Name: name, Rrtype: mdns.TypeA, Class: mdns.ClassINET, Ttl: 60}, A: n.host})
+	case mdns.TypeNS:
+		for _, host := range n.others {
+			reply.Answer = append(reply.Answer, &mdns.NS{Hdr: mdns.RR_Header{Name: name, Rrtype: mdns.TypeNS, Class: mdns.ClassINET, Ttl: 60}, Ns: host})
+		}
 	case mdns.TypeTXT:
 		n.asked++
 		if n.hidden > 0 {

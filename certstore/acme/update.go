@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ const (
 	challengeTTL   = 60  // seconds; nobody is to remember a challenge
 	tsigFudge      = 300 // seconds that the clocks may differ (RFC 8945 §10)
 	aliasesAtMost  = 8   // CNAMEs from the challenge's name to its record
+	othersAtMost   = 20  // nameservers that are asked beside the one that takes updates
 	challengeLabel = "_acme-challenge."
 )
 
@@ -32,6 +34,7 @@ type updater struct {
 	key       string // the TSIG key's name; empty: unsigned
 	algorithm string
 	secret    string // base64
+	port      string // of the zone's other nameservers
 
 	mu    sync.Mutex // guards what follows
 	added map[string]challengeRecord
@@ -47,7 +50,7 @@ func newUpdater(s *Settings) (*updater, error) {
 	if s.DNSServer == "" {
 		return nil, errors.New("dns-01: there is no server that takes updates")
 	}
-	u := &updater{server: s.DNSServer, added: map[string]challengeRecord{}}
+	u := &updater{server: s.DNSServer, port: "53", added: map[string]challengeRecord{}}
 	if s.DNSZone != "" {
 		u.zone = mdns.CanonicalName(s.DNSZone)
 	}
@@ -88,7 +91,8 @@ func (u *updater) Present(ctx context.Context, c protocol.Challenge) error {
 	return u.send(ctx, update, owner)
 }
 
-// Wait is acmez.Waiter's: it is back when the nameserver shows the record.
+// Wait is acmez.Waiter's: it is back when the nameserver shows the record, and so do the zone's others as far as they
+// answer: the authority asks any of them, and a copy may be late.
 func (u *updater) Wait(ctx context.Context, c protocol.Challenge) error {
 	u.mu.Lock()
 	record := u.added[c.Token]
@@ -98,9 +102,18 @@ func (u *updater) Wait(ctx context.Context, c protocol.Challenge) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, visibleLimit)
 	defer cancel()
+	missing := append([]string{u.server}, u.others(ctx, record.zone)...)
 	for {
-		shown, err := u.shows(ctx, record.txt)
-		if shown {
+		var fault error
+		missing = slices.DeleteFunc(missing, func(server string) bool {
+			shown, err := u.shows(ctx, server, record.txt)
+			if server == u.server {
+				fault = err
+				return shown
+			}
+			return shown || err != nil && ctx.Err() == nil
+		})
+		if len(missing) == 0 {
 			return nil
 		}
 		timer := time.NewTimer(visiblePoll)
@@ -108,13 +121,50 @@ func (u *updater) Wait(ctx context.Context, c protocol.Challenge) error {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return errors.Join(fmt.Errorf("dns-01: %s does not show the TXT record of %s", u.server, record.txt.Hdr.Name), err)
+			return errors.Join(fmt.Errorf("dns-01: %s does not show the TXT record of %s", strings.Join(missing, ", "), record.txt.Hdr.Name), fault)
 		}
 	}
 }
 
-func (u *updater) shows(ctx context.Context, txt *mdns.TXT) (bool, error) {
-	reply, err := u.ask(ctx, txt.Hdr.Name, mdns.TypeTXT)
+// others are the addresses of the zone's nameservers as far as the server knows them.
+func (u *updater) others(ctx context.Context, zone string) []string {
+	reply, err := u.ask(ctx, u.server, zone, mdns.TypeNS)
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for _, rr := range reply.Answer {
+		if ns, ok := rr.(*mdns.NS); ok {
+			all = append(all, u.addresses(ctx, ns.Ns)...)
+		}
+	}
+	slices.Sort(all)
+	all = slices.DeleteFunc(slices.Compact(all), func(at string) bool { return at == u.server })
+	return all[:min(len(all), othersAtMost)]
+}
+
+// addresses are where a nameserver is asked.
+func (u *updater) addresses(ctx context.Context, host string) []string {
+	var all []string
+	for _, kind := range []uint16{mdns.TypeA, mdns.TypeAAAA} {
+		reply, err := u.ask(ctx, u.server, host, kind)
+		if err != nil {
+			continue
+		}
+		for _, rr := range reply.Answer {
+			switch rr := rr.(type) {
+			case *mdns.A:
+				all = append(all, net.JoinHostPort(rr.A.String(), u.port))
+			case *mdns.AAAA:
+				all = append(all, net.JoinHostPort(rr.AAAA.String(), u.port))
+			}
+		}
+	}
+	return all
+}
+
+func (u *updater) shows(ctx context.Context, server string, txt *mdns.TXT) (bool, error) {
+	reply, err := u.ask(ctx, server, txt.Hdr.Name, mdns.TypeTXT)
 	if err != nil {
 		return false, err
 	}
@@ -147,7 +197,7 @@ func (u *updater) close() {}
 func (u *updater) owner(ctx context.Context, name string) (string, error) {
 	name = mdns.CanonicalName(name)
 	for range aliasesAtMost {
-		reply, err := u.ask(ctx, name, mdns.TypeCNAME)
+		reply, err := u.ask(ctx, u.server, name, mdns.TypeCNAME)
 		if err != nil {
 			return "", err
 		}
@@ -171,7 +221,7 @@ func (u *updater) zoneOf(ctx context.Context, owner string) (string, error) {
 		return u.zone, nil
 	}
 	for _, at := range mdns.Split(owner) {
-		reply, err := u.ask(ctx, owner[at:], mdns.TypeSOA)
+		reply, err := u.ask(ctx, u.server, owner[at:], mdns.TypeSOA)
 		if err != nil {
 			return "", err
 		}
@@ -184,15 +234,15 @@ func (u *updater) zoneOf(ctx context.Context, owner string) (string, error) {
 	return "", fmt.Errorf("dns-01: %s knows no zone that %s is in", u.server, owner)
 }
 
-// ask asks the server; the absence of what is asked for is an answer too.
-func (u *updater) ask(ctx context.Context, name string, kind uint16) (*mdns.Msg, error) {
+// ask asks a server; the absence of what is asked for is an answer too.
+func (u *updater) ask(ctx context.Context, server, name string, kind uint16) (*mdns.Msg, error) {
 	question := new(mdns.Msg).SetQuestion(mdns.Fqdn(name), kind)
-	reply, err := u.exchange(ctx, question)
+	reply, err := u.exchange(ctx, server, question)
 	if err != nil {
-		return nil, fmt.Errorf("dns-01: %s %s at %s: %w", mdns.TypeToString[kind], name, u.server, err)
+		return nil, fmt.Errorf("dns-01: %s %s at %s: %w", mdns.TypeToString[kind], name, server, err)
 	}
 	if reply.Rcode != mdns.RcodeSuccess && reply.Rcode != mdns.RcodeNameError {
-		return nil, fmt.Errorf("dns-01: %s %s at %s: %s", mdns.TypeToString[kind], name, u.server, mdns.RcodeToString[reply.Rcode])
+		return nil, fmt.Errorf("dns-01: %s %s at %s: %s", mdns.TypeToString[kind], name, server, mdns.RcodeToString[reply.Rcode])
 	}
 	return reply, nil
 }
@@ -202,7 +252,7 @@ func (u *updater) send(ctx context.Context, update *mdns.Msg, owner string) erro
 	if u.key != "" {
 		update.SetTsig(u.key, u.algorithm, tsigFudge, time.Now().Unix())
 	}
-	reply, err := u.exchange(ctx, update)
+	reply, err := u.exchange(ctx, u.server, update)
 	if reply != nil {
 		if t := reply.IsTsig(); t != nil && t.Error != 0 {
 			return fmt.Errorf("dns-01: update of %s at %s: %s (%s)", owner, u.server, mdns.RcodeToString[reply.Rcode], tsigFault(t.Error))
@@ -231,13 +281,13 @@ func tsigFault(code uint16) string {
 }
 
 // exchange is over TCP: no answer is cut, and nobody can put another in its place without the connection.
-func (u *updater) exchange(ctx context.Context, m *mdns.Msg) (*mdns.Msg, error) {
+func (u *updater) exchange(ctx context.Context, server string, m *mdns.Msg) (*mdns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
 	defer cancel()
 	client := &mdns.Client{Net: "tcp", Timeout: exchangeLimit}
 	if u.key != "" {
 		client.TsigSecret = map[string]string{u.key: u.secret}
 	}
-	reply, _, err := client.ExchangeContext(ctx, m, u.server)
+	reply, _, err := client.ExchangeContext(ctx, m, server)
 	return reply, err
 }

@@ -146,3 +146,32 @@ func TestUpdateFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestUpdateWaitsForCopies says that a nameserver that answers without the record is waited for, and one that does not
+// answer is not.
+func TestUpdateWaitsForCopies(t *testing.T) {
+	n := startNameserver(t, "127.0.0.4")
+	n.others = []string{"ns2.acme.example."}
+	u, err := newUpdater(updateSettings(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, u.port, _ = strings.Cut(n.address, ":")
+	c := challengeFor("mx.acme.example", "one")
+	if err := u.Present(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.Wait(t.Context(), c); err != nil {
+		t.Errorf("nobody listens at the other: %v", err)
+	}
+	other := startNameserverAt(t, "127.0.0.4:"+u.port, "127.0.0.4")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := u.Wait(ctx, c); err == nil || !strings.Contains(err.Error(), other.address+" does not show") {
+		t.Errorf("got %v", err)
+	}
+	other.set(func() { other.txt = n.txt })
+	if err := u.Wait(t.Context(), c); err != nil || other.asked < 2 {
+		t.Errorf("%v after %d questions", err, other.asked)
+	}
+}
