@@ -209,7 +209,7 @@ func FuzzPKCS7(f *testing.F) {
 		if pem, err := ParsePEMChain(toPEM("PKCS7", data)); (err == nil) != (len(certs) > 0) || len(pem) != len(certs) {
 			t.Errorf("as PEM %d certificates, %v", len(pem), err)
 		}
-		order(fam.leaf.cert, append(certs, fam.leaf.cert), nil)
+		climb(fam.leaf.cert, append(certs, fam.leaf.cert))
 	})
 }
 

@@ -48,7 +48,11 @@ func (p *profiles) row(c *config.Config, name string) []string {
 	now := time.Now()
 	status := profile.Status(now, c.Certificates[name].Pending)
 	if status == certstore.StatusPending {
-		return []string{name, profile.CommonName(), "(CSR pending)", status, "-"}
+		waits := "(CSR pending)"
+		if c.Certificates[name].ACME != nil {
+			waits = "(ACME pending)"
+		}
+		return []string{name, profile.CommonName(), waits, status, "-"}
 	}
 	return []string{name, profile.CommonName(), profile.Issuer(), status, remaining(profile.Ends().NotAfter.Sub(now))}
 }

@@ -367,6 +367,9 @@ func TestCertConfigShow(t *testing.T) {
 	contains(t, out, "Name: partner\nStatus: Active\nUsed by: (none)\n\nKey 1: ECDSA P-256\n 0. Leaf\n    Subject: C=DE,O=Example,CN=mx1.partner.example\n",
 		"    Issuer: CN=Example Issuing CA\n", "(90 days left)\n", "    Position: right\n    Names: mx1.partner.example\n", " 1. Intermediate\n", "    Position: right\n", "Missing: ",
 		`"role": "leaf"`, `"position": "right"`, `"missing": "CN=Example Root"`, `"certificates": [`, `"name": "partner"`, `"remaining_days": 90`)
+	if strings.Contains(out, "PRIVATE") {
+		t.Error("a private key is shown")
+	}
 }
 
 func TestCertConfigAuthorities(t *testing.T) {
