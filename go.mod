@@ -35,3 +35,14 @@ require (
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.5 // indirect
 )
+
+godebug (
+	rsa1024min=1
+	tls10server=0
+	tls3des=0
+	tlsmlkem=1
+	tlsrsakex=0
+	tlssecpmlkem=1
+	tlssha1=0
+	x509negativeserial=1
+)

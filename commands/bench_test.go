@@ -45,7 +45,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	dir := t.TempDir()
 	b := &bench{t: t, engine: &engineNotes{resolver: &dns.Fake{}}}
-	b.a = &Appliance{Engine: b.engine, Files: filepath.Join(dir, "configuration"), About: About{
+	b.a = &Appliance{Engine: b.engine, Reports: &reportNotes{}, Files: filepath.Join(dir, "configuration"), About: About{
 		Version: "1.0.0-001", BuildDate: "2026-11-21", Serial: "564D1A2B3C4D5E6F7A8B-0123456789AB",
 		InstallDate: time.Date(2026, 11, 21, 14, 36, 2, 0, time.UTC),
 	}}

@@ -9,7 +9,7 @@ import (
 
 // Table is everything that an operator can type, in order of name.
 func Table(a *Appliance) []*shell.Command {
-	table := append(shell.Builtins(),
+	table := append(withCauses(shell.Builtins()),
 		alertConfig(a),
 		bounceConfig(a),
 		certConfig(a),
