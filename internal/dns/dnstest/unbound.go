@@ -96,7 +96,6 @@ func freePort() (string, error) {
 // runUnbound waits until the program says that it serves.
 func runUnbound(program, conf string) (stop func(), err error) {
 	cmd := exec.Command(program, "-d", "-c", conf)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
