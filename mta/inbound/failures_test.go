@@ -1,0 +1,119 @@
+package inbound
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"testing"
+
+	"posthouse/certstore"
+	"posthouse/config"
+)
+
+// TestFailedHandshakes wants one line with the cause for every handshake that fails, and where nothing matched another
+// one with what both sides offered.
+func TestFailedHandshakes(t *testing.T) {
+	handshake := func(conf *tls.Config) func(t *testing.T, c *client) {
+		return func(t *testing.T, c *client) {
+			if conf.RootCAs == nil {
+				conf.InsecureSkipVerify = true
+			}
+			if tls.Client(c.conn, conf).Handshake() == nil {
+				t.Error("the handshake succeeds")
+			}
+		}
+	}
+	// patched sends a ClientHello of TLS 1.2 in which something is replaced.
+	patched := func(old, with string) func(t *testing.T, c *client) {
+		return func(t *testing.T, c *client) {
+			hello := firstFlight(t, &tls.Config{
+				MaxVersion: tls.VersionTLS12, CurvePreferences: []tls.CurveID{tls.CurveP256},
+				CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
+			})
+			if !bytes.Contains(hello, []byte(old)) {
+				t.Fatalf("no %x in %x", old, hello)
+			}
+			c.conn.Write(bytes.Replace(hello, []byte(old), []byte(with), 1))
+			io.Copy(io.Discard, c.conn)
+		}
+	}
+	for _, c := range []struct {
+		name, cause, offers string
+		play                func(t *testing.T, c *client)
+	}{
+		{"version", "H2", "TLSv1.1.*TLSv1.2", handshake(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})},
+		{"suite", "H1", "ECDHE-RSA-AES128-GCM-SHA256.*ECDHE-ECDSA-",
+			handshake(&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}})},
+		{"anonymous suite", "H6", "ADH-AES128-SHA", patched("\xc0\x2b", "\x00\x34")},
+		{"curve", "H7", ".+", patched("\x00\x0a\x00\x04\x00\x02\x00\x17", "\x00\x0a\x00\x04\x00\x02\x00\x15")},
+		{"our certificate is refused", "H8", "", handshake(&tls.Config{RootCAs: x509.NewCertPool(), ServerName: "mail.example.com"})},
+		{"closed", "H4", "", func(t *testing.T, c *client) { c.conn.Write(firstFlight(t, &tls.Config{})[:40]) }},
+		{"closed at once", "S7", "", func(*testing.T, *client) {}},
+		{"silence", "H5", "", func(_ *testing.T, c *client) { io.Copy(io.Discard, c.conn) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, offerTLS(config.TLSPreferred, false))
+			r.commit(func(conf *config.Config, _ *config.Listener) { conf.Injection.CommandTimeout = 1 })
+			peer := r.dial()
+			peer.hear("220")
+			peer.say("STARTTLS", "220")
+			c.play(t, peer)
+			peer.conn.Close()
+			r.wantMatch(1, `ICID 1 TLS failed: \(\d+, 'error:[0-9A-F]{8}:(SSL routines|system library):.*'\) \[`+c.cause+`\]`)
+			if c.offers != "" {
+				r.wantMatch(1, `ICID 1 cause `+c.cause+` for 127\.0\.0\.1: .*`+c.offers+`.*`)
+			}
+		})
+	}
+}
+
+// TestTwoKinds serves a client that knows no ECDSA from the RSA certificate beside the other.
+func TestTwoKinds(t *testing.T) {
+	r := newRig(t, offerTLS(config.TLSPreferred, false))
+	rsa, err := certstore.Create(certstore.Request{CommonName: "mail.example.com", Days: 10, Key: certstore.RSA2048})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := r.certs.Put(rsa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.commit(func(c *config.Config, l *config.Listener) {
+		c.Certificates["rsa"], c.Refs[config.CertificateRef("rsa")] = &config.Certificate{}, id
+		l.Certificates = []string{"rsa", config.DemoCertificate}
+	})
+	for suite, want := range map[uint16]x509.PublicKeyAlgorithm{
+		tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: x509.RSA, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: x509.ECDSA,
+	} {
+		c := r.connect()
+		state := c.startTLS(&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}})
+		if got := state.PeerCertificates[0].PublicKeyAlgorithm; got != want {
+			t.Errorf("%s gets %s", tls.CipherSuiteName(suite), got)
+		}
+		c.quit()
+	}
+}
+
+// TestHandshakePlaces counts handshakes in and out, by hand.
+func TestHandshakePlaces(t *testing.T) {
+	var h handshakes
+	one, two := address(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}), address(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 2)})
+	for _, c := range []struct {
+		enter bool
+		from  int
+		want  bool
+	}{{true, 1, true}, {true, 1, true}, {true, 1, false}, {true, 2, true}, {true, 2, false}, {false, 1, true}, {true, 2, true}} {
+		addr := one
+		if c.from == 2 {
+			addr = two
+		}
+		if !c.enter {
+			h.exit(addr)
+		} else if got := h.enter(addr, 3, 2); got != c.want {
+			t.Errorf("%s enters with %d in all, %d of its own: %v", addr, h.all, h.byAddr[addr], got)
+		}
+	}
+}
