@@ -10,14 +10,14 @@ import (
 
 	"posthouse/internal/cause"
 	"posthouse/internal/dns"
-	"posthouse/mta/outbound"
+	"posthouse/mta"
 	"posthouse/mta/tlspolicy"
 	"posthouse/shell"
 )
 
 // tlsVerifier is what tlsverify asks of the engine: the way of a delivery as far as mail could be sent.
 type tlsVerifier interface {
-	VerifyTLS(ctx context.Context, req outbound.VerifyRequest, progress func(outbound.Event)) ([]*tlspolicy.Record, error)
+	VerifyTLS(ctx context.Context, req mta.VerifyRequest, progress func(mta.VerifyEvent)) ([]*tlspolicy.Record, error)
 }
 
 func tlsVerify(a *Appliance) *shell.Command {
@@ -59,7 +59,7 @@ A failure ends the command with status 1.`,
 }
 
 // tlsVerifyRequest takes the words of the line, or asks.
-func tlsVerifyRequest(s *shell.Session, args []string) (req outbound.VerifyRequest, err error) {
+func tlsVerifyRequest(s *shell.Session, args []string) (req mta.VerifyRequest, err error) {
 	if len(args) > 2 {
 		return req, shell.Usage("Invalid word %q: tlsverify takes a domain and a host.", args[2])
 	}
@@ -73,7 +73,7 @@ func tlsVerifyRequest(s *shell.Session, args []string) (req outbound.VerifyReque
 	return req, err
 }
 
-func askTLSVerify(s *shell.Session) (req outbound.VerifyRequest, err error) {
+func askTLSVerify(s *shell.Session) (req mta.VerifyRequest, err error) {
 	answer, err := s.Ask(shell.Question{
 		Text: "Enter the TLS domain to verify against:", Required: true, Check: func(a string) error { _, err := domainWord(a); return err },
 	})
@@ -141,7 +141,7 @@ type verifying struct {
 }
 
 // peers verifies a domain's hosts.
-func (v *verifying) peers(ctx context.Context, req outbound.VerifyRequest) error {
+func (v *verifying) peers(ctx context.Context, req mta.VerifyRequest) error {
 	records, err := v.verify(ctx, req)
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (v *verifying) peers(ctx context.Context, req outbound.VerifyRequest) error
 	return failedHosts(req.Domain, hosts)
 }
 
-func (v *verifying) verify(ctx context.Context, req outbound.VerifyRequest) ([]*tlspolicy.Record, error) {
+func (v *verifying) verify(ctx context.Context, req mta.VerifyRequest) ([]*tlspolicy.Record, error) {
 	v.s.Unpaged() // what is seen is happening
 	progress := v.event
 	if v.s.JSON {
@@ -169,7 +169,7 @@ func (v *verifying) verify(ctx context.Context, req outbound.VerifyRequest) ([]*
 	}
 	records, err := v.engine.VerifyTLS(ctx, req, progress)
 	switch {
-	case errors.Is(err, outbound.ErrDiscarded):
+	case errors.Is(err, mta.ErrDiscarded):
 		return nil, shell.Fail("Error: mail for %s goes nowhere: an SMTP route discards it.", req.Domain)
 	case err != nil:
 		return nil, err
@@ -178,7 +178,7 @@ func (v *verifying) verify(ctx context.Context, req outbound.VerifyRequest) ([]*
 }
 
 // event prints what a verification does, as it happens.
-func (v *verifying) event(e outbound.Event) {
+func (v *verifying) event(e mta.VerifyEvent) {
 	r := e.Record
 	if name := hostOf(r); name != v.host {
 		if v.last != nil {

@@ -10,7 +10,7 @@ import (
 	"posthouse/certstore"
 	"posthouse/config"
 	"posthouse/internal/dns"
-	"posthouse/mta/outbound"
+	"posthouse/mta"
 	"posthouse/mta/tlspolicy"
 	"posthouse/shell"
 )
@@ -84,7 +84,7 @@ func (v *verifying) listener(ctx context.Context, c *config.Config, name string)
 	}
 	host := dns.Canonical(c.Interfaces[l.Interface].Hostname)
 	d.Address = at.String()
-	records, err := v.verify(ctx, outbound.VerifyRequest{Domain: host, Host: host, Address: at, Implicit: l.ImplicitTLS})
+	records, err := v.verify(ctx, mta.VerifyRequest{Domain: host, Host: host, Address: at, Implicit: l.ImplicitTLS})
 	if err != nil || len(records) == 0 {
 		return d, err
 	}

@@ -88,6 +88,9 @@ func position(e tlspolicy.Element) string {
 func (v *verifying) published(r *tlspolicy.Record) {
 	v.s.Printf("\nDANE:    %s\n", daneFound(r))
 	v.s.Printf("MTA-STS: %s\n", stsFound(r.Facts.STS))
+	if r.Outcome.Encrypted { // only what is said under TLS counts
+		v.s.Printf("REQUIRETLS: %s\n", map[bool]string{true: "offered", false: "not offered"}[r.Outcome.Extends])
+	}
 }
 
 // daneFound is what the DNS says of TLSA records, and whether the chain matches.

@@ -198,6 +198,7 @@ Certificates as sent:
 
 DANE:    not asked for
 MTA-STS: none
+REQUIRETLS: not offered
 
 Setting                            Outcome now
 ---------------------------------  ---------------------------------------------

@@ -6,7 +6,7 @@
 //
 // A delivery reads in this order: deliver.go, journey.go, route.go, facts.go, session.go, connect.go, tls.go, tell.go,
 // transfer.go, failure.go, sent.go. A verification by hand (verify.go) goes the same way as far as mail could be sent.
-// mta imports it, and commands for what a verification says.
+// Only mta imports it.
 package outbound
 
 import (
