@@ -102,3 +102,47 @@ func TestLines(t *testing.T) {
 		t.Errorf("%v, lines\n%s\nwant\n%s", err, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// A handshake that failed names no domain; what was opened right after it belongs to the same delivery.
+func TestLinesOfATrip(t *testing.T) {
+	open := func(dcid int) string {
+		return fmt.Sprintf("New SMTP DCID %d interface 192.0.2.1 address 198.51.100.%d port 25", dcid, dcid)
+	}
+	failed := "DCID %d TLS failed: verify error: certificate has expired [V4]"
+	lines := text{
+		"Start MID 1 ICID 0", "MID 1 ICID 0 RID 0 To: <a@x.example>",
+		open(5), fmt.Sprintf(failed, 5), open(6), "DCID 5 close", fmt.Sprintf(failed, 6), "DCID 6 close", // two at once: whose is 6?
+		"Delayed: DCID 6 MID 77 to RID 0 - 4.4.0 - x ('000', ['y']) []",
+		open(7), fmt.Sprintf(failed, 7), "DCID 7 close",
+		open(8), fmt.Sprintf(failed, 8), "DCID 8 close",
+		open(9), "DCID 9 TLS success protocol TLSv1.3 cipher TLS_AES_128_GCM_SHA256",
+		"Delivery start DCID 9 MID 1 to RID [0]", "DCID 9 close",
+	}
+	var got []string
+	err := Lines(t.Context(), lines, Found{MID: 1}, func(line string) error {
+		e, _ := ParseLine(line)
+		got = append(got, e.Text)
+		return nil
+	})
+	if want := slices.Concat(lines[:2], lines[9:]); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, lines\n%s\nwant\n%s", err, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// A delivery that ended with its failed connection is told of late; the next connection is another's.
+func TestTripsEnd(t *testing.T) {
+	var s trips
+	for _, line := range []string{
+		"New SMTP DCID 5 interface 192.0.2.1 address 198.51.100.5 port 25", "DCID 5 TLS failed: verify error: certificate has expired [V4]", "DCID 5 close",
+		"New SMTP DCID 6 interface 192.0.2.1 address 198.51.100.6 port 25", "Delayed: DCID 5 MID 77 to RID 0 - 4.4.0 - x ('000', ['y']) []",
+	} {
+		e, _ := ParseLine("Tue Apr 17 00:57:53 2018 Info: " + line)
+		if e.Kind == Other {
+			t.Fatal(line)
+		}
+		s.see(e)
+	}
+	if len(s.before[6]) != 0 {
+		t.Errorf("before 6: %v", s.before[6])
+	}
+}

@@ -35,6 +35,7 @@ type story struct {
 	failed             map[string][]attempt // connections to one of the domains that have carried nothing, by domain
 	unconnected        []string             // the latest lines of a failure without a connection
 	lines              map[string]bool      // lines that belong here though they have no number
+	trips              trips
 }
 
 // attempt is a connection that failed.
@@ -73,6 +74,7 @@ func (s *story) learn(line string) error {
 			s.mids[e.Other] = true
 		}
 	}
+	s.trips.see(e)
 	if s.mids[e.MID] {
 		s.own(e)
 	}
@@ -103,6 +105,9 @@ func (s *story) sent(e Event) {
 		return
 	}
 	s.dcids[e.DCID] = true
+	for _, dcid := range s.trips.before[e.DCID] {
+		s.dcids[dcid] = true
+	}
 	for domain := range s.domains {
 		for _, a := range s.failed[domain] {
 			if e.Time.Sub(a.at) <= tripWindow {
