@@ -18,6 +18,7 @@ import (
 	"posthouse/certstore/acme"
 	"posthouse/config"
 	"posthouse/internal/eventlog"
+	"posthouse/mta/alert"
 	"posthouse/mta/inbound"
 	"posthouse/mta/maillog"
 	"posthouse/mta/outbound"
@@ -140,6 +141,9 @@ func (e *Engine) config() *config.Config { return e.live.Load().conf }
 // fault tells the operator of something that fails on our own side.
 func (e *Engine) fault(what string, err error) {
 	e.opt.System.Problem(fmt.Sprintf("%s: %v", what, err))
+	if e.alerts != nil {
+		e.alerts.Raise(alert.Problem(alert.Warning, what, "Problem: "+what, err.Error()))
+	}
 }
 
 func (e *Engine) deliverer() *outbound.Deliverer {
