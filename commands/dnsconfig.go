@@ -28,6 +28,7 @@ func dnsConfig(*Appliance) *shell.Command {
 The lowest priority is asked first. A server with a domain is asked for that domain and what lies below it only.
 
 "validating on" says that the server checks DNSSEC and that the way to it is safe: its AD bit is believed then.
+Where a server for a name validates, those that do not are not asked for it: their answers would prove nothing.
 Keys of edit: address, priority, validating, domain (none takes it back).`,
 		Commit: true,
 		JSON:   true,
