@@ -1,5 +1,6 @@
 // Package testscripts tells the appliance's stories end to end: txtar scripts that drive the real binary with the
-// clients that operators and peers use (OpenSSH, swaks, smtp-source, openssl, Postfix). It imports nothing of ours.
+// clients that operators and peers use (OpenSSH, swaks, smtp-source, openssl, Postfix). It imports nothing of ours but the
+// nameserver for tests.
 package testscripts
 
 import (
