@@ -47,6 +47,7 @@ func Table(a *Appliance) []*shell.Command {
 		telnet(a),
 		tlsReport(a, a.Reports),
 		tlsReportConfig(a),
+		tlsVerify(a),
 		topHosts(a),
 		version(a),
 		webSecurityConfig(a),
