@@ -62,7 +62,8 @@ flow policy decides. A member of a group is an address, a network (192.0.2.0/24)
 kept but match nothing in this version; or cert[SUBJECT,CA], for a client whose certificate verifies. SUBJECT is a DNS name
 of it, its common name or its whole name; CA is the common name or whole name of an authority of the custom list that
 vouches for it, see certconfig. A comma, bracket or backslash in a name has a backslash before it. Where a table has such
-a member, clients are asked for a certificate, and the table is asked again after the handshake.
+a member, clients are asked for a certificate, and the table is asked again after the handshake; the policy that holds
+until then must allow TLS.
 What a policy leaves open comes from the table's default.
 
 Keys of edit: name, interface, port, certificate, max_connections, listen_queue, default_domain (or none), bounceprofile
