@@ -246,6 +246,8 @@ func shownName(o tlspolicy.Outcome) string {
 // brokenOff says why there is no TLS.
 func (v *verifying) brokenOff(step tlspolicy.Step, say func(string, ...any)) {
 	switch step.Name {
+	case tlspolicy.StepTLSA, tlspolicy.StepMTASTS:
+		say("No connection is made to %s: %s.", v.host, strings.TrimSuffix(v.last.Wanted.Words, "."))
 	case tlspolicy.StepConnect:
 		say("Unable to connect to %s on port %d: %s.", v.last.Remote.Addr(), v.last.Remote.Port(), step.Words)
 	case tlspolicy.StepBanner, tlspolicy.StepEHLO:

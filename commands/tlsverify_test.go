@@ -332,3 +332,36 @@ func TestTLSVerifySelf(t *testing.T) {
 	contains(t, b.exec(1, "tlsverify self inboundmail", ""), "Listener InboundMail:\nNot open at present.\n")
 	contains(t, b.exec(1, "tlsverify self InboundMail --json", ""), `"listener": "InboundMail"`, `"verified": false`)
 }
+
+// TestTLSVerifyShowsWhatIsPublished has a chain that no TLSA record matches, records that must be there and are not, and a
+// host of two that is never connected to.
+func TestTLSVerifyShowsWhatIsPublished(t *testing.T) {
+	b := newVerifyBench(t)
+	leaf := b.mid.issue(t, "mx1.partner.example", false, "mx1.partner.example")
+	port := tlsPeer(t, leaf.with(b.mid))
+	record := "_" + port + "._tcp.mx1.partner.example"
+	b.engine.resolver.Secure = map[string]bool{"mx1.partner.example": true, record: true}
+	b.engine.resolver.TLSAs = map[string][]dns.TLSA{record: {dns.TLSA(tlspolicy.TLSAOf(b.root.cert, 3, 1, 1))}}
+	b.exec(0, "destconfig new partner.example tls required-verify dane opportunistic; commit -y", "")
+	line := "tlsverify partner.example mx1.partner.example:" + port
+	contains(t, b.exec(1, line, ""), "Certificate verification failed: ", "Failed to connect to [mx1.partner.example].\n",
+		"\nDANE:    usable, no match: ", record, "\n         3 1 1 ", `
+No                                 delivered in clear
+Preferred                          NOT delivered: D1
+Required                           NOT delivered: D1
+Preferred (Verify)                 NOT delivered: D1
+`, "In force for partner.example       ", "\nDANE ", "authenticated by TLSA", "yes", "\nCause D1, no TLSA record matches: ")
+
+	b.engine.resolver.Update(func(f *dns.Fake) { f.TLSAs[record] = []dns.TLSA{dns.TLSA(tlspolicy.TLSAOf(leaf.cert, 3, 1, 1))} })
+	contains(t, b.exec(0, line, ""), "TLS certificate verified.\n", "\nDANE:    usable, matches TLSA 3 1 1, ", "\nRequired (Verify)                  delivered, encrypted, verified\n")
+
+	b.engine.resolver.Update(func(f *dns.Fake) { delete(f.TLSAs, record) })
+	b.exec(0, "destconfig edit partner.example dane mandatory; commit -y", "")
+	contains(t, b.exec(1, line, ""), "No connection is made to mx1.partner.example: DANE is mandatory, ", "\n\nFailed to connect to [mx1.partner.example].\n", "\nPreferred                          NOT delivered: D4\n", "\nCause D4, ")
+
+	b.engine.resolver.Update(func(f *dns.Fake) {
+		f.MXs = map[string][]dns.MX{"two.example": {{Preference: 1, Host: "gone.example"}, {Preference: 2, Host: "never.example"}}}
+	})
+	contains(t, b.exec(1, "tlsverify two.example", ""), "Unable to look up gone.example: ", "\n\nFailed to connect to [gone.example].\n\nUnable to look up never.example: ",
+		"\n\nFailed to connect to [never.example].\nTLS verification completed.\n", "\ngone.example:\n", "\nCause N1, ", "\nnever.example:\n", "\nCause N1, ")
+}

@@ -145,6 +145,9 @@ func (j *journey) blocked(at *stop) {
 	}
 	j.bar(blockedFailure(at))
 	r := j.record(at, netip.Addr{}, 0)
+	if i := slices.IndexFunc(r.Steps, func(s tlspolicy.Step) bool { return s.Cause == id }); i >= 0 && j.progress != nil {
+		j.progress(Event{Record: r, Step: r.Steps[i]})
+	}
 	j.finish(r, tlspolicy.Outcome{}, tlspolicy.Decide(at.wanted, tlspolicy.Outcome{}))
 }
 
