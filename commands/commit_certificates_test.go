@@ -165,7 +165,11 @@ func TestCommitAsksAboutCertificates(t *testing.T) {
 // A renewal meanwhile is part of what is judged: the candidate's own view of the profile is older.
 func TestCommitJudgesWhatWillBeInForce(t *testing.T) {
 	b := certificateBench(t)
-	b.put(serve("expired"))
+	b.put(func(c *config.Config) {
+		serve("expired")(c)
+		c.ACME.Directory = "https://ca.example/"
+		c.Certificates["expired"].ACME = &config.ManagedCertificate{Names: []string{"mail.example.com"}, Challenge: "http-01", Key: "p256"}
+	})
 	good := b.running().Refs[config.CertificateRef("good")]
 	candidate := b.a.Config.Candidate()
 	candidate.Config.Listeners["OutboundMail"].Certificates = []string{"expired"}

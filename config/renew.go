@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// ErrNoProfile says that there is no certificate profile of the name.
-var ErrNoProfile = errors.New("there is no such certificate profile")
+// ErrNoProfile says that there is no certificate profile of the name that is renewed by itself. An operator may have taken
+// it over while an order for it was under way; what he stored stays.
+var ErrNoProfile = errors.New("there is no such certificate profile that is renewed by itself")
 
 // Renew gives a certificate profile new content, the vault's id, and puts it in force without a commit: a revision of its own
 // that changes nothing else, not even posthouse.toml but for the profile's pending mark. It never conflicts with what an
@@ -27,7 +28,7 @@ func (s *Store) Renew(ctx context.Context, profile, id string, by Author, commen
 	}
 	next := s.Running().Config.Clone()
 	p := next.Certificates[profile]
-	if p == nil {
+	if p == nil || p.ACME == nil {
 		return Revision{}, fmt.Errorf("renew %q: %w", profile, ErrNoProfile)
 	}
 	if next.Refs[CertificateRef(profile)] == id && !p.Pending {

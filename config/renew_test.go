@@ -36,11 +36,15 @@ func withProfile(t *testing.T, pending bool) *Store {
 	t.Helper()
 	s := newTestStore(t)
 	id := put(t, s, "first")
-	mustCommit(t, s, func(c *Config) {
-		c.Certificates["mx"] = &Certificate{Pending: pending}
-		c.Refs[CertificateRef("mx")] = id
-	})
+	mustCommit(t, s, func(c *Config) { managed(c, pending, id) })
 	return s
+}
+
+// managed gives the configuration the profile mx, which is renewed by itself.
+func managed(c *Config, pending bool, id string) {
+	c.ACME.Directory = "https://ca.example/"
+	c.Certificates["mx"] = &Certificate{Pending: pending, ACME: &ManagedCertificate{Names: []string{"mx.example.com"}, Challenge: "http-01", Key: "p256"}}
+	c.Refs[CertificateRef("mx")] = id
 }
 
 func contentOf(t *testing.T, s *Store) string {
@@ -81,6 +85,11 @@ func TestRenew(t *testing.T) {
 	if _, err := s.Renew(context.Background(), "mx", "certificate-00000000000000000000000000000000", renewer, ""); err == nil {
 		t.Error("content that is not in the vault is accepted")
 	}
+	mustCommit(t, s, func(c *Config) { c.Certificates["mx"].ACME = nil })
+	if _, err := s.Renew(context.Background(), "mx", put(t, s, "late"), renewer, ""); !errors.Is(err, ErrNoProfile) || contentOf(t, s) != "second" {
+		t.Errorf("a profile that the operator took over: %v", err)
+	}
+	mustCommit(t, s, func(c *Config) { managed(c, false, id) })
 	s.SetAppliers(refusing{})
 	other := put(t, s, "third")
 	var prepare *PrepareError
@@ -100,8 +109,7 @@ func TestRenewalsAndCandidates(t *testing.T) {
 	}{
 		{name: "something else", edit: func(_ *testing.T, _ *Store, c *Config) { c.Injection.MaxHops = 77 }, want: "renewed"},
 		{name: "settings of the profile", edit: func(_ *testing.T, _ *Store, c *Config) {
-			c.ACME.Directory = "https://ca.example/"
-			c.Certificates["mx"].ACME = &ManagedCertificate{Names: []string{"mx.example.com"}, Challenge: "http-01", Key: "p256"}
+			c.Certificates["mx"].ACME.Names = []string{"other.example.com"}
 		}, want: "renewed"},
 		{name: "content of its own", edit: func(t *testing.T, s *Store, c *Config) {
 			c.Refs[CertificateRef("mx")] = put(t, s, "own")
@@ -139,7 +147,7 @@ func TestRenewalsAndCandidates(t *testing.T) {
 			if tt.name == "something else" && s.Running().Config.Injection.MaxHops != 77 {
 				t.Error("the candidate's change is lost")
 			}
-			if tt.name == "settings of the profile" && s.Running().Config.Certificates["mx"].ACME == nil {
+			if tt.name == "settings of the profile" && s.Running().Config.Certificates["mx"].ACME.Names[0] != "other.example.com" {
 				t.Error("the candidate's settings are lost")
 			}
 		})
@@ -225,10 +233,7 @@ func TestRenewWithFaultAtEveryStep(t *testing.T) {
 		everyFault(t, func(t *testing.T, fault faultFS) bool {
 			s, fsys := newFaultyStore(t)
 			first, second := put(t, s, "first"), put(t, s, "second")
-			mustCommit(t, s, func(c *Config) {
-				c.Certificates["mx"] = &Certificate{Pending: pending}
-				c.Refs[CertificateRef("mx")] = first
-			})
+			mustCommit(t, s, func(c *Config) { managed(c, pending, first) })
 			*fsys = fault
 			_, err := s.Renew(context.Background(), "mx", second, renewer, "")
 			hit := fsys.failed > 0
