@@ -5,26 +5,34 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"posthouse/config"
 	"posthouse/shell"
 )
 
-const deliveryConcurrencyMost = 10000
+const (
+	deliveryConcurrencyMost = 10000
+	deliveryTimeoutMost     = 3600 // seconds
+)
 
 func deliveryConfig(*Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "deliveryconfig",
 		Summary: "Configure mail delivery.",
 		Batch: []string{
-			"deliveryconfig setup [interface NAME|auto] [possible_delivery on|off] [concurrency N]",
+			"deliveryconfig setup [interface NAME|auto] [possible_delivery on|off] [concurrency N] [connect_timeout SECONDS|usual] " +
+				"[reply_timeout SECONDS|usual] [handshake_timeout SECONDS|usual]",
 			"deliveryconfig show",
 		},
 		Help: `The interface is where deliveries come from; its host name is what EHLO says. Auto leaves the choice to the host
 system's routes.
 
 Possible Delivery is about a connection that is lost after the final dot: the message may or may not have arrived. Off,
-it is sent again and perhaps arrives twice. On, it counts as delivered and is logged as such, which may lose mail.`,
+it is sent again and perhaps arrives twice. On, it counts as delivered and is logged as such, which may lose mail.
+
+The timeouts say how long a peer may take: to accept a connection (usually 30 seconds), to send its banner or the answer to
+a command (300), and for the TLS handshake (120).`,
 		Commit: true,
 		JSON:   true,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
@@ -45,7 +53,8 @@ it is sent again and perhaps arrives twice. On, it counts as delivered and is lo
 			if len(args) <= 1 {
 				return startingWith(args, []string{"setup", "show"})
 			}
-			words := append([]string{"interface", "possible_delivery", "concurrency", "auto", "on", "off"}, interfaceNames(s.Candidate())...)
+			words := append([]string{"interface", "possible_delivery", "concurrency", "auto", "on", "off", "connect_timeout", "reply_timeout",
+				"handshake_timeout", "usual"}, interfaceNames(s.Candidate())...)
 			return startingWith(args, words)
 		},
 	}
@@ -104,6 +113,9 @@ func deliverySettings(s *shell.Session, words []string) error {
 			d.Concurrency, err = number("concurrency", v, 1, deliveryConcurrencyMost)
 			return err
 		}},
+		timeoutSetting("connect_timeout", &d.ConnectTimeout),
+		timeoutSetting("reply_timeout", &d.ReplyTimeout),
+		timeoutSetting("handshake_timeout", &d.HandshakeTimeout),
 	})
 	if err != nil {
 		return err
@@ -114,6 +126,26 @@ func deliverySettings(s *shell.Session, words []string) error {
 	return change(s, func(c *config.Config) error { c.Delivery = d; return nil })
 }
 
+// timeoutSetting is a number of seconds; 0 stands for the usual time.
+func timeoutSetting(name string, seconds *int) setting {
+	return setting{name, func(v string) (err error) {
+		if strings.EqualFold(v, "usual") {
+			*seconds = 0
+			return nil
+		}
+		*seconds, err = number(name, v, 1, deliveryTimeoutMost)
+		return err
+	}}
+}
+
+// timeoutText is a timeout as it is shown.
+func timeoutText(seconds int, usual time.Duration) string {
+	if seconds == 0 {
+		return fmt.Sprintf("%d seconds (usual)", int(usual.Seconds()))
+	}
+	return fmt.Sprintf("%d seconds", seconds)
+}
+
 func showDelivery(s *shell.Session) error {
 	d := s.Candidate().Delivery
 	if s.JSON {
@@ -122,7 +154,10 @@ func showDelivery(s *shell.Session) error {
 			PossibleDelivery bool   `json:"possible_delivery"`
 			Concurrency      int    `json:"concurrency"`
 			Certificate      string `json:"certificate"`
-		}{d.Interface, d.PossibleDelivery, d.Concurrency, d.Certificate})
+			ConnectTimeout   int    `json:"connect_timeout"` // 0: the usual one
+			ReplyTimeout     int    `json:"reply_timeout"`
+			HandshakeTimeout int    `json:"handshake_timeout"`
+		}{d.Interface, d.PossibleDelivery, d.Concurrency, d.Certificate, d.ConnectTimeout, d.ReplyTimeout, d.HandshakeTimeout})
 	}
 	from, possible := "Auto", "Disabled"
 	if d.Interface != "" {
@@ -133,5 +168,7 @@ func showDelivery(s *shell.Session) error {
 	}
 	s.Printf("Default interface to deliver mail: %s\n\"Possible Delivery\": %s\n", from, possible)
 	s.Printf("Maximum outbound message delivery concurrency: %s\nClient certificate: %s\n", thousands(d.Concurrency), d.Certificate)
+	s.Printf("Timeouts: connect %s, reply %s, handshake %s\n", timeoutText(d.ConnectTimeout, 30*time.Second),
+		timeoutText(d.ReplyTimeout, 5*time.Minute), timeoutText(d.HandshakeTimeout, 2*time.Minute))
 	return nil
 }

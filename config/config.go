@@ -247,6 +247,11 @@ type Delivery struct {
 	Concurrency      int    `toml:"concurrency"` // connections at once in all
 	Certificate      string `toml:"certificate"` // the client certificate where a destination names none
 	TLSAlert         bool   `toml:"tls_alert"`   // an alert when a required TLS connection fails, to any destination
+
+	// How long a peer may take, in seconds; 0 is the usual time (RFC 5321 §4.5.3.2 has most of them).
+	ConnectTimeout   int `toml:"connect_timeout,omitempty"`   // for one address to answer: 30
+	ReplyTimeout     int `toml:"reply_timeout,omitempty"`     // for the banner, and for the answer to EHLO, STARTTLS, MAIL and RCPT: 300
+	HandshakeTimeout int `toml:"handshake_timeout,omitempty"` // for TLS: 120
 }
 
 // DNS names the servers that are asked. With none the host system's are used.

@@ -212,6 +212,9 @@ func (f *faults) singletons(c *Config) {
 		f.add("delivery.interface", "there is no interface %q", c.Delivery.Interface)
 	}
 	f.number("delivery.concurrency", c.Delivery.Concurrency, 1, 10000)
+	f.number("delivery.connect_timeout", c.Delivery.ConnectTimeout, 0, 3600)
+	f.number("delivery.reply_timeout", c.Delivery.ReplyTimeout, 0, 3600)
+	f.number("delivery.handshake_timeout", c.Delivery.HandshakeTimeout, 0, 3600)
 	f.certificate("delivery.certificate", c.Delivery.Certificate, c)
 	f.servers(c.DNS.Servers)
 	if c.URLFilter.Certificate != "" {
