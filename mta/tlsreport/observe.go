@@ -22,7 +22,9 @@ func (c *Collector) Observe(r *tlspolicy.Record) {
 	if r.Action.Do == tlspolicy.NextHost && given(r) != "" {
 		c.failed(r.Facts.Domain, given(r), r.Outcome.Reason, now)
 	}
-	if name == "" {
+	// A report of ours must not be the reason for the next one, for ever (RFC 8460 §5.5); and a message that does without
+	// the domain's policy (RFC 8689 §3) says nothing of it.
+	if name == "" || r.Facts.Optional {
 		return
 	}
 	for _, s := range sessions(r) {
