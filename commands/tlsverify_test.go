@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -76,6 +77,13 @@ func (a *tlsIssuer) with(issuers ...*tlsIssuer) *tls.Certificate {
 
 // tlsPeer is a mail server that offers STARTTLS, unless it has no certificate; it returns its port.
 func tlsPeer(t *testing.T, cert *tls.Certificate) string {
+	return mailServer(t, func(conn net.Conn) net.Conn {
+		return tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*cert}})
+	}, cert != nil)
+}
+
+// mailServer is a mail server that does secure behind STARTTLS, which it offers or not; it returns its port.
+func mailServer(t *testing.T, secure func(net.Conn) net.Conn, offer bool) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -88,14 +96,14 @@ func tlsPeer(t *testing.T, cert *tls.Certificate) string {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { playMailServer(conn, cert) })
+			wg.Go(func() { playMailServer(conn, secure, offer) })
 		}
 	})
 	t.Cleanup(func() { l.Close(); wg.Wait() })
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-func playMailServer(conn net.Conn, cert *tls.Certificate) {
+func playMailServer(conn net.Conn, secure func(net.Conn) net.Conn, offer bool) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	r := bufio.NewReader(conn)
@@ -105,11 +113,11 @@ func playMailServer(conn net.Conn, cert *tls.Certificate) {
 		switch {
 		case err != nil:
 			return
-		case strings.HasPrefix(line, "EHLO") && cert != nil:
+		case strings.HasPrefix(line, "EHLO") && offer:
 			io.WriteString(conn, "250-peer\r\n250 STARTTLS\r\n")
 		case strings.HasPrefix(line, "STARTTLS"):
 			io.WriteString(conn, "220 go\r\n")
-			conn = tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*cert}})
+			conn = secure(conn)
 			r = bufio.NewReader(conn)
 		case strings.HasPrefix(line, "QUIT"):
 			io.WriteString(conn, "221 bye\r\n")
@@ -364,4 +372,37 @@ Preferred (Verify)                 NOT delivered: D1
 	})
 	contains(t, b.exec(1, "tlsverify two.example", ""), "Unable to look up gone.example: ", "\n\nFailed to connect to [gone.example].\n\nUnable to look up never.example: ",
 		"\n\nFailed to connect to [never.example].\nTLS verification completed.\n", "\ngone.example:\n", "\nCause N1, ", "\nnever.example:\n", "\nCause N1, ")
+}
+
+// TestTLSVerifyOfAnAnonymousServer has a server that shows no certificate: our own hello is refused with an alert that says
+// nothing, and a hello that offers more finds out.
+func TestTLSVerifyOfAnAnonymousServer(t *testing.T) {
+	b := newVerifyBench(t)
+	anonymous := func(conn net.Conn) net.Conn {
+		hello := make([]byte, 16<<10)
+		n, _ := conn.Read(hello)
+		if !bytes.Contains(hello[:n], []byte{0x00, 0x18}) || !bytes.Contains(hello[:n], []byte{0x00, 0x34}) { // no ADH is offered
+			conn.Write([]byte{21, 3, 3, 0, 2, 2, 40})
+			return conn
+		}
+		conn.Write(append(append([]byte{22, 3, 3, 0, 42, 2, 0, 0, 38, 3, 3}, make([]byte, 32)...), 0, 0, 0x18, 0))
+		conn.Write([]byte{22, 3, 3, 0, 4, 14, 0, 0, 0})
+		return conn
+	}
+	port := mailServer(t, anonymous, true)
+	contains(t, b.exec(1, "tlsverify partner.example mx1.partner.example:"+port, ""), "Checking TLS connection.\nVerifying peer certificate.\n"+
+		"Certificate verification failed: no certificate from server.\nTLS connection to 127.0.0.1 failed: verify error.\n"+
+		"TLS was required but could not be successfully negotiated.\n", "\nPreferred                          NOT delivered: H6\n", "\nCause H6, ")
+}
+
+func FuzzHostAndPort(f *testing.F) {
+	for _, word := range []string{"mx.example:26", "[2001:db8::1]:26", "192.0.2.1", ":", "]:1", "a:b:c"} {
+		f.Add(word)
+	}
+	f.Fuzz(func(t *testing.T, word string) {
+		host, port, err := hostAndPort(word)
+		if err == nil && (host == "" || port < 0 || port > 65535 || strings.ContainsAny(host, " \t[]@/")) {
+			t.Errorf("%q is read as host %q, port %d", word, host, port)
+		}
+	})
 }

@@ -44,11 +44,13 @@ type journey struct {
 	audience audience
 	log      *maillog.Log // nil: a verification leaves no trace in mail_logs
 	observe  func(*tlspolicy.Record)
-	progress func(Event)                                   // nil: nobody waits for it
-	fetch    tlspolicy.Fetch                               // of issuers that a peer did not send; nil: they are not looked for
-	byHand   bool                                          // a verification: no limits, and what the DNS does not know is observed too
-	weigh    func(tlspolicy.Facts) tlspolicy.Wanted        // tlspolicy.Weigh, but for a verification
-	use      func(ctx context.Context, c *connection) bool // what is done with a connection that is ready; false: the next host
+	progress func(Event)     // nil: nobody waits for it
+	fetch    tlspolicy.Fetch // of issuers that a peer did not send; nil: they are not looked for
+	// tellApart finds out more about a failed handshake, corrects its cause and says what was seen; nil: nobody waits for that.
+	tellApart func(ctx context.Context, c *connection, o *tlspolicy.Outcome) string
+	byHand    bool                                          // a verification: no limits, and what the DNS does not know is observed too
+	weigh     func(tlspolicy.Facts) tlspolicy.Wanted        // tlspolicy.Weigh, but for a verification
+	use       func(ctx context.Context, c *connection) bool // what is done with a connection that is ready; false: the next host
 
 	addresses []queue.PreferenceList
 	expires   time.Time

@@ -79,7 +79,14 @@ func (j *journey) shake(ctx context.Context, c *connection, how *manner) (*tlspo
 	if _, err := c.Handshake(ctx, conf, hs.Watch); err != nil {
 		err = beneath(err)
 		n := negotiation{outcome: j.complete(ctx, hs, hs.Outcome(err)), err: err}
+		more := ""
+		if j.tellApart != nil {
+			more = j.tellApart(ctx, c, &n.outcome)
+		}
 		j.shaken(ctx, c.record, &n)
+		if more != "" {
+			c.record.Add(tlspolicy.StepHandshake, n.outcome.Cause, more)
+		}
 		return hs, n
 	}
 	n := negotiation{outcome: j.complete(ctx, hs, hs.Outcome(nil))}

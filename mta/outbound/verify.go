@@ -52,7 +52,7 @@ type verification struct {
 func (d *Deliverer) Verify(ctx context.Context, req VerifyRequest, progress func(Event)) ([]*tlspolicy.Record, error) {
 	v := &verification{journey: d.newJourney(queue.Destination("@"+req.Domain), demands{})}
 	v.byHand, v.progress, v.weigh = true, progress, insist
-	v.fetch = d.fetch(v.world.Resolver)
+	v.fetch, v.tellApart = d.fetch(v.world.Resolver), v.askMore
 	v.observe = func(r *tlspolicy.Record) { v.records = append(v.records, r) }
 	if req.Address.IsValid() {
 		v.ours()
@@ -72,14 +72,7 @@ func (d *Deliverer) Verify(ctx context.Context, req VerifyRequest, progress func
 		return nil, fmt.Errorf("verify %q: %w", v.domain, ErrDiscarded)
 	}
 	for _, h := range found.hosts {
-		before := len(v.records)
 		v.tryHost(ctx, found, h)
-		if ctx.Err() != nil {
-			return v.records, ctx.Err()
-		}
-		for _, r := range v.records[before:] {
-			v.tellApart(ctx, h, r)
-		}
 	}
 	return v.records, ctx.Err()
 }
@@ -141,24 +134,20 @@ func (v *verification) hosts(ctx context.Context, req VerifyRequest) (*way, *que
 	return &way{hosts: []host{named}, mx: found.mx}, nil
 }
 
-// tellApart asks a peer that refuses our hello what it would take: no cipher suite, no curve and no certificate in common
-// all look the same from here (H1, H6, H7).
-func (v *verification) tellApart(ctx context.Context, h host, r *tlspolicy.Record) {
-	switch o := r.Outcome; {
-	case !o.Begun, o.Encrypted, o.Cause != cause.H1 && o.Cause != cause.H7 && o.Cause != cause.H13:
-		return
+// askMore asks a peer that refuses our hello what it would take: no cipher suite, no curve and no certificate in common all
+// look the same from here (H1, H6, H7).
+func (v *verification) askMore(ctx context.Context, c *connection, o *tlspolicy.Outcome) string {
+	if o.Cause != cause.H1 && o.Cause != cause.H7 && o.Cause != cause.H13 {
+		return ""
 	}
-	found, err := v.probe(ctx, h, r.Remote)
+	found, err := v.probe(ctx, c.host, c.record.Remote)
 	if err != nil {
-		return // the first answer stands
+		return "" // the first answer stands
 	}
-	if found.Cause != "" && found.Cause != r.Outcome.Cause {
-		r.Outcome.Cause = found.Cause
-		if r.Action.First != "" {
-			r.Action.First = found.Cause
-		}
+	if found.Cause != "" {
+		o.Cause = found.Cause
 	}
-	v.step(r, tlspolicy.StepHandshake, r.Outcome.Cause, "a hello that offers more: "+found.Words)
+	return "a hello that offers more: " + found.Words
 }
 
 // probe makes a connection for a hello of our own making.
