@@ -239,7 +239,13 @@ func Check(dir string, opts ...Option) error {
 // lostSecrets names the secrets of a configuration that cannot be had.
 func lostSecrets(c *Config, vault *safefile.Vault) (list []error) {
 	for _, ref := range slices.Sorted(maps.Keys(c.Refs)) {
-		if _, err := vault.Get(c.Refs[ref]); err != nil {
+		_, err := vault.Get(c.Refs[ref])
+		for _, locked := range []error{safefile.ErrLocked, safefile.ErrMasterKey} {
+			if errors.Is(err, locked) {
+				return append(list, fmt.Errorf("%s: %w", vaultName, locked)) // it is the same for all
+			}
+		}
+		if err != nil {
 			list = append(list, fmt.Errorf("%s: %w", refPath(ref), err))
 		}
 	}

@@ -160,6 +160,9 @@ func (v *Vault) encryptAll() error {
 			continue
 		}
 		content, stale, err := v.stale(e.Name())
+		if errors.Is(err, ErrLocked) || errors.Is(err, ErrMasterKey) {
+			return fmt.Errorf("%s: %w", v.dir, err) // which of the files does not matter
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.Name(), err)
 		}
