@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -262,7 +263,7 @@ func TestMasterKey(t *testing.T) {
 	if _, err := Open(s.dir); !errors.Is(err, safefile.ErrLocked) {
 		t.Errorf("without the key: %v", err)
 	}
-	if err := Check(s.dir); !errors.Is(err, safefile.ErrLocked) {
+	if err := Check(s.dir); !errors.Is(err, safefile.ErrLocked) || strings.Count(err.Error(), "encrypted") != 1 {
 		t.Errorf("check without the key: %v", err)
 	}
 	if err := Check(s.dir, WithMasterKey(key)); err != nil {
