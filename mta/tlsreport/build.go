@@ -61,7 +61,7 @@ func shortSum(text string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// compress writes the report as compressed JSON (RFC 8460 §4.2).
+// compress writes the report as compressed JSON (RFC 8460 §5.2).
 func (r Report) compress() ([]byte, error) {
 	text, err := marshal(r)
 	if err != nil {

@@ -35,7 +35,7 @@ func letter(r Report, name, to string, id identity, key crypto.Signer, now time.
 	line("Subject: Report Domain: %s\r\n Submitter: %s\r\n Report-ID: <%s>", name, id.host, r.ID)
 	line("TLS-Report-Domain: %s", name)
 	line("TLS-Report-Submitter: %s", id.host)
-	line("TLS-Required: No") // RFC 8689 §5: a report about broken TLS must arrive over broken TLS
+	line("TLS-Required: No") // RFC 8689 §3: a report about broken TLS must arrive over broken TLS
 	line("Auto-Submitted: auto-generated")
 	line("MIME-Version: 1.0")
 	line("Content-Type: multipart/report; report-type=\"tlsrpt\";\r\n boundary=\"%s\"", boundary)

@@ -22,7 +22,7 @@ func (c *Collector) Observe(r *tlspolicy.Record) {
 	if r.Action.Do == tlspolicy.NextHost && given(r) != "" {
 		c.failed(r.Facts.Domain, given(r), r.Outcome.Reason, now)
 	}
-	// A report of ours must not be the reason for the next one, for ever (RFC 8460 §5.5); and a message that does without
+	// A report of ours must not be the reason for the next one, for ever (RFC 8460 §3); and a message that does without
 	// the domain's policy (RFC 8689 §3) says nothing of it.
 	if name == "" || r.Facts.Optional {
 		return
@@ -179,7 +179,7 @@ func failureOf(r *tlspolicy.Record, id cause.ID, kind string) *Failure {
 		kind = resultType(id)
 	}
 	if kind == "" {
-		kind = "validation-failure" // RFC 8460 §4.3.1: the general word
+		kind = "validation-failure" // RFC 8460 §4.3.3: the general word
 	}
 	f := &Failure{Type: kind, Host: r.Facts.Host}
 	if known, ok := cause.Lookup(id); ok {

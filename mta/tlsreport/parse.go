@@ -134,7 +134,7 @@ func parseJSON(text []byte) (Report, error) {
 	if len(text) > maxJSON {
 		return Report{}, fmt.Errorf("parse TLS report: %w", errTooLarge)
 	}
-	if !utf8.Valid(text) { // RFC 8460 §4.2: I-JSON
+	if !utf8.Valid(text) { // RFC 8460 §4.4: I-JSON
 		return Report{}, errors.New("parse TLS report: not UTF-8")
 	}
 	var r Report

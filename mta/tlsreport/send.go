@@ -15,7 +15,7 @@ import (
 
 const (
 	firstPause  = 15 * time.Minute // before what failed is tried again; it doubles
-	tryFor      = 24 * time.Hour   // RFC 8460 §5.6
+	tryFor      = 24 * time.Hour   // RFC 8460 §5.5
 	domainLimit = 2 * time.Minute  // for all places of one domain
 )
 
