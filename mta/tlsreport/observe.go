@@ -11,7 +11,7 @@ import (
 // Observe counts what came of TLS on one outgoing connection. Connections that were made by hand are no deliveries and
 // must not be handed over (RFC 8460 §4: sessions of mail).
 func (c *Collector) Observe(r *tlspolicy.Record) {
-	if r == nil {
+	if r == nil || r.Outcome.TrySmaller { // the second try with a smaller hello has a record of its own
 		return
 	}
 	now := c.o.Now()

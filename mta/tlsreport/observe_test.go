@@ -103,6 +103,9 @@ func TestObserve(t *testing.T) {
 			r.Facts.DANE.State, r.Wanted.Blocked, r.Outcome = tlspolicy.DANEAbsent, cause.D4, tlspolicy.Outcome{}
 		}, "no-policy-found partner.example +0 -1 dane-required:1"},
 
+		{"tried once more with a smaller hello", func(r *tlspolicy.Record) {
+			r.Outcome = tlspolicy.Outcome{Begun: true, Cause: cause.H5, TrySmaller: true}
+		}, ""},
 		{"a report of ours", func(r *tlspolicy.Record) { r.Facts.Optional = true }, ""},
 		{"an address", func(r *tlspolicy.Record) { r.Facts.Domain = "[192.0.2.1]" }, ""},
 		{"a route", func(r *tlspolicy.Record) { r.Facts.Routed, r.Facts.Host = true, "relay.other.example" }, ""},
