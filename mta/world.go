@@ -193,6 +193,7 @@ func (e *Engine) newListener(name string) *inbound.Listener {
 	return inbound.New(inbound.Options{
 		Name: name, Config: e.config, TLS: e.incoming, Spool: inbound.Store(e.spool), Sink: e, Names: resolver{e},
 		Log: e.opt.Log, System: e.opt.System, ICID: e.icid.Next, Counters: e.injected,
+		Ended: e.metrics.Incoming,
 	})
 }
 

@@ -189,6 +189,7 @@ func (c *connection) serve(ctx context.Context) {
 		return
 	}
 	defer c.exit()
+	defer c.ended()
 	defer c.abort() // only after a panic is there still something to end
 	if c.begin().Serve(ctx) == smtp.EndLost {
 		log.ConnectionInLost(c.icid)
@@ -212,6 +213,13 @@ func (c *connection) exit() {
 	if c.entered {
 		c.entered = false
 		c.l.limits.exitFrom(c.remote)
+	}
+}
+
+// ended tells what came of the connection's TLS.
+func (c *connection) ended() {
+	if c.l.opts.Ended != nil {
+		c.l.opts.Ended(c.outcome, c.hello != "" && c.access.behavior != config.Reject)
 	}
 }
 

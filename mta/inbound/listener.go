@@ -62,7 +62,7 @@ type Names interface {
 	Addresses(ctx context.Context, host string) ([]dns.Addr, error)
 }
 
-// Options are what a listener works with. All fields are needed except Now.
+// Options are what a listener works with. All fields are needed except Now and Ended.
 type Options struct {
 	Name   string                // the listener's name in the configuration
 	Config func() *config.Config // the running configuration; a connection keeps the one that it began with
@@ -78,6 +78,9 @@ type Options struct {
 	ICID     func() uint64 // gives out the next connection ID
 	Counters *Counters     // shared by all listeners
 	Now      func() time.Time
+	// Ended is told of each connection that was not refused outright, when it ends: what came of its TLS, nil where that was
+	// never begun, and whether mail could have been taken on it. nil: nobody is told.
+	Ended func(o *tlspolicy.Outcome, used bool)
 }
 
 // Listener serves the connections of one listener of the configuration. It holds no socket of its own, so it outlives

@@ -10,6 +10,7 @@ import (
 	"posthouse/internal/cause"
 	"posthouse/mta/maillog"
 	"posthouse/mta/smtp"
+	"posthouse/mta/tlspolicy"
 )
 
 // visit is the part of a connection that its SMTP session changes. The connection is the session's smtp.Backend.
@@ -19,6 +20,7 @@ type visit struct {
 	secure    *tls.ConnectionState // nil in clear
 	handshake Handshake            // nil before STARTTLS
 	shaking   bool                 // it is counted among those that go on
+	outcome   *tlspolicy.Outcome   // of the handshake; nil before its end
 	toldNoTLS bool
 	accepted  int // messages
 	transfer  *transfer

@@ -49,10 +49,12 @@ func (c *connection) Handshake(h smtp.Handshake) smtp.Ruling {
 	c.endHandshake()
 	log := c.l.opts.Log
 	if errors.Is(h.Err, smtp.ErrEarlyText) {
+		c.outcome = &tlspolicy.Outcome{Begun: true, Closed: true, Cause: cause.S4}
 		log.TLSInFailed(c.icid, 0, "error:00000000:posthouse:STARTTLS:text before the handshake", cause.S4)
 		return smtp.Ruling{}
 	}
 	o := c.handshake.Outcome(h.Err)
+	c.outcome = &o
 	if h.Err != nil {
 		c.failed(&o)
 		return smtp.Ruling{}

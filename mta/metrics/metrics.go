@@ -22,7 +22,6 @@ type Metrics struct {
 	connections *prometheus.CounterVec
 	causes      *prometheus.CounterVec
 	recipients  *prometheus.CounterVec
-	handshakes  *prometheus.HistogramVec
 	sessions    *prometheus.CounterVec
 	rules       *prometheus.CounterVec
 }
@@ -56,16 +55,12 @@ func New(version string) *Metrics {
 		recipients: counter("recipients_total", "Recipients of delivery attempts, by outcome, and by protection where delivered.", "outcome", "protection"),
 		sessions:   counter("tls_sessions_total", "Handshakes that succeeded, by protocol and cipher, and whether they resumed a session.", "direction", "protocol", "cipher", "resumed"),
 		rules:      counter("tls_rules_total", "Outgoing connections by the kind of rule that was in force.", "rule"),
-		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "tls_handshake_seconds", Help: "How long handshakes took, by direction and result.",
-			Buckets: []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
-		}, []string{"direction", "result"}),
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "1, with the version as a label.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	m.registry.MustRegister(info, m.connections, m.causes, m.recipients, m.sessions, m.rules, m.handshakes)
+	m.registry.MustRegister(info, m.connections, m.causes, m.recipients, m.sessions, m.rules)
 	return m
 }
 
@@ -114,12 +109,6 @@ func (m *Metrics) Incoming(o *tlspolicy.Outcome, used bool) {
 		m.because(In, o.Cause)
 		m.session(In, o)
 	}
-}
-
-// Handshake counts the time of a handshake that was begun.
-func (m *Metrics) Handshake(d Direction, took time.Duration, ok bool) {
-	result := map[bool]string{true: "succeeded", false: "failed"}[ok]
-	m.handshakes.WithLabelValues(string(d), result).Observe(took.Seconds())
 }
 
 // Attempted counts recipients of one delivery attempt: outcome is "delivered", "delayed" or "bounced", protection "clear",
