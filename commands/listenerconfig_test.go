@@ -158,7 +158,7 @@ func TestListenerConfigSetup(t *testing.T) {
 	if i.MaxHops != 50 || i.SessionTimeout != 600 || i.CommandTimeout != 300 || i.MaxHandshakes != 90 || i.MaxHandshakesPerPeer != 20 {
 		t.Errorf("injection %+v", i)
 	}
-	contains(t, b.exec(0, "listenerconfig setup max_hops 60; listenerconfig setup; listenerconfig setup --json; clearchanges -y", ""), "max_hops = 60\n", "max_handshakes_per_peer = 20\n", `"max_hops": 60`)
+	contains(t, b.exec(0, "listenerconfig setup max_hops 60; listenerconfig setup; listenerconfig setup --json; clearchanges -y", ""), "max_hops = 60\n", "max_handshakes_per_peer = 100\n", `"max_hops": 60`)
 }
 
 func TestListenerConfigDelete(t *testing.T) {

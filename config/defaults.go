@@ -16,7 +16,7 @@ func Default(hostname string) *Config {
 		Bounces:      map[string]*BounceProfile{DefaultBounceProfile: NewBounceProfile()},
 		Certificates: map[string]*Certificate{DemoCertificate: {}},
 		Users:        map[string]*User{"admin": {FullName: "Administrator", Role: "admin"}},
-		Injection:    Injection{MaxHops: 100, CommandTimeout: 300, SessionTimeout: 900, MaxBadCommands: 5, MaxHandshakes: 200, MaxHandshakesPerPeer: 20},
+		Injection:    Injection{MaxHops: 100, CommandTimeout: 300, SessionTimeout: 900, MaxBadCommands: 5, MaxHandshakes: 400, MaxHandshakesPerPeer: 100},
 		Delivery:     Delivery{Concurrency: 10000, Certificate: DemoCertificate},
 		Authorities:  Authorities{System: true},
 		SSL: SSL{
