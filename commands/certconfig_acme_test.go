@@ -274,3 +274,27 @@ func TestACMESecretsStayInTheVault(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func FuzzManagedNames(f *testing.F) {
+	for _, seed := range []string{"mx.example.com", "*.example.com, example.com", "MX.Example.COM.", "\u00fc.example", "*.*.example", "192.0.2.1", ",,"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, answer string) {
+		names, err := managedNames(answer)
+		if err != nil {
+			return
+		}
+		again, err := managedNames(strings.Join(names, ","))
+		if err != nil || strings.Join(again, ",") != strings.Join(names, ",") || len(names) == 0 {
+			t.Errorf("%q gives %q, and that gives %q, %v", answer, names, again, err)
+		}
+		c := config.Default("mail.example.com")
+		c.ACME.Directory, c.ACME.DNSServer = "https://ca.example/dir", "127.0.0.1"
+		c.Certificates = map[string]*config.Certificate{"x": {ACME: &config.ManagedCertificate{Names: names, Challenge: "dns-01", Key: "p256"}}}
+		for _, fault := range faults(c) {
+			if strings.Contains(fault.Error(), "certificates.x") {
+				t.Errorf("%q is accepted, and the configuration says %v", names, fault)
+			}
+		}
+	})
+}

@@ -140,3 +140,18 @@ func TestSpreadAndBackoff(t *testing.T) {
 		t.Error("everybody renews at the same time")
 	}
 }
+
+// TestPredecessorRefused is an authority that does not take the certificate for one of the account's.
+func TestPredecessorRefused(t *testing.T) {
+	timed(t, func(t *testing.T) {
+		s := newStage(t, fresh("mx", "mx.example.com"))
+		s.authority.window = window(20*day, 22*day, 6*time.Hour)
+		s.authority.predecessor = errors.New("unauthorized: requester account did not request the certificate being replaced")
+		s.start()
+		defer s.end()
+		pass(22*day + time.Hour)
+		if st := s.status(); s.authority.count() != 3 || st.State != StateValid {
+			t.Errorf("%d orders, status %+v", s.authority.count(), st)
+		}
+	})
+}

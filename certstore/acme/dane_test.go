@@ -61,6 +61,9 @@ func TestNextKeyIsToldAndAwaited(t *testing.T) {
 		if s.authority.count() != 1 || s.status().Usable.IsZero() {
 			t.Errorf("%d orders at the first sight of the record; status %+v", s.authority.count(), s.status())
 		}
+		if st := s.status(); st.Usable.Sub(st.Seen) != 2*time.Hour {
+			t.Errorf("usable %s after it was seen, want twice the time to live", st.Usable.Sub(st.Seen))
+		}
 		pass(2*time.Hour + time.Minute)
 		if s.authority.count() != 2 || digestOf(t, s.current()) != next {
 			t.Fatalf("%d orders; lines %q", s.authority.count(), s.lines)

@@ -38,6 +38,8 @@ type fakeAuthority struct {
 	orders   []order
 	times    []time.Time
 	underWay int
+
+	predecessor error // what it has against orders that name one; set before the start
 }
 
 func newFakeAuthority(t *testing.T) *fakeAuthority {
@@ -78,6 +80,9 @@ func (f *fakeAuthority) order(ctx context.Context, _ *Settings, o order) ([]*x50
 	}
 	if during != nil {
 		during()
+	}
+	if fault == nil && o.replaces != nil {
+		fault = f.predecessor
 	}
 	if fault != nil {
 		return nil, fault

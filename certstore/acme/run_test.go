@@ -317,3 +317,26 @@ func TestKeyKind(t *testing.T) {
 		}
 	})
 }
+
+// FuzzState says that a state of whatever content costs at most what is in it.
+func FuzzState(f *testing.F) {
+	f.Add([]byte(`{"account":{"directory":"https://ca.example"},"profiles":{"mx":{"failures":3,"next_key":{"id":"acmekey-1"}},"b":null}}`))
+	f.Add([]byte(`{"profiles":null}`))
+	f.Add([]byte(`[`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		s, err := decodeState(content)
+		if s.Profiles == nil {
+			t.Fatalf("no profiles, %v", err)
+		}
+		s.forget(&Settings{Profiles: []Managed{fresh("mx", "mx.example.com")}})
+		w := s.Profiles["mx"]
+		if w == nil || len(s.Profiles) != 1 {
+			t.Fatalf("profiles %v", s.Profiles)
+		}
+		p := fresh("mx", "mx.example.com")
+		statusOf(&p, w.clone(), time.Now())
+		if _, err := s.encode(); err != nil && !strings.Contains(err.Error(), "year outside of range") {
+			t.Errorf("it cannot be written again: %v", err)
+		}
+	})
+}

@@ -60,17 +60,21 @@ type nextKey struct {
 }
 
 func readState(dir string) (state, error) {
-	fresh := state{Profiles: map[string]*progress{}}
 	data, err := os.ReadFile(filepath.Join(dir, stateName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fresh, nil
-	}
-	var s state
-	if err == nil {
-		err = json.Unmarshal(data, &s)
+		return decodeState([]byte("{}"))
 	}
 	if err != nil {
-		return fresh, fmt.Errorf("read %s: %w", stateName, err)
+		return state{Profiles: map[string]*progress{}}, fmt.Errorf("read %s: %w", stateName, err)
+	}
+	return decodeState(data)
+}
+
+// decodeState always returns a state that can be used; with an error it is an empty one.
+func decodeState(data []byte) (state, error) {
+	var s state
+	if err := json.Unmarshal(data, &s); err != nil {
+		return state{Profiles: map[string]*progress{}}, fmt.Errorf("read %s: %w", stateName, err)
 	}
 	for name, p := range s.Profiles {
 		if p == nil {
@@ -78,7 +82,7 @@ func readState(dir string) (state, error) {
 		}
 	}
 	if s.Profiles == nil {
-		s.Profiles = fresh.Profiles
+		s.Profiles = map[string]*progress{}
 	}
 	return s, nil
 }
