@@ -165,7 +165,7 @@ func newVerifyBench(t *testing.T) *verifyBench {
 		return outbound.World{Config: c, Resolver: b.engine.resolver, Trust: trust}
 	}
 	b.a.Engine = verifyingEngine{b.engine, outbound.New(outbound.Options{World: world})}
-	b.opts.Table = append(Table(b.a), tlsVerify(b.a))
+	b.opts.Table = Table(b.a)
 	return b
 }
 
