@@ -155,6 +155,7 @@ func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err
 	outer := s.ctx
 	s.ctx, s.marked = ctx, false
 	s.setInterrupt(func() { cancel(ErrInterrupted) })
+	s.forgetUntouched()
 	saved := s.saveCandidate()
 	defer func() {
 		if r := recover(); r != nil {
@@ -188,6 +189,13 @@ func (s *Session) markInterrupt() {
 	if s.way == terminal && !s.marked && context.Cause(s.ctx) == ErrInterrupted {
 		s.say("^C")
 		s.marked = true
+	}
+}
+
+// forgetUntouched drops a candidate in which nothing was edited, so that a command looks at what is in force now.
+func (s *Session) forgetUntouched() {
+	if s.cand != nil && len(s.cand.Changes()) == 0 {
+		s.cand = nil
 	}
 }
 
