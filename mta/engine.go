@@ -188,7 +188,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.stopListeners()
 	stopDelivering()
-	return errors.Join(group.Wait(), e.counters.save())
+	return errors.Join(group.Wait(), e.counters.save(), e.reports.Flush())
 }
 
 // recover closes in mail_logs what a process that died left open, and names what the spool found damaged.
