@@ -57,6 +57,8 @@ func TestStories(t *testing.T) {
 			"disk":       diskVerb,
 			"dns":        dnsVerb,
 			"signed":     signedVerb,
+			"names":      namesVerb,
+			"policyhost": policyHostVerb,
 			"hop":        hopVerb,
 			"partner":    partnerVerb,
 			"maildir":    maildirVerb,
