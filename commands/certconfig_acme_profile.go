@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -117,7 +116,8 @@ func managedNames(answer string) ([]string, error) {
 	for _, word := range commaList(answer) {
 		rest, wildcard := strings.CutPrefix(word, "*.")
 		name, err := certstore.HostName(rest)
-		if _, addressErr := netip.ParseAddr(rest); err != nil || addressErr == nil || !strings.Contains(name, ".") {
+		top := name[strings.LastIndexByte(name, '.')+1:]
+		if err != nil || top == name || strings.Trim(top, "0123456789") == "" { // no top-level domain is a number; addresses end in one
 			return nil, shell.Fail("Invalid name %q: a host name such as mx.example.com or *.example.com is accepted.", word)
 		}
 		if wildcard {
