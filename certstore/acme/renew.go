@@ -90,6 +90,9 @@ func (m *Manager) obtained(p *Managed, w *progress) *certstore.Profile {
 		return nil
 	}
 	leaf := ready.Leaf()
+	if p.Current != nil && p.Current.Leaf().Equal(leaf) && !p.Pending {
+		return nil // it was put in service by a process that ended before it could say so
+	}
 	if !sameNames(w.GotNames, p.Names) || time.Until(leaf.NotAfter) < life(leaf)/2 {
 		return nil
 	}
