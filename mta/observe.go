@@ -20,15 +20,19 @@ import (
 func (e *Engine) observe(r *tlspolicy.Record) {
 	e.reports.Observe(r)
 	e.metrics.Observe(r)
-	if r.Wanted.Encrypt == tlspolicy.Require && r.Facts.Control.Alert && r.Action.Do == tlspolicy.NextHost && !r.Outcome.TrySmaller {
+	if r.Wanted.Encrypt == tlspolicy.Require && r.Facts.Control.Alert && r.Action.Do == tlspolicy.NextHost && r.Action.Cause != "" {
 		e.alerts.Raise(alert.TLSFailed(r.Facts.Domain, r.Facts.Host, reasonOf(r), wordsOf(r)))
 	}
 }
 
-// reasonOf is the cause that helps: the first one, where the action only says that TLS was required.
+// reasonOf is the cause that log, notices and hoststatus name: the first one, where the action only says what the setting
+// made of it.
 func reasonOf(r *tlspolicy.Record) cause.ID {
-	if r.Action.First != "" {
-		return r.Action.First
+	switch r.Action.Cause {
+	case "", cause.P1, cause.P2, cause.P3:
+		if r.Action.First != "" {
+			return r.Action.First
+		}
 	}
 	return r.Action.Cause
 }
