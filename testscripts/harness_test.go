@@ -50,24 +50,27 @@ func TestStories(t *testing.T) {
 		Deadline:            time.Time{},
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"appliance":  applianceVerb,
-			"await":      awaitVerb,
-			"ca":         caVerb,
-			"cert":       certVerb,
-			"disk":       diskVerb,
-			"dns":        dnsVerb,
-			"signed":     signedVerb,
-			"names":      namesVerb,
-			"policyhost": policyHostVerb,
-			"hop":        hopVerb,
-			"partner":    partnerVerb,
-			"maildir":    maildirVerb,
-			"replace":    replaceVerb,
-			"converse":   converseVerb,
-			"terminal":   terminalVerb,
-			"interrupts": interruptsVerb,
-			"atonce":     atonceVerb,
-			"crowd":      crowdVerb,
+			"appliance":   applianceVerb,
+			"await":       awaitVerb,
+			"ca":          caVerb,
+			"cert":        certVerb,
+			"disk":        diskVerb,
+			"dns":         dnsVerb,
+			"signed":      signedVerb,
+			"pebble":      pebbleVerb,
+			"managed":     managedVerb,
+			"undisturbed": undisturbedVerb,
+			"names":       namesVerb,
+			"policyhost":  policyHostVerb,
+			"hop":         hopVerb,
+			"partner":     partnerVerb,
+			"maildir":     maildirVerb,
+			"replace":     replaceVerb,
+			"converse":    converseVerb,
+			"terminal":    terminalVerb,
+			"interrupts":  interruptsVerb,
+			"atonce":      atonceVerb,
+			"crowd":       crowdVerb,
 		},
 	})
 }
@@ -114,6 +117,9 @@ func setup(env *testscript.Env) error {
 func condition(name string) (bool, error) {
 	if name == "root" {
 		return os.Geteuid() == 0, nil
+	}
+	if name == "pebble" {
+		return pebbleBuilt() == nil, nil
 	}
 	if name == "race" {
 		return raceEnabled, nil
