@@ -2,6 +2,12 @@ package inbound
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
@@ -40,18 +46,18 @@ func TestFailedHandshakes(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		name, cause, offers string
-		play                func(t *testing.T, c *client)
+		name, cause, they, we string
+		play                  func(t *testing.T, c *client)
 	}{
-		{"version", "H2", "TLSv1.1.*TLSv1.2", handshake(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})},
-		{"suite", "H1", "ECDHE-RSA-AES128-GCM-SHA256.*ECDHE-ECDSA-",
+		{"version", "H2", "TLSv1.1", "TLSv1.2", handshake(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})},
+		{"suite", "H1", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-",
 			handshake(&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}})},
-		{"anonymous suite", "H6", "ADH-AES128-SHA", patched("\xc0\x2b", "\x00\x34")},
-		{"curve", "H7", ".+", patched("\x00\x0a\x00\x04\x00\x02\x00\x17", "\x00\x0a\x00\x04\x00\x02\x00\x15")},
-		{"our certificate is refused", "H8", "", handshake(&tls.Config{RootCAs: x509.NewCertPool(), ServerName: "mail.example.com"})},
-		{"closed", "H4", "", func(t *testing.T, c *client) { c.conn.Write(firstFlight(t, &tls.Config{})[:40]) }},
-		{"closed at once", "S7", "", func(*testing.T, *client) {}},
-		{"silence", "H5", "", func(_ *testing.T, c *client) { io.Copy(io.Discard, c.conn) }},
+		{"anonymous suite", "H6", "ADH-AES128-SHA", "ECDHE-", patched("\xc0\x2b", "\x00\x34")},
+		{"curve", "H7", "secp224r1, signatures RSA-PSS", "prime256v1", patched("\x00\x0a\x00\x04\x00\x02\x00\x17", "\x00\x0a\x00\x04\x00\x02\x00\x15")},
+		{"our certificate is refused", "H8", "", "", handshake(&tls.Config{RootCAs: x509.NewCertPool(), ServerName: "mail.example.com"})},
+		{"closed", "H4", "", "", func(t *testing.T, c *client) { c.conn.Write(firstFlight(t, &tls.Config{})[:40]) }},
+		{"closed at once", "S7", "", "", func(*testing.T, *client) {}},
+		{"silence", "H5", "", "", func(_ *testing.T, c *client) { io.Copy(io.Discard, c.conn) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -63,8 +69,9 @@ func TestFailedHandshakes(t *testing.T) {
 			c.play(t, peer)
 			peer.conn.Close()
 			r.wantMatch(1, `ICID 1 TLS failed: \(\d+, 'error:[0-9A-F]{8}:(SSL routines|system library):.*'\) \[`+c.cause+`\]`)
-			if c.offers != "" {
-				r.wantMatch(1, `ICID 1 cause `+c.cause+` for 127\.0\.0\.1: .*`+c.offers+`.*`)
+			if c.they != "" {
+				r.wantMatch(1, `ICID 1 cause `+c.cause+` for 127\.0\.0\.1: they: `+c.they+`.*`)
+				r.wantMatch(1, `ICID 1 cause `+c.cause+` for 127\.0\.0\.1: we: .*`+c.we+`.*`)
 			}
 		})
 	}
@@ -116,4 +123,36 @@ func TestHandshakePlaces(t *testing.T) {
 			t.Errorf("%s enters with %d in all, %d of its own: %v", addr, h.all, h.byAddr[addr], got)
 		}
 	}
+}
+
+// TestUsable tells the keys that TLS can sign with from those that it cannot.
+func TestUsable(t *testing.T) {
+	of := func(key crypto.Signer, err error) tls.Certificate {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tls.Certificate{Certificate: [][]byte{{}}, PrivateKey: key}
+	}
+	odd := of(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))
+	for _, c := range []struct {
+		name  string
+		certs []tls.Certificate
+		want  bool
+	}{
+		{"none", nil, true},
+		{"P-224", []tls.Certificate{odd}, false},
+		{"P-224 and P-256", []tls.Certificate{odd, of(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}, true},
+		{"P-384", []tls.Certificate{of(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))}, true},
+		{"P-521", []tls.Certificate{of(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))}, true},
+		{"RSA", []tls.Certificate{of(rsa.GenerateKey(rand.Reader, 2048))}, true},
+		{"Ed25519", []tls.Certificate{of(signer(ed25519.GenerateKey(rand.Reader)))}, true},
+	} {
+		if err := usable(c.certs); (err == nil) != c.want {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func signer(_ ed25519.PublicKey, key ed25519.PrivateKey, err error) (crypto.Signer, error) {
+	return key, err
 }

@@ -1,7 +1,9 @@
 package inbound
 
 import (
+	"crypto/tls"
 	"errors"
+	"strings"
 
 	"posthouse/config"
 	"posthouse/internal/cause"
@@ -27,6 +29,9 @@ func (c *connection) TLS() (smtp.Upgrade, error) {
 	}
 	c.shaking = true
 	handshake, err := c.l.opts.TLS(c.l.opts.Name, value(c.access.policy.TLSVerify) || c.table.NeedsCertificate())
+	if err == nil {
+		err = usable(handshake.Config().Certificates)
+	}
 	if err != nil {
 		c.endHandshake()
 		c.l.opts.Log.TLSInFailed(c.icid, 0, "error:00000000:posthouse:STARTTLS:"+err.Error(), cause.L1)
@@ -34,6 +39,31 @@ func (c *connection) TLS() (smtp.Upgrade, error) {
 	}
 	c.handshake = handshake
 	return handshake, nil
+}
+
+var errUnusable = errors.New("no key of our certificates can be used for TLS")
+
+// usable says whether any of our certificates can be shown to anybody at all; a key on a curve that TLS has no signatures
+// for, such as P-224, makes one that cannot. None at all is left to the handshake: names may have some of their own.
+func usable(certs []tls.Certificate) error {
+	everything := tls.ClientHelloInfo{
+		SupportedVersions: []uint16{tls.VersionTLS12},
+		CipherSuites:      []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256},
+		SignatureSchemes: []tls.SignatureScheme{
+			tls.ECDSAWithP256AndSHA256, tls.ECDSAWithP384AndSHA384, tls.ECDSAWithP521AndSHA512, tls.Ed25519, tls.PKCS1WithSHA256,
+		},
+		SupportedCurves: []tls.CurveID{tls.CurveP256, tls.CurveP384, tls.CurveP521}, // which TLS 1.2 asks of the key, too
+		SupportedPoints: []uint8{0},                                                 // uncompressed (RFC 8422 §5.1.2)
+	}
+	for i := range certs {
+		if everything.SupportsCertificate(&certs[i]) == nil {
+			return nil
+		}
+	}
+	if len(certs) == 0 {
+		return nil
+	}
+	return errUnusable
 }
 
 // endHandshake gives back the place among the handshakes that go on.
@@ -69,21 +99,32 @@ func (c *connection) Handshake(h smtp.Handshake) smtp.Ruling {
 	case o.Client == nil:
 		return smtp.Ruling{}
 	case !o.Verified: // It was not demanded, and gives no rights.
-		log.CauseIn(c.icid, o.Cause, c.remote, "client certificate "+o.Client.Subject+": "+reason(&o))
+		c.blame(&o)
 		return smtp.Ruling{}
 	}
 	return c.reconsider(o.Client)
 }
 
-// failed logs a handshake that came to nothing, and what both sides offered where nothing matched.
+// failed logs a handshake that came to nothing, and what is known beyond that: what both sides offered where nothing
+// matched, a line for each of them since a line holds only so much, or what is wrong with the client's certificate.
 func (c *connection) failed(o *tlspolicy.Outcome) {
 	if o.Text == "" { // our own shutdown ended it
 		o.Text = o.Reason
 	}
 	c.l.opts.Log.TLSInFailed(c.icid, o.Number, o.Text, o.Cause)
 	if o.Offers != "" {
-		c.l.opts.Log.CauseIn(c.icid, o.Cause, c.remote, o.Offers)
+		for part := range strings.SplitSeq(o.Offers, "; ") {
+			c.l.opts.Log.CauseIn(c.icid, o.Cause, c.remote, part)
+		}
 	}
+	if o.Client != nil && o.Cause == cause.H11 {
+		c.blame(o)
+	}
+}
+
+// blame says which certificate a client showed, and what is wrong with it.
+func (c *connection) blame(o *tlspolicy.Outcome) {
+	c.l.opts.Log.CauseIn(c.icid, o.Cause, c.remote, "client certificate "+o.Client.Subject+": "+reason(o))
 }
 
 // reason says what is wrong with a client's certificate.
