@@ -242,7 +242,7 @@ func TestEveryProof(t *testing.T) {
 		{"a TLSA record stands in for names, and not for MTA-STS", facts(records(TLSAOf(self.cert, 3, 1, 1))), []*entity{self},
 			"names by DANE, hosted names by DANE, MTA-STS V1, DANE ok, proven MX by DANE"},
 		{"another TLSA record", facts(records(TLSAOf(self.cert, 3, 1, 1))), []*entity{p.leaf, p.mid},
-			"names ok, hosted names ok, MTA-STS ok, DANE D1, proven MX ok"},
+			"names ok, hosted names ok, MTA-STS ok, DANE D1, proven MX R1"},
 		{"unusable TLSA records", facts(dane(DANEUnusable)), []*entity{p.leaf, p.mid}, "names ok, hosted names ok, MTA-STS ok, proven MX R1"},
 	} {
 		trust := trusting(p.root)

@@ -40,6 +40,9 @@ func (f Facts) byDANE() demand {
 	case DANEUsable:
 		d.encrypt, d.verify, d.proofs = Require, Require, []Proof{ProofDANE}
 		d.rule.Asks = "authenticated by TLSA"
+		if mandatory && !f.MXSecure && !f.Routed { // RFC 7672 §2.2.1: whoever forges the MX chooses the records, too
+			block(cause.D2, "DANE is mandatory, and the answer that names the MX is not secure")
+		}
 	case DANEFailed:
 		block(cause.D3, "the TLSA lookup failed, and is never taken for the absence of records")
 	case DANEUnusable:
@@ -122,7 +125,7 @@ func (f Facts) byRequireTLS() demand {
 // mxProven reports whether it is known in a way that nobody can forge that the host receives for the domain. A route is
 // the operator's own word.
 func (f Facts) mxProven() bool {
-	return f.MXSecure || f.Routed || f.DANE.State == DANEUsable || f.STS.Mode == "enforce" && f.STS.Match
+	return f.MXSecure || f.Routed || f.STS.Mode == "enforce" && f.STS.Match
 }
 
 // byHeader is TLS-Required: No of the message (RFC 8689 §4.1), which itself asks for nothing. What it relaxes
