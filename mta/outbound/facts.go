@@ -50,11 +50,15 @@ func (j *journey) asksPolicy() bool {
 
 func (j *journey) switchedOff() bool { return j.control.Explicit && j.control.Level == config.TLSNo }
 
-// stsOf is what the domain's policy says of a host. The policy is asked for once a journey.
+// stsOf is what the domain's policy says of a host. The policy is asked for once a journey; that it could not be had is
+// told before a connection, since what follows goes by an older one or by none.
 func (j *journey) stsOf(ctx context.Context, h host) tlspolicy.STS {
 	if j.policy == nil {
 		p := j.d.opt.Policies(ctx, j.domain)
 		j.policy = &p
+		if ctx.Err() == nil {
+			j.tellCause(0, p.Cause)
+		}
 	}
 	p := j.policy
 	return tlspolicy.STS{
