@@ -77,8 +77,7 @@ var loopbacks atomic.Uint32
 // freeLoopback returns an address of 127.0.0.0/8 on which nothing listens at port 25.
 func freeLoopback(ts *testscript.TestScript) string {
 	for range 200 {
-		n := loopbacks.Add(1)
-		ip := fmt.Sprintf("127.%d.%d.%d", 64+os.Getpid()%128, os.Getpid()/128%250, 1+n%250)
+		ip := nextLoopback()
 		l, err := net.Listen("tcp", ip+":25")
 		if err == nil {
 			l.Close()
@@ -87,6 +86,12 @@ func freeLoopback(ts *testscript.TestScript) string {
 	}
 	ts.Fatalf("no loopback address with a free port 25")
 	return ""
+}
+
+// nextLoopback is an address that nobody was given yet.
+func nextLoopback() string {
+	n := loopbacks.Add(1)
+	return fmt.Sprintf("127.%d.%d.%d", 64+os.Getpid()%128, os.Getpid()/128%250, 1+n%250)
 }
 
 // partnerVerb is "partner NAME DOMAIN [CERT] [KEY=VALUE]...": a real Postfix that takes mail for DOMAIN into the Maildir
