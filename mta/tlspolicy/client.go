@@ -126,6 +126,8 @@ func (h *Handshake) Outcome(err error) Outcome {
 	o.Encrypted = true
 	if h.query.Small {
 		h.trust.rememberSmall(h.query.Host)
+	}
+	if h.small {
 		o.Findings = append(slices.Clone(o.Findings), Finding{
 			Cause: cause.H12, Reason: "smaller client hello", Detail: "the peer answers only where no post-quantum key share is offered",
 		})

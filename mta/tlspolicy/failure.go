@@ -27,8 +27,9 @@ func (h *Handshake) failed(err error) Outcome {
 	alert, isAlert := peerAlert(err, flight)
 	switch {
 	case errors.As(err, &verify):
-		o.Stopped = true
-		return o.Under(h.query.Wanted)
+		o.Stopped = !h.tinyKey()
+		o.judge(h.query.Wanted)
+		return o
 	case isOurs(err):
 		o.Reason = "cancelled"
 		return o
@@ -101,14 +102,28 @@ func (h *Handshake) localCause(flight []byte) cause.ID {
 	return cause.H13
 }
 
-// signatureCause is for what fails once the certificates were looked at: the signature over the handshake.
+// signatureCause is for what fails once the certificates were looked at: the signature over the handshake. Where an
+// authority stands before the certificate that the peer means to show, it is the wrong key that does not fit.
 func (h *Handshake) signatureCause() cause.ID {
-	if certs := h.state.PeerCertificates; len(certs) > 0 {
-		if bits := rsaBits(certs[0]); bits > 0 && bits < 1024 {
-			return cause.V10
-		}
+	first := h.verdict.fault()
+	switch {
+	case h.tinyKey():
+		return cause.V10
+	case first != nil && first.Cause == cause.V3:
+		return cause.V3
 	}
 	return cause.H10
+}
+
+// tinyKey reports whether the peer's key is so short that crypto/tls takes no signature of it: the handshake would fail
+// even if nobody asked who the peer is.
+func (h *Handshake) tinyKey() bool {
+	certs := h.state.PeerCertificates
+	if len(certs) == 0 {
+		return false
+	}
+	bits := rsaBits(certs[0])
+	return bits > 0 && bits < 1024
 }
 
 func certificatesCause(certificates [][]byte) cause.ID {

@@ -173,10 +173,15 @@ func TestOddCertificates(t *testing.T) {
 					continue // RSASSA-PSS with SHA-256 does not fit into so short a key
 				}
 				q := under(config.TLSRequire, "partner.example", "mx1.partner.example")
-				o := shake(t, trusting(), q, sServer(t, tool, dir, "-rev", version, "-key", "odd.key", "-cert", "odd.pem", "-cipher", "ALL:@SECLEVEL=0"))
+				addr := sServer(t, tool, dir, "-rev", version, "-key", "odd.key", "-cert", "odd.pem", "-cipher", "ALL:@SECLEVEL=0")
+				o := shake(t, trusting(), q, addr)
 				passes := accepts && test.want == cause.V11
 				if o.Encrypted != passes || passes != warns(o.Findings, cause.V11) || !passes && o.Cause != test.want {
 					t.Errorf("%s, %s, %v: %+v", test.name, version, accepts, o)
+				}
+				q = under(config.TLSRequireVerify, "partner.example", "mx1.partner.example")
+				if o := shake(t, trusting(), q, addr); o.Encrypted || o.Stopped != passes {
+					t.Errorf("%s, %s, %v: is anybody content with the handshake? %+v", test.name, version, accepts, o)
 				}
 			}
 		}

@@ -29,7 +29,7 @@ type ProbeResult struct {
 func (t *Trust) ProbeHello(ctx context.Context, conn net.Conn, serverName string) (ProbeResult, error) {
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if _, err := conn.Write(probeHello(serverName)); err != nil {
+	if _, err := conn.Write(probeHello(serverName, t.speaks.suites)); err != nil {
 		return ProbeResult{}, fmt.Errorf("probe: send hello: %w", err)
 	}
 	flight, err := readFlight(conn)

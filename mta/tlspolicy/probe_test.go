@@ -47,6 +47,7 @@ func TestProbe(t *testing.T) {
 		{"another odd curve", rsaDir, append([]string{"-tls1_2", "-groups", "brainpoolP256r1", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"}, full...), cause.H7, "over brainpoolP256r1"},
 		{"odd curve in TLS 1.3", dir, append([]string{"-tls1_3", "-groups", "X448"}, full...), cause.H7, "TLSv1.3 with TLS_AES_128_GCM_SHA256 over X448"},
 		{"signs with SHA-1", rsaDir, append([]string{"-tls1_2", "-sigalgs", "RSA+SHA1", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0"}, full...), cause.H7, "signed with RSA+SHA1"},
+		{"signs with SHA-1 under any suite", rsaDir, append([]string{"-tls1_2", "-sigalgs", "RSA+SHA1", "-cipher", "ALL:@SECLEVEL=0"}, full...), cause.H7, "signed with RSA+SHA1"},
 		{"TLS 1.1", dir, append([]string{"-tls1_1", "-cipher", "ALL:@SECLEVEL=0"}, full...), cause.H2, "the peer would take TLSv1.1 with "},
 		{"good", dir, full, "", "the peer would take TLSv1.3 with TLS_AES_128_GCM_SHA256"},
 	} {
@@ -116,7 +117,7 @@ func TestProbeHelloIsRead(t *testing.T) {
 	if o.Encrypted {
 		t.Errorf("%+v", o)
 	}
-	if n := len(probeSuites()); n < 100 || n > 200 {
+	if n := len(probeSuites(trusting().speaks.suites)); n < 100 || n > 200 {
 		t.Errorf("%d suites", n)
 	}
 }

@@ -3,6 +3,7 @@ package tlspolicy
 import (
 	"crypto/rand"
 	"crypto/tls"
+	"slices"
 	"strings"
 
 	"posthouse/internal/openssl"
@@ -19,13 +20,14 @@ const (
 )
 
 // probeHello is a ClientHello in its record that offers whatever anybody ever spoke, in clear text as every hello is. It
-// brings no key share, so that a server of TLS 1.3 answers with the group that it would take (RFC 8446 §4.1.4).
-func probeHello(serverName string) []byte {
+// brings no key share, so that a server of TLS 1.3 answers with the group that it would take (RFC 8446 §4.1.4). The
+// suites that are spoken here stand first.
+func probeHello(serverName string, spoken []uint16) []byte {
 	body := be(tls.VersionTLS12)
 	random := make([]byte, 32)
 	rand.Read(random) // never fails
 	body = append(append(body, random...), 0)
-	body = append(body, vector16(numbers(probeSuites()))...)
+	body = append(body, vector16(numbers(probeSuites(spoken)))...)
 	body = append(body, 1, 0) // no compression
 	body = append(body, vector16(probeExtensions(serverName))...)
 	message := append([]byte{messageClientHello, 0, byte(len(body) >> 8), byte(len(body))}, body...)
@@ -47,15 +49,20 @@ func probeExtensions(serverName string) (list []byte) {
 	return list
 }
 
-// probeSuites are those of TLS 1.3 and all others without a shared secret, the anonymous ones last, so that only who
-// has nothing else takes one.
-func probeSuites() []uint16 {
+// probeSuites are those of TLS 1.3, those that are spoken here and all others without a shared secret, the anonymous ones
+// last: only who has nothing else takes one. What is refused in spite of a suite in common is then seen.
+func probeSuites(spoken []uint16) []uint16 {
 	suites := []uint16{tls.TLS_AES_128_GCM_SHA256, tls.TLS_AES_256_GCM_SHA384, tls.TLS_CHACHA20_POLY1305_SHA256}
+	for _, id := range spoken {
+		if !isTLS13(id) {
+			suites = append(suites, id)
+		}
+	}
 	var nameless []uint16
 	for id := uint16(1); id < 0xD000; id++ {
 		c, ok := openssl.Lookup(id)
 		switch {
-		case !ok, strings.Contains(c.KeyExchange()+c.Authentication(), "PSK"), c.KeyExchange() == "SRP":
+		case !ok, slices.Contains(suites, id), strings.Contains(c.KeyExchange()+c.Authentication(), "PSK"), c.KeyExchange() == "SRP":
 		case anonymous(id):
 			nameless = append(nameless, id)
 		default:
