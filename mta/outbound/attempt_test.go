@@ -48,6 +48,7 @@ func TestASmallerHelloIsTriedOnce(t *testing.T) {
 	if !slices.ContainsFunc(r[1].Outcome.Findings, func(f tlspolicy.Finding) bool { return f.Cause == cause.H12 }) {
 		t.Errorf("H12 is not named: %+v", r[1].Outcome.Findings)
 	}
+	b.until("DCID 2 cause H12 for peer.example")
 }
 
 // TestWhatNobodyInsistsOnGoesInClear has a handshake broken for a report that is to be sent whatever TLS says (RFC 8460

@@ -77,7 +77,8 @@ func helloName(conf *config.Config, local netip.Addr) string {
 // dial connects to an address and logs the connection, or why there is none. The failure is remembered.
 func (j *journey) dial(ctx context.Context, r *tlspolicy.Record, h host) (net.Conn, bool) {
 	from := deliverySource(j.world.Config)
-	dialer := net.Dialer{Timeout: j.d.opt.ConnectTimeout, LocalAddr: from.tcp()}
+	limit, _ := j.d.timeouts(j.world.Config.Delivery)
+	dialer := net.Dialer{Timeout: limit, LocalAddr: from.tcp()}
 	j.begin(r, tlspolicy.StepConnect)
 	conn, err := dialer.DialContext(ctx, "tcp", r.Remote.String())
 	if err == nil {

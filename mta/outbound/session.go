@@ -86,8 +86,9 @@ func (j *journey) open(ctx context.Context, at *stop, addr netip.Addr, how *mann
 		j.conclude(ctx, r)
 		return nil, another
 	}
+	_, limits := j.d.timeouts(j.world.Config.Delivery)
 	c := &connection{
-		Client: smtp.NewClient(ctx, conn, helloName(j.world.Config, r.Local), *j.d.opt.Timeouts),
+		Client: smtp.NewClient(ctx, conn, helloName(j.world.Config, r.Local), limits),
 		host:   at.host, demands: j.demands, record: r,
 	}
 	then := j.prepare(ctx, c, how)

@@ -43,6 +43,9 @@ func (j *journey) secure(ctx context.Context, c *connection, how *manner) next {
 	switch action.Do {
 	case tlspolicy.Proceed:
 		j.encrypted(c, n.outcome, action)
+		if how.small { // once, until it is forgotten
+			j.tellCause(r.DCID, cause.H12)
+		}
 		return ready
 	case tlspolicy.ProceedClear:
 		j.clear(c, action)

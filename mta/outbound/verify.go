@@ -153,12 +153,13 @@ func (v *verification) askMore(ctx context.Context, c *connection, o *tlspolicy.
 // probe makes a connection for a hello of our own making.
 func (v *verification) probe(ctx context.Context, h host, to netip.AddrPort) (tlspolicy.ProbeResult, error) {
 	from := deliverySource(v.world.Config)
-	dialer := net.Dialer{Timeout: v.d.opt.ConnectTimeout, LocalAddr: from.tcp()}
+	connecting, limits := v.d.timeouts(v.world.Config.Delivery)
+	dialer := net.Dialer{Timeout: connecting, LocalAddr: from.tcp()}
 	conn, err := dialer.DialContext(ctx, "tcp", to.String())
 	if err != nil {
 		return tlspolicy.ProbeResult{}, err
 	}
-	c := smtp.NewClient(ctx, conn, helloName(v.world.Config, addrOf(conn.LocalAddr())), *v.d.opt.Timeouts)
+	c := smtp.NewClient(ctx, conn, helloName(v.world.Config, addrOf(conn.LocalAddr())), limits)
 	defer c.Close()
 	if !h.implicit {
 		for _, say := range []func() (smtp.Reply, error){c.Greeting, c.Hello, c.StartTLS} {
@@ -167,7 +168,7 @@ func (v *verification) probe(ctx context.Context, h host, to netip.AddrPort) (tl
 			}
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, v.d.opt.Timeouts.Handshake)
+	ctx, cancel := context.WithTimeout(ctx, limits.Handshake)
 	defer cancel()
 	return v.world.Trust.ProbeHello(ctx, c.Raw(), h.name)
 }
