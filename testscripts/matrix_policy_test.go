@@ -389,7 +389,9 @@ func (w *policyWorld) look() *policySeen {
 			}
 		}
 	}
-	var shown struct{ Alerts []struct{ Domain, Cause string } }
+	var shown struct {
+		Alerts []struct{ Domain, Cause string }
+	}
 	w.document(&shown, "displayalerts 500 --json")
 	for _, a := range shown.Alerts {
 		s.alerts[a.Domain] = append(s.alerts[a.Domain], a.Cause)
@@ -428,7 +430,7 @@ func (w *policyWorld) notices() map[string]string {
 
 // field is a field of a notice.
 func field(notice, name string) string {
-	m := regexp.MustCompile(`(?m)^` + name + `: (.*?)\r?$`).FindAllStringSubmatch(notice, -1)
+	m := regexp.MustCompile(`(?m)^`+name+`: (.*?)\r?$`).FindAllStringSubmatch(notice, -1)
 	var all []string
 	for _, one := range m {
 		all = append(all, one[1])
