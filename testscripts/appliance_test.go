@@ -72,10 +72,23 @@ func applianceVerb(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// masterKeyVariable is what a script sets for the appliances that it sets up or starts from then on.
+const masterKeyVariable = "POSTHOUSE_MASTER_KEY"
+
+// masterKey are the arguments that name the file in the script's $MASTER_KEY_FILE.
+func masterKey(ts *testscript.TestScript) []string {
+	if file := ts.Getenv("MASTER_KEY_FILE"); file != "" {
+		return []string{"--master-key", ts.MkAbs(file)}
+	}
+	return nil
+}
+
 func (a *appliance) initialize(ts *testscript.TestScript) {
-	cmd := exec.Command(filepath.Join(binary, "posthouse"), "init", "--data", a.data, "--hostname", "mail.example.com",
+	args := append([]string{"init", "--data", a.data, "--hostname", "mail.example.com",
 		"--ssh", "127.0.0.1:0", "--inbound", "127.0.0.1:0", "--outbound", "127.0.0.1:0",
-		"--admin-password-stdin", "--authorized-key", ts.MkAbs("id_ed25519.pub"))
+		"--admin-password-stdin", "--authorized-key", ts.MkAbs("id_ed25519.pub")}, masterKey(ts)...)
+	cmd := exec.Command(filepath.Join(binary, "posthouse"), args...)
+	cmd.Env = append(os.Environ(), masterKeyVariable+"="+ts.Getenv(masterKeyVariable))
 	cmd.Stdin = strings.NewReader(password + "\n")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		ts.Fatalf("init: %v\n%s", err, out)
@@ -86,9 +99,9 @@ func (a *appliance) start(ts *testscript.TestScript) {
 	os.Remove(a.addressFile())
 	a.output = new(bytes.Buffer)
 	a.exited = make(chan struct{})
-	a.process = exec.Command(filepath.Join(binary, "posthouse"), "serve", "--data", a.data)
+	a.process = exec.Command(filepath.Join(binary, "posthouse"), append([]string{"serve", "--data", a.data}, masterKey(ts)...)...)
 	a.process.Stdout, a.process.Stderr = a.output, a.output
-	a.process.Env = append(os.Environ(), "TZ=UTC")
+	a.process.Env = append(os.Environ(), "TZ=UTC", masterKeyVariable+"="+ts.Getenv(masterKeyVariable))
 	ts.Check(a.process.Start())
 	process, exited := a.process, a.exited
 	go func() { process.Wait(); close(exited) }()

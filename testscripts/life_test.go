@@ -1,0 +1,98 @@
+package testscripts
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// webVerb is "web NAME": the files of $WORK/NAME over HTTP at $NAME, as they are at the time they are asked for.
+func webVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: web NAME")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	server := &http.Server{Handler: http.FileServer(http.Dir(ts.MkAbs(args[0])))}
+	ended := make(chan struct{})
+	go func() { server.Serve(l); close(ended) }()
+	ts.Defer(func() { server.Close(); <-ended })
+	ts.Setenv(args[0], "http://"+l.Addr().String())
+}
+
+// clearMarks are what a private key or the hash of a password in clear begins with.
+var clearMarks = [][]byte{[]byte("PRIVATE KEY"), []byte("$argon2"), []byte("openssh-key-v1")}
+
+// hiddenVerb is "hidden PATH [KEY]...": no file at PATH or below it has a private key or the hash of a password in clear,
+// and none has the key of KEY in any usual writing. "! hidden PATH" is that one has.
+func hiddenVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: hidden PATH [KEY]...")
+	}
+	marks := clearMarks
+	for _, name := range args[1:] {
+		marks = append(marks, writings(ts, name)...)
+	}
+	seen, found := 0, ""
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		seen++
+		for _, mark := range marks {
+			if bytes.Contains(data, mark) {
+				found = path
+			}
+		}
+		return err
+	}))
+	switch {
+	case seen == 0:
+		ts.Fatalf("there is no file at %s", args[0])
+	case (found == "") == neg:
+		ts.Fatalf("%d files at %s; in clear: %q", seen, args[0], found)
+	}
+}
+
+// writings are the ways in which the elliptic key of a PEM file may stand somewhere.
+func writings(ts *testscript.TestScript, name string) (all [][]byte) {
+	block, _ := pem.Decode([]byte(ts.ReadFile(name)))
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	ts.Check(err)
+	secret := key.(*ecdsa.PrivateKey).D.FillBytes(make([]byte, 32))
+	lines := strings.Split(strings.TrimSpace(ts.ReadFile(name)), "\n")
+	return [][]byte{secret, []byte(hex.EncodeToString(secret)), []byte(lines[1]), []byte(lines[2])}
+}
+
+// listedVerb is "listed NAME PROFILE KEY VALUE": certconfig list --json says so of the profile. With a ! it does not.
+func listedVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 4 {
+		ts.Fatalf("usage: listed NAME PROFILE KEY VALUE")
+	}
+	out, err := onAppliance(ts, args[0], "certconfig list --json")
+	ts.Check(err)
+	var list struct{ Certificates []map[string]json.RawMessage }
+	ts.Check(json.Unmarshal(out, &list))
+	for _, c := range list.Certificates {
+		if string(c["name"]) != `"`+args[1]+`"` {
+			continue
+		}
+		if got := strings.Trim(string(c[args[2]]), `"`); (got == args[3]) == neg {
+			ts.Fatalf("%s of profile %s is %s", args[2], args[1], got)
+		}
+		return
+	}
+	ts.Fatalf("there is no profile %s", args[1])
+}
