@@ -130,13 +130,13 @@ func TestCommitOfTwoSessions(t *testing.T) {
 	}
 	table := b.opts.Table
 	b.opts.Table = append(table[:len(table):len(table)], meanwhile("destconfig new theirs.example tls preferred"))
-	out := b.exec(0, "meanwhile; destconfig new ours.example tls required; commit -y", "")
+	out := b.exec(0, "destconfig new ours.example tls required; meanwhile; commit -y", "")
 	contains(t, out, "Kept: what admin from 127.0.0.1 committed at ", "Changes committed: ")
 	if len(b.running().Destinations) != 3 {
 		t.Errorf("not both are there: %v", b.running().Destinations)
 	}
 	b.opts.Table = append(table[:len(table):len(table)], meanwhile("destconfig edit theirs.example tls no"))
-	_, errs, status := shell.RunExec(t.Context(), b.opts, "meanwhile; destconfig edit theirs.example tls required; commit -y", "")
+	_, errs, status := shell.RunExec(t.Context(), b.opts, "destconfig edit theirs.example tls required; meanwhile; commit -y", "")
 	if status != 1 {
 		t.Errorf("exit status %d", status)
 	}
