@@ -155,7 +155,7 @@ func TestListenerConfigSetup(t *testing.T) {
 	b := newBench(t)
 	b.script(0, "listenerconfig", "setup", "50", "", "600", "", "90", "", "", "commit -y")
 	i := b.running().Injection
-	if i.MaxHops != 50 || i.SessionTimeout != 600 || i.CommandTimeout != 300 || i.MaxHandshakes != 90 || i.MaxHandshakesPerPeer != 20 {
+	if i.MaxHops != 50 || i.SessionTimeout != 600 || i.CommandTimeout != 300 || i.MaxHandshakes != 90 || i.MaxHandshakesPerPeer != 100 {
 		t.Errorf("injection %+v", i)
 	}
 	contains(t, b.exec(0, "listenerconfig setup max_hops 60; listenerconfig setup; listenerconfig setup --json; clearchanges -y", ""), "max_hops = 60\n", "max_handshakes_per_peer = 100\n", `"max_hops": 60`)
