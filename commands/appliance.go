@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"posthouse/certstore"
+	"posthouse/certstore/acme"
 	"posthouse/config"
 	"posthouse/internal/dns"
 	"posthouse/internal/eventlog"
 	"posthouse/mta"
+	"posthouse/mta/tlspolicy"
 )
 
 // Appliance is everything that commands act on.
@@ -63,6 +65,20 @@ type Engine interface {
 
 	Status() mta.Status
 	Resolver() dns.Resolver // with the nameservers of the running configuration
+
+	// VerifyTLS goes the way of a delivery as far as mail could be sent, and tells progress (which may be nil) of every
+	// step; the records are in the order in which hosts were tried.
+	VerifyTLS(ctx context.Context, req mta.VerifyRequest, progress func(mta.VerifyEvent)) ([]*tlspolicy.Record, error)
+
+	CRLs() []certstore.CRLStatus                          // of the running configuration's sources, in order of name
+	UpdateCRLs(ctx context.Context) []certstore.CRLStatus // fetches each now
+
+	// Managed says how every profile that ACME manages in the running configuration stands.
+	Managed() []acme.Status
+	// RenewCertificate obtains a profile's certificate now and is back when it is in service. The error wraps
+	// acme.ErrNotManaged or acme.ErrWaiting, or is the authority's.
+	RenewCertificate(ctx context.Context, profile string) error
+
 	// Dial connects from the delivery interface, or from the named one; for telnet.
 	Dial(ctx context.Context, from string, to netip.AddrPort) (io.ReadWriteCloser, error)
 }

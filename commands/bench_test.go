@@ -20,11 +20,13 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"posthouse/certstore"
+	"posthouse/certstore/acme"
 	"posthouse/config"
 	"posthouse/internal/dns"
 	"posthouse/internal/eventlog"
 	"posthouse/internal/passhash"
 	"posthouse/mta"
+	"posthouse/mta/tlspolicy"
 	"posthouse/shell"
 )
 
@@ -279,6 +281,16 @@ func (e *engineNotes) Delete(_ context.Context, f mta.Filter) (int, error) {
 
 func (e *engineNotes) Status() mta.Status     { return e.status }
 func (e *engineNotes) Resolver() dns.Resolver { return e.resolver }
+
+func (e *engineNotes) VerifyTLS(context.Context, mta.VerifyRequest, func(mta.VerifyEvent)) ([]*tlspolicy.Record, error) {
+	return nil, e.fail
+}
+
+func (e *engineNotes) CRLs() []certstore.CRLStatus                      { return nil }
+func (e *engineNotes) UpdateCRLs(context.Context) []certstore.CRLStatus { return nil }
+func (e *engineNotes) Managed() []acme.Status                           { return nil }
+
+func (e *engineNotes) RenewCertificate(context.Context, string) error { return acme.ErrNotManaged }
 
 // Dial gives one end of a pipe and lets the peer play at the other.
 func (e *engineNotes) Dial(_ context.Context, from string, to netip.AddrPort) (io.ReadWriteCloser, error) {

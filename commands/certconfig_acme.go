@@ -11,15 +11,6 @@ import (
 	"posthouse/shell"
 )
 
-// managedCertificates is the part of the engine that obtains and renews certificates.
-type managedCertificates interface {
-	// Managed says how every managed profile of the running configuration stands.
-	Managed() []acme.Status
-	// RenewCertificate obtains a profile's certificate now and is back when it is in service. The error wraps
-	// acme.ErrNotManaged or acme.ErrWaiting, or is the authority's.
-	RenewCertificate(ctx context.Context, profile string) error
-}
-
 // managed is one run of certconfig on what ACME obtains.
 type managed struct {
 	profiles

@@ -17,22 +17,9 @@ const renewLimit = 20 * time.Minute
 // stateUncommitted is the state of a managed profile that the engine does not know yet.
 const stateUncommitted = "Not committed"
 
-// service is the engine's part that obtains certificates.
-func (m *managed) service() (managedCertificates, error) {
-	service, ok := m.a.Engine.(managedCertificates)
-	if !ok {
-		return nil, shell.Fail("Error: ACME is not running.")
-	}
-	return service, nil
-}
-
 // statuses are the managed profiles in force, and those that the next commit brings.
-func (m *managed) statuses() ([]acme.Status, error) {
-	service, err := m.service()
-	if err != nil {
-		return nil, err
-	}
-	all := service.Managed()
+func (m *managed) statuses() []acme.Status {
+	all := m.a.Engine.Managed()
 	c := m.s.Candidate()
 	for _, name := range m.names() {
 		if !slices.ContainsFunc(all, func(st acme.Status) bool { return st.Profile == name }) {
@@ -40,14 +27,11 @@ func (m *managed) statuses() ([]acme.Status, error) {
 			all = append(all, acme.Status{Profile: name, Names: wanted.Names, Challenge: wanted.Challenge, State: stateUncommitted})
 		}
 	}
-	return all, nil
+	return all
 }
 
 func (m *managed) status() error {
-	all, err := m.statuses()
-	if err != nil {
-		return err
-	}
+	all := m.statuses()
 	if m.s.JSON {
 		return m.s.PrintJSON(map[string]any{"directory": m.s.Candidate().ACME.Directory, "profiles": append([]acme.Status{}, all...)})
 	}
@@ -117,13 +101,9 @@ func (m *managed) renewChosen(ctx context.Context) error {
 
 // renew obtains a certificate now and waits for it; Ctrl-C stops the waiting, not the order.
 func (m *managed) renew(ctx context.Context, name string) error {
-	service, err := m.service()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, renewLimit)
 	defer cancel()
-	err = service.RenewCertificate(ctx, name)
+	err := m.a.Engine.RenewCertificate(ctx, name)
 	switch {
 	case err == nil:
 		m.s.Printf("Certificate profile \"%s\" renewed; the new certificate is in service.\n", name)

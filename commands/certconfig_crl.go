@@ -8,16 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"posthouse/certstore"
 	"posthouse/config"
 	"posthouse/shell"
 )
-
-// revocationLists is an engine that fetches revocation lists.
-type revocationLists interface {
-	CRLs() []certstore.CRLStatus                          // of the running configuration's sources, in order of name
-	UpdateCRLs(ctx context.Context) []certstore.CRLStatus // fetches each now
-}
 
 const (
 	crlUsual = 60 // minutes between two fetches

@@ -9,13 +9,11 @@ import (
 	"posthouse/shell"
 )
 
-// fetched is what the engine knows of a source; ok is false for one that is not in force.
+// fetched is what the engine knows of each source that is in force.
 func (r *revocation) fetched() map[string]certstore.CRLStatus {
 	known := map[string]certstore.CRLStatus{}
-	if engine, ok := r.a.Engine.(revocationLists); ok {
-		for _, st := range engine.CRLs() {
-			known[st.Name] = st
-		}
+	for _, st := range r.a.Engine.CRLs() {
+		known[st.Name] = st
 	}
 	return known
 }
@@ -103,13 +101,9 @@ func orUnknown(t time.Time) string {
 
 // update fetches the sources of the running configuration.
 func (r *revocation) update(ctx context.Context) error {
-	engine, ok := r.a.Engine.(revocationLists)
-	if !ok {
-		return shell.Fail("Unable to fetch: the mail engine does not run.")
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, crlUpdateLimit, fmt.Errorf("not there within %v", crlUpdateLimit))
 	defer cancel()
-	all := engine.UpdateCRLs(ctx)
+	all := r.a.Engine.UpdateCRLs(ctx)
 	if len(all) == 0 {
 		return shell.Fail("Error: no source is in force; commit one first.")
 	}

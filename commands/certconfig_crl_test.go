@@ -63,7 +63,7 @@ ca                   http://crl.example/ca.crl                60 minutes   Enabl
 		{"certconfig crl setup mail on", `Invalid key "mail"`},
 		{"certconfig crl", "Invalid command"},
 		{"certconfig crl frobnicate", `Invalid word "frobnicate"`},
-		{"certconfig crl update", "Unable to fetch"},
+		{"certconfig crl update", "Error: no source is in force; commit one first."},
 	} {
 		b.fails(c.line, "", c.want)
 	}

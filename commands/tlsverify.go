@@ -15,11 +15,6 @@ import (
 	"posthouse/shell"
 )
 
-// tlsVerifier is what tlsverify asks of the engine: the way of a delivery as far as mail could be sent.
-type tlsVerifier interface {
-	VerifyTLS(ctx context.Context, req mta.VerifyRequest, progress func(mta.VerifyEvent)) ([]*tlspolicy.Record, error)
-}
-
 func tlsVerify(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "tlsverify",
@@ -35,11 +30,7 @@ local domains have, and TLSA records.
 A failure ends the command with status 1.`,
 		JSON: true,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
-			engine, ok := a.Engine.(tlsVerifier)
-			if !ok {
-				return shell.Fail("Unable to verify: the mail engine does not run.")
-			}
-			v := &verifying{a: a, s: s, engine: engine}
+			v := &verifying{a: a, s: s}
 			if len(args) > 0 && strings.EqualFold(args[0], "self") {
 				return v.ourselves(ctx, args[1:])
 			}
@@ -131,9 +122,8 @@ func portWord(word string) (int, error) {
 
 // verifying is one run of the command.
 type verifying struct {
-	a      *Appliance
-	s      *shell.Session
-	engine tlsVerifier
+	a *Appliance
+	s *shell.Session
 
 	host  string // of the lines on the screen; empty before the first
 	lines bool   // something has been said of it
@@ -167,7 +157,7 @@ func (v *verifying) verify(ctx context.Context, req mta.VerifyRequest) ([]*tlspo
 	if v.s.JSON {
 		progress = nil
 	}
-	records, err := v.engine.VerifyTLS(ctx, req, progress)
+	records, err := v.a.Engine.VerifyTLS(ctx, req, progress)
 	switch {
 	case errors.Is(err, mta.ErrDiscarded):
 		return nil, shell.Fail("Error: mail for %s goes nowhere: an SMTP route discards it.", req.Domain)
