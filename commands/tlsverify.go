@@ -19,7 +19,7 @@ func tlsVerify(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "tlsverify",
 		Summary: "Try TLS with a domain's mail servers, and say what every setting would make of them.",
-		Batch:   []string{"tlsverify DOMAIN [HOST[:PORT]]", "tlsverify self [LISTENER]"},
+		Batch:   []string{"tlsverify DOMAIN [HOST[:PORT]]", "tlsverify self [LISTENER]", "tlsverify peer ADDRESS|HOST"},
 		Help: `Connects as a delivery would, shakes hands, verifies as Required (Verify) asks, and leaves: no mail is sent and mail_logs
 has no line of it. Without HOST every mail exchanger of the domain is tried. What follows is the chain as it was sent, DANE and
 MTA-STS as they were found, and what each TLS setting would do with the host now.
@@ -27,9 +27,15 @@ MTA-STS as they were found, and what each TLS setting would do with the host now
 tlsverify self looks at our own listeners from outside: the chain, the names that the interface and the mail exchangers of the
 local domains have, and TLSA records.
 
+tlsverify peer asks the other way round: which row of each listener's host access table decides for a peer that connects to
+us, and what it says of TLS. Nothing is connected to.
+
 A failure ends the command with status 1.`,
 		JSON: true,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
+			if len(args) > 0 && strings.EqualFold(args[0], "peer") {
+				return peerRows(ctx, a, s, args[1:])
+			}
 			v := &verifying{a: a, s: s}
 			if len(args) > 0 && strings.EqualFold(args[0], "self") {
 				return v.ourselves(ctx, args[1:])
@@ -44,7 +50,7 @@ A failure ends the command with status 1.`,
 			if len(args) == 2 && strings.EqualFold(args[0], "self") {
 				return startingWith(args, listenerNames(a.Config.Running().Config))
 			}
-			return startingWith(args, append(hostNames(a), "self"))
+			return startingWith(args, append(hostNames(a), "peer", "self"))
 		},
 	}
 }
@@ -288,7 +294,7 @@ func failedHosts(domain string, hosts []verdict) error {
 	var failed []string
 	for _, h := range hosts {
 		if !verified(h.record) {
-			failed = append(failed, fmt.Sprintf("%s (%s)", hostOf(h.record), causeOf(h.record.Action)))
+			failed = append(failed, fmt.Sprintf("%s (%s)", hostOf(h.record), h.record.Action.Named()))
 		}
 	}
 	if len(hosts) == 0 {
