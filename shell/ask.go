@@ -290,10 +290,20 @@ func (s *Session) Block(text string) (string, error) {
 }
 
 // Input reads what stands on standard input: lines until one that is a single full stop, or until the input ends.
-// Batch forms take certificates so.
+// Batch forms take certificates so. In an exec request it may be a file in DER as well, which comes back as it is.
 func (s *Session) Input() (string, error) {
+	const name = "the text on standard input"
 	s.scr.fresh()
-	return s.readBlock("the text on standard input", true)
+	if p, ok := s.in.(*piped); ok && s.way == exec && !p.typed.keys {
+		data, err := s.reading(s.ctx, p.binary)
+		if err != nil {
+			return "", s.unanswered(err, name, "")
+		}
+		if data != "" {
+			return data, nil
+		}
+	}
+	return s.readBlock(name, true)
 }
 
 // ReadLine reads one line under a prompt of the caller's own, which may be empty; io.EOF at the end of the input.
@@ -301,6 +311,8 @@ func (s *Session) ReadLine(ctx context.Context, tail string) (string, error) {
 	s.scr.fresh()
 	return s.readLine(ctx, prompt{text: tail})
 }
+
+var errLongBlock = &failure{text: fmt.Sprintf("Error: the text is longer than %d bytes.", maxBlock), tried: true}
 
 func (s *Session) readBlock(name string, untilEnd bool) (string, error) {
 	var b strings.Builder
@@ -316,7 +328,7 @@ func (s *Session) readBlock(name string, untilEnd bool) (string, error) {
 			return b.String(), nil
 		}
 		if b.Len()+len(line) > maxBlock {
-			return "", &failure{text: fmt.Sprintf("Error: the text is longer than %d bytes.", maxBlock), tried: true}
+			return "", errLongBlock
 		}
 		b.WriteString(line + "\n")
 	}

@@ -58,3 +58,24 @@ func (p *piped) read(ctx context.Context) ([]byte, error) {
 		}
 	}
 }
+
+// binary reads everything where the input is no text but a file in DER, which begins with a SEQUENCE whose length takes
+// more than one byte (X.690 §8.1.3.5); no text in UTF-8 begins so. It is empty for text, of which nothing is taken.
+func (p *piped) binary(ctx context.Context) (string, error) {
+	if head := p.typed.head(ctx, 2); len(head) < 2 || head[0] != 0x30 || head[1] < 0x80 {
+		return "", nil
+	}
+	var data []byte
+	for {
+		b, err := p.typed.next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return string(data), nil
+		case err != nil:
+			return "", err
+		case len(data) == maxBlock:
+			return "", errLongBlock
+		}
+		data = append(data, b)
+	}
+}

@@ -232,6 +232,11 @@ func (s *Session) pages() bool { return !s.unpaged }
 
 // readLine reads one line. While it waits, Ctrl-C belongs to the editor, and the limit for answers or idling runs.
 func (s *Session) readLine(ctx context.Context, p prompt) (string, error) {
+	return s.reading(ctx, func(ctx context.Context) (string, error) { return s.in.line(ctx, p) })
+}
+
+// reading waits for input as long as the session's way permits.
+func (s *Session) reading(ctx context.Context, read func(context.Context) (string, error)) (string, error) {
 	defer s.waiting()()
 	limit, cause := s.opts.idle(), errIdle
 	if s.way == exec {
@@ -245,7 +250,7 @@ func (s *Session) readLine(ctx context.Context, p prompt) (string, error) {
 		defer end(nil)
 		defer context.AfterFunc(s.opts.stopping, func() { end(errClosing) })()
 	}
-	line, err := s.in.line(ctx, p)
+	line, err := read(ctx)
 	s.live.active(s.opts.now())
 	return line, err
 }

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -135,6 +136,22 @@ func (t *typeahead) next(ctx context.Context) (byte, error) {
 		case <-t.wake:
 		case <-ctx.Done():
 			return 0, context.Cause(ctx)
+		}
+	}
+}
+
+// head returns the first n bytes once they are there, fewer where the input ends before or ctx does. They stay.
+func (t *typeahead) head(ctx context.Context, n int) []byte {
+	for {
+		t.mu.Lock()
+		head, ended := bytes.Clone(t.buf[:min(n, len(t.buf))]), t.err != nil
+		t.mu.Unlock()
+		if len(head) == n || ended || ctx.Err() != nil {
+			return head
+		}
+		select {
+		case <-t.wake:
+		case <-ctx.Done():
 		}
 	}
 }
