@@ -19,6 +19,7 @@ func (d *Deliverer) timeouts(c config.Delivery) (connect time.Duration, t smtp.T
 	set(&connect, c.ConnectTimeout)
 	set(&t.Banner, c.ReplyTimeout)
 	set(&t.Command, c.ReplyTimeout)
+	t.Data = min(t.Data, t.Command) // STARTTLS and DATA, which are answered sooner than the rest
 	set(&t.Handshake, c.HandshakeTimeout)
 	return connect, t
 }

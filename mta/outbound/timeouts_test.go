@@ -15,7 +15,7 @@ func TestTimeouts(t *testing.T) {
 		t.Errorf("usually %v, %+v", connect, got)
 	}
 	want := usual
-	want.Banner, want.Command, want.Handshake = 2*time.Second, 2*time.Second, 3*time.Second
+	want.Banner, want.Command, want.Data, want.Handshake = 2*time.Second, 2*time.Second, 2*time.Second, 3*time.Second
 	if connect, got := d.timeouts(config.Delivery{ConnectTimeout: 1, ReplyTimeout: 2, HandshakeTimeout: 3}); connect != time.Second || got != want {
 		t.Errorf("as configured %v, %+v", connect, got)
 	}
