@@ -7,7 +7,6 @@ import (
 
 	"posthouse/certstore"
 	"posthouse/config"
-	"posthouse/internal/cause"
 	"posthouse/mta/alert"
 	"posthouse/mta/deliverylog"
 	"posthouse/mta/outbound"
@@ -21,20 +20,8 @@ func (e *Engine) observe(r *tlspolicy.Record) {
 	e.reports.Observe(r)
 	e.metrics.Observe(r)
 	if r.Wanted.Encrypt == tlspolicy.Require && r.Facts.Control.Alert && r.Action.Do == tlspolicy.NextHost && r.Action.Cause != "" {
-		e.alerts.Raise(alert.TLSFailed(r.Facts.Domain, r.Facts.Host, reasonOf(r), wordsOf(r)))
+		e.alerts.Raise(alert.TLSFailed(r.Facts.Domain, r.Facts.Host, r.Action.Named(), wordsOf(r)))
 	}
-}
-
-// reasonOf is the cause that log, notices and hoststatus name: the first one, where the action only says what the setting
-// made of it.
-func reasonOf(r *tlspolicy.Record) cause.ID {
-	switch r.Action.Cause {
-	case "", cause.P1, cause.P2, cause.P3:
-		if r.Action.First != "" {
-			return r.Action.First
-		}
-	}
-	return r.Action.Cause
 }
 
 // wordsOf is what the log says of it.
@@ -64,7 +51,7 @@ func (e *Engine) sent(s outbound.Sent) {
 	if s.Outcome != outbound.SentDelivered || s.Record == nil {
 		return
 	}
-	e.reports.Delivered(s.Record.Facts.Domain, tlsreport.Protection(protectionOf(s)), reasonOf(s.Record), len(s.RIDs))
+	e.reports.Delivered(s.Record.Facts.Domain, tlsreport.Protection(protectionOf(s)), s.Record.Action.Named(), len(s.RIDs))
 }
 
 // protectionOf is how a message travelled, in the word that the delivery log and the reports share.

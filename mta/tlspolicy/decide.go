@@ -52,6 +52,18 @@ type Action struct {
 	First cause.ID `json:"first,omitempty"` // why
 }
 
+// Named is the cause by which everybody calls what happened: the first one, where Cause only says what the setting made
+// of it. Empty where there is nothing to say.
+func (a Action) Named() cause.ID {
+	switch a.Cause {
+	case "", cause.P1, cause.P2, cause.P3:
+		if a.First != "" {
+			return a.First
+		}
+	}
+	return a.Cause
+}
+
 // Decide says what a delivery that wants w does after the outcome. It may be asked again for every further message on
 // the same connection; a message that may not use it keeps its wishes for a connection of its own.
 func Decide(w Wanted, o Outcome) Action {

@@ -34,10 +34,7 @@ func (c *Collector) Observe(r *tlspolicy.Record) {
 
 // given is why a connection was given up, where TLS was the reason.
 func given(r *tlspolicy.Record) cause.ID {
-	id := r.Action.First
-	if id == "" {
-		id = r.Action.Cause
-	}
+	id := r.Action.Named()
 	if strings.HasPrefix(string(id), "N") {
 		return ""
 	}
