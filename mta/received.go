@@ -25,7 +25,7 @@ func pending(m spool.Message) (list []spool.Recipient) {
 }
 
 // takeReport reads a TLS report that somebody sent us; the message is done for that recipient and goes on to the others.
-// What cannot be read is said and kept from nobody: it is done all the same.
+// What is no report, or cannot be kept, is delivered like any other mail: nothing that was accepted is lost.
 func (e *Engine) takeReport(ctx context.Context, m spool.Message) {
 	body, err := e.spool.Open(m.MID)
 	if err == nil {
@@ -34,6 +34,8 @@ func (e *Engine) takeReport(ctx context.Context, m spool.Message) {
 	}
 	if err != nil {
 		e.fault("a message to the address for TLS reports", err)
+		e.queue.Add(m)
+		return
 	}
 	for len(m.States) < len(m.Recipients) {
 		m.States = append(m.States, spool.State{})
