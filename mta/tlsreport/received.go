@@ -25,7 +25,9 @@ import (
 const (
 	keptReports   = 1000
 	keptReportFor = 400 * 24 * time.Hour
-	signatures    = 3 // of one message that are verified
+	keptBytes     = 64 << 20 // of all of them, whatever strangers send
+	receiving     = 4        // messages that are read at once; the others wait
+	signatures    = 3        // of one message that are verified
 	verifyLimit   = 20 * time.Second
 )
 
@@ -36,8 +38,21 @@ type Received struct {
 	Report Report    `json:"report"`
 }
 
-// Receive takes a message with a report. A report that was here before, by its id and organization, changes nothing.
-func (c *Collector) Receive(ctx context.Context, message io.Reader) error {
+// Receive takes a message with a report. A report that was here before, by its id and organization, changes nothing. What
+// strangers write costs an error, whatever it provokes here: the message lies in the spool, and would do so again after the
+// next start.
+func (c *Collector) Receive(ctx context.Context, message io.Reader) (err error) {
+	select {
+	case c.turns <- struct{}{}:
+		defer func() { <-c.turns }()
+	case <-ctx.Done():
+		return fmt.Errorf("receive TLS report: %w", ctx.Err())
+	}
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("receive TLS report: internal fault: %v", fault)
+		}
+	}()
 	data, err := io.ReadAll(io.LimitReader(message, maxMessage+1))
 	if err != nil {
 		return fmt.Errorf("receive TLS report: %w", err)
@@ -101,7 +116,7 @@ func (c *Collector) signers(ctx context.Context, data []byte) []string {
 	return slices.Compact(domains)
 }
 
-// thin removes the oldest reports where there are too many. c.writing is held.
+// thin removes the oldest reports where there are too many, or they are too large together. c.writing is held.
 func (c *Collector) thin() {
 	entries, err := os.ReadDir(c.receivedDir())
 	if err != nil {
@@ -110,16 +125,20 @@ func (c *Collector) thin() {
 	type aged struct {
 		name string
 		at   time.Time
+		size int64
 	}
 	var files []aged
+	var total int64
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
-			files = append(files, aged{e.Name(), info.ModTime()})
+			files = append(files, aged{e.Name(), info.ModTime(), info.Size()})
+			total += info.Size()
 		}
 	}
 	slices.SortFunc(files, func(a, b aged) int { return a.at.Compare(b.at) })
 	for i, f := range files {
-		if len(files)-i > keptReports || c.o.Now().Sub(f.at) > keptReportFor {
+		if len(files)-i > keptReports || total > keptBytes || c.o.Now().Sub(f.at) > keptReportFor {
+			total -= f.size
 			if err := os.Remove(filepath.Join(c.receivedDir(), f.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				c.o.Tell("TLS reports: " + err.Error())
 			}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +132,27 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// A few kilobytes of compressed text that stand for millions of values cost next to nothing.
+func TestParseOfManyValues(t *testing.T) {
+	for name, text := range map[string]string{
+		"policies": `{"policies":[` + strings.Repeat("{},", maxJSON/4) + `{}]}`,
+		"nulls":    `{"policies":[` + strings.Repeat("null,", maxJSON/6) + `null]}`,
+		"failures": `{"policies":[{"failure-details":[` + strings.Repeat("{},", maxJSON/4) + `{}]}]}`,
+	} {
+		data := compressed(text)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := Parse(data)
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), "larger") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if cost := after.TotalAlloc - before.TotalAlloc; cost > 10*maxJSON {
+			t.Errorf("%s: %d bytes of mail cost %d MB of memory", name, len(data), cost>>20)
+		}
+	}
+}
+
 // What others write cannot act on a screen.
 func TestReportIsCleaned(t *testing.T) {
 	r, err := Parse([]byte(strings.Replace(theirs, "Company-X", `C\u001b[31m\u202e`+strings.Repeat("x", 1000), 1)))
@@ -220,6 +244,45 @@ func TestOldReportsGo(t *testing.T) {
 		t.Errorf("%d are left", len(left))
 	}
 }
+
+// Strangers do not fill the disk.
+func TestLargeReportsGo(t *testing.T) {
+	r := newRig(t)
+	for i := range 3 {
+		if _, _, err := r.c.Import(t.Context(), []byte(strings.Replace(theirs, "5065427c", fmt.Sprint(i), 1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(r.c.receivedDir(), "*.json"))
+	if err != nil || len(files) != 3 {
+		t.Fatal(files, err)
+	}
+	for i, path := range files {
+		when := r.now.Add(time.Duration(i) * time.Second)
+		if err := errors.Join(os.Truncate(path, keptBytes/2), os.Chtimes(path, when, when)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.c.thin()
+	if left, err := filepath.Glob(filepath.Join(r.c.receivedDir(), "*.json")); err != nil || !slices.Equal(left, files[1:]) {
+		t.Errorf("left are %q of %q, %v", left, files, err)
+	}
+}
+
+// A fault that a message provokes ends with that message.
+func TestReceiveFault(t *testing.T) {
+	r := newRig(t)
+	if err := r.c.Receive(t.Context(), faulty{}); err == nil || !strings.Contains(err.Error(), "internal fault") {
+		t.Errorf("error %v", err)
+	}
+	if err := r.c.Receive(t.Context(), strings.NewReader(theirs)); err != nil {
+		t.Errorf("the next: %v", err)
+	}
+}
+
+type faulty struct{}
+
+func (faulty) Read([]byte) (int, error) { panic("no such part") }
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(theirs))

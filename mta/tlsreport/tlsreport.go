@@ -54,7 +54,8 @@ const (
 // Collector counts connections and deliveries, sends reports and keeps those received. It is safe for use by many
 // goroutines at once.
 type Collector struct {
-	o Options
+	o     Options
+	turns chan struct{} // one for every message that is read
 
 	sending sync.Mutex // held while reports are sent, so that none is sent twice
 	writing sync.Mutex // held while files are written, so that none is overwritten by an older state
@@ -77,7 +78,7 @@ func New(o Options) (*Collector, error) {
 	if o.Jitter == nil {
 		o.Jitter = func() time.Duration { return rand.N(maxJitter) }
 	}
-	c := &Collector{o: o}
+	c := &Collector{o: o, turns: make(chan struct{}, receiving)}
 	for _, dir := range []string{o.Dir, c.receivedDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("open TLS reports: %w", err)
