@@ -14,7 +14,7 @@ import (
 // TestSettingsIn changes what the listeners speak, and finds it in force for the next client, by OpenSSL's names.
 func TestSettingsIn(t *testing.T) {
 	in := newInward(t)
-	in.commit(t, in.imported(t, "rsa", mintFor(t, in.root, rsaKey(t, 2048), "mail.example.com")),
+	in.commit(t, in.imported(t, "rsa", mintFor(t, in.root, rsaKey(t, 2048), "mail.example.com", enciphering)),
 		"listenerconfig edit InboundMail certificate ours,rsa")
 	lax := func(version, cipher string) []string {
 		return []string{"-" + version, "-cipher", cipher + ":@SECLEVEL=0"}
