@@ -104,10 +104,10 @@ func hostAndPort(word string) (host string, port int, err error) {
 	host = word
 	if before, after, found := strings.Cut(word, "]:"); found {
 		host = before + "]"
-		port, err = portWord(after)
+		port, err = portWord(after, word)
 	} else if before, after, found := strings.Cut(word, ":"); found {
 		host = before
-		port, err = portWord(after)
+		port, err = portWord(after, word)
 	}
 	if err != nil {
 		return "", 0, err
@@ -118,10 +118,10 @@ func hostAndPort(word string) (host string, port int, err error) {
 	return strings.Trim(host, "[]"), port, nil
 }
 
-func portWord(word string) (int, error) {
+func portWord(word, whole string) (int, error) {
 	n, err := strconv.Atoi(word)
 	if err != nil || n < 1 || n > 65535 {
-		return 0, shell.Fail("Invalid port %q: a number from 1 to 65535 is accepted.", word)
+		return 0, shell.Fail("Invalid port %q in %q: a number from 1 to 65535 is accepted.", word, whole)
 	}
 	return n, nil
 }

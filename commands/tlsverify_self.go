@@ -105,16 +105,35 @@ func (v *verifying) ourDetails(d *listenerJSON) {
 	v.chain(d.Record)
 	t := shell.Table{Head: []string{"Name", "Whose", "In the certificate"}}
 	for _, n := range d.Names {
-		covered := "yes"
-		if !n.Covered {
-			covered = "NO"
-		}
-		t.Rows = append(t.Rows, []string{n.Name, n.Whose, covered})
+		t.Rows = append(t.Rows, []string{n.Name, n.Whose, coveredText(n, d.Record)})
 	}
 	v.s.Println()
 	v.s.Table(t)
 	v.s.Printf("\nDANE:    %s\n", daneFound(d.Record))
-	v.explain(d.Record)
+	if !d.Verified {
+		l := v.a.Config.Running().Config.Listeners[d.Listener]
+		explainOurs(v.s, l, ownAddress(d.Record), d.Record.Action.Named(), whatWasSeen(d.Record))
+	}
+	v.warnings(d.Record)
+}
+
+// coveredText says whether our certificate has a name; without TLS there was none to look at.
+func coveredText(n nameSeen, r *tlspolicy.Record) string {
+	switch {
+	case len(r.Outcome.Chain) == 0 && len(r.Outcome.NamesFound) == 0:
+		return "not seen"
+	case n.Covered:
+		return "yes"
+	}
+	return "NO"
+}
+
+// ownAddress is the address that the listener saw us come from.
+func ownAddress(r *tlspolicy.Record) netip.Addr {
+	if r.Local.IsValid() {
+		return r.Local
+	}
+	return r.Remote.Addr()
 }
 
 // openAt is where a listener answers; one that is bound to every address answers on the loopback.

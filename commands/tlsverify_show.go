@@ -29,17 +29,6 @@ func verdicts(records []*tlspolicy.Record) []verdict {
 	return list
 }
 
-// causeOf is the id that names a decision: the first cause, where the decision only says what the policy made of it.
-func causeOf(a tlspolicy.Action) cause.ID {
-	switch a.Cause {
-	case "", cause.P1, cause.P2, cause.P3:
-		if a.First != "" {
-			return a.First
-		}
-	}
-	return a.Cause
-}
-
 // details prints everything that is known of a host.
 func (v *verifying) details(d *verdict, named bool) {
 	if named {
@@ -169,7 +158,7 @@ func outcomesNow(r *tlspolicy.Record) []outcomeNow {
 		if w.Blocked == "" && unreached(r) {
 			a = tlspolicy.Action{Do: tlspolicy.NextHost, First: r.Action.First}
 		}
-		now := outcomeNow{Setting: l.title, Delivered: a.Do != tlspolicy.NextHost, Cause: causeOf(a)}
+		now := outcomeNow{Setting: l.title, Delivered: a.Do != tlspolicy.NextHost, Cause: a.Named()}
 		now.Outcome = outcomeText(a, o)
 		list = append(list, now)
 	}
@@ -182,7 +171,7 @@ func unreached(r *tlspolicy.Record) bool {
 }
 
 func outcomeText(a tlspolicy.Action, o tlspolicy.Outcome) string {
-	id := causeOf(a)
+	id := a.Named()
 	switch {
 	case a.Do == tlspolicy.NextHost:
 		return fmt.Sprintf("NOT delivered: %s", id)
@@ -215,13 +204,18 @@ func (v *verifying) rules(r *tlspolicy.Record) {
 	v.s.Table(t)
 }
 
-// explain says whose fault a failure is and what helps, and what else is worth a warning.
+// explain says whose fault a failure of a partner's host is and what helps, and what else is worth a warning.
 func (v *verifying) explain(r *tlspolicy.Record) {
 	if !verified(r) {
-		explainCause(v.s, causeOf(r.Action), whatWasSeen(r))
+		explainCause(v.s, r.Action.Named(), whatWasSeen(r))
 	}
+	v.warnings(r)
+}
+
+// warnings names what did not decide and is worth mending.
+func (v *verifying) warnings(r *tlspolicy.Record) {
 	for _, f := range r.Outcome.Findings {
-		if !f.Fatal && f.Cause != causeOf(r.Action) {
+		if !f.Fatal && f.Cause != r.Action.Named() {
 			v.s.Printf("\nWarning %s: %s.\n", f.Cause, seenText(f))
 		}
 	}
@@ -233,16 +227,13 @@ func explainCause(s *shell.Session, id cause.ID, seen string) {
 	if !ok {
 		return
 	}
-	if seen != "" {
-		seen = ": " + strings.TrimSuffix(seen, ".")
-	}
-	s.Printf("\nCause %s, %s%s.\n", c.ID, c.Title, seen)
+	s.Printf("\nCause %s, %s%s.\n", c.ID, c.Title, seenBeside(c.Title, seen))
 	s.Printf("Whose fault: %s What helps: %s\n", beginLower(c.Fault), beginLower(c.Helps))
 }
 
 // whatWasSeen is the finding behind a failure, or the words of the step that failed.
 func whatWasSeen(r *tlspolicy.Record) string {
-	id := causeOf(r.Action)
+	id := r.Action.Named()
 	var found []tlspolicy.Finding
 	for _, p := range r.Outcome.Proven {
 		if p.Why != nil {
@@ -299,7 +290,7 @@ func verdictsJSON(hosts []verdict) []verdictJSON {
 	for _, h := range hosts {
 		w := tlspolicy.Weigh(h.record.Facts)
 		list = append(list, verdictJSON{
-			Host: hostOf(h.record), Verified: verified(h.record), Cause: causeOf(h.record.Action),
+			Host: hostOf(h.record), Verified: verified(h.record), Cause: h.record.Action.Named(),
 			Settings: outcomesNow(h.record), InForce: w.InForce, Rules: w.Rules, Record: h.record,
 		})
 	}
