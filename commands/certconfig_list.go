@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,13 +20,29 @@ func (p *profiles) printList() {
 		Gap:  1, Min: []int{20, 20, 20, 9, 15},
 	}
 	c := p.s.Candidate()
-	for _, name := range profileNames(c) {
+	for _, name := range listedNames(c) {
 		t.Rows = append(t.Rows, p.row(c, name))
 	}
 	p.s.Table(t)
-	for _, name := range profileNames(c) {
+	for _, name := range listedNames(c) {
 		p.printEarlyEnd(c, name)
 	}
+}
+
+// listedNames are the profiles in the order of the list: Demo, those with a certificate, those that wait for one.
+func listedNames(c *config.Config) []string {
+	rank := func(name string) int {
+		switch {
+		case name == config.DemoCertificate:
+			return 0
+		case c.Certificates[name].Pending:
+			return 2
+		}
+		return 1
+	}
+	names := profileNames(c)
+	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
+	return names
 }
 
 // printEarlyEnd names an intermediate that ends before its leaf: the days of the list are those of the whole chain.

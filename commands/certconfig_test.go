@@ -173,8 +173,10 @@ Enter Subject Alternative Names (dNSName, comma-separated):
 
 Do you want to view the CSR? [Y]> `, "-----BEGIN CERTIFICATE REQUEST-----\n", "-----END CERTIFICATE REQUEST-----\n",
 		"Commit profile \"example\" before", `
+-------------------- -------------------- -------------------- --------- ---------------
+Demo                 mail.example.com     mail.example.com     Active    3649 days
 example              mx.example.com       (CSR pending)        Pending   -
-Demo `, `- EDIT - Update certificate or view the signing request
+`, `- EDIT - Update certificate or view the signing request
 - EXPORT - Export a certificate
 - DELETE - Remove a certificate
 `, `Service                          Certificate
