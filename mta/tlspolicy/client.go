@@ -17,6 +17,7 @@ type Handshake struct {
 	query Query
 	small bool // no post-quantum key share was offered
 	wire  *wire
+	cache *sessionCache
 
 	mu      sync.Mutex // guards what follows; crypto/tls calls back from its own goroutine
 	state   tls.ConnectionState
@@ -35,11 +36,11 @@ type Handshake struct {
 // handshake where q.Wanted insists on verification, so that a caller that forgets to Decide sends nothing to a stranger.
 func (t *Trust) ClientConfig(q Query, cert func() []tls.Certificate) (*tls.Config, *Handshake) {
 	q.Domain, q.Host = plainHost(q.Domain), plainHost(q.Host)
-	h := &Handshake{trust: t, query: q, small: q.Small || t.needsSmall(q.Host)}
+	h := &Handshake{trust: t, query: q, small: q.Small || t.needsSmall(q.Host), cache: t.sessionsFor(q)}
 	c := &tls.Config{
 		InsecureSkipVerify: true,
 		VerifyConnection:   h.verify,
-		ClientSessionCache: t.sessionsFor(q),
+		ClientSessionCache: h.cache,
 		ServerName:         q.serverName(),
 		Time:               t.now,
 		GetClientCertificate: func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -145,6 +146,7 @@ func (h *Handshake) Late(err error) (Outcome, bool) {
 	if !h.over || !isAlert {
 		return Outcome{}, false
 	}
+	h.cache.forget()
 	id := h.alertCause(alert)
 	if id == cause.H1 || id == cause.H2 { // these were agreed upon already
 		id = cause.H13
@@ -161,6 +163,7 @@ func (h *Handshake) Late(err error) (Outcome, bool) {
 func (h *Handshake) Refused(enhanced string) Outcome {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.cache.forget()
 	o := h.seen()
 	o.Cause = cause.S1
 	switch {

@@ -464,17 +464,25 @@ func TestRefusedInWords(t *testing.T) {
 		{"not asked for", server, ours, "5.7.1", cause.S1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			conn, err := net.Dial("tcp", serve(t, tlsPeer(test.peer)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			c, h := trusting(p.root).ClientConfig(partner, func() []tls.Certificate { return test.certs })
-			if o := h.Outcome(tls.Client(conn, c).Handshake()); !o.Encrypted {
-				t.Fatalf("%+v", o)
-			}
-			if o := h.Refused(test.enhanced); o.Cause != test.want || o.Encrypted {
-				t.Errorf("%+v, want %s", o, test.want)
+			addr, trust := serve(t, tlsPeer(test.peer)), trusting(p.root)
+			for try := range 2 { // a resumed session would not be asked for a certificate again
+				conn, err := net.Dial("tcp", addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				c, h := trust.ClientConfig(partner, func() []tls.Certificate { return test.certs })
+				client := tls.Client(conn, c)
+				if o := h.Outcome(client.Handshake()); !o.Encrypted || o.Resumed {
+					t.Fatalf("try %d: %+v", try, o)
+				}
+				io.WriteString(client, "hi\n")
+				if _, err := io.ReadFull(client, make([]byte, 3)); err != nil { // with it the session comes
+					t.Fatal(err)
+				}
+				if o := h.Refused(test.enhanced); o.Cause != test.want || o.Encrypted {
+					t.Errorf("try %d: %+v, want %s", try, o, test.want)
+				}
 			}
 		})
 	}

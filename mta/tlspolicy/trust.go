@@ -179,19 +179,43 @@ func (t *Trust) needsSmall(host string) bool {
 }
 
 // sessionCache is the part of the trust's sessions that one decision may use: a session made for another domain, host
-// or level proves nothing here.
+// or level proves nothing here. It belongs to one connection.
 type sessionCache struct {
-	all tls.ClientSessionCache
-	key string
+	all      tls.ClientSessionCache
+	decision string
+
+	mu   sync.Mutex // guards what follows
+	key  string     // under which crypto/tls looked for a session
+	over bool       // nothing of this connection is to be resumed
 }
 
-func (t *Trust) sessionsFor(q Query) tls.ClientSessionCache {
-	return sessionCache{all: t.sessions, key: q.sessionKey()}
+func (t *Trust) sessionsFor(q Query) *sessionCache {
+	return &sessionCache{all: t.sessions, decision: q.sessionKey()}
 }
 
 // Get and Put add the decision to crypto/tls's key, which is the server's name or address.
-func (c sessionCache) Get(key string) (*tls.ClientSessionState, bool) { return c.all.Get(c.key + key) }
+func (c *sessionCache) Get(key string) (*tls.ClientSessionState, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.key = c.decision + key
+	return c.all.Get(c.key)
+}
 
-func (c sessionCache) Put(key string, session *tls.ClientSessionState) {
-	c.all.Put(c.key+key, session)
+func (c *sessionCache) Put(key string, session *tls.ClientSessionState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		c.all.Put(c.decision+key, session)
+	}
+}
+
+// forget takes the connection's session back: a peer that refused us afterwards is asked anew, so that the next try sees
+// all that this one saw.
+func (c *sessionCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	if c.key != "" {
+		c.all.Put(c.key, nil)
+	}
 }
