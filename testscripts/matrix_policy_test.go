@@ -361,22 +361,27 @@ type policyAttempt struct {
 	Domain, Outcome, Protection, Cause string
 }
 
-// look waits until every message is settled, and every notice about one, and reads all that is told of them.
-func (w *policyWorld) look() *policySeen {
-	s := &policySeen{notices: map[string]string{}, attempts: map[string]policyAttempt{}, alerts: map[string][]string{}}
+// settled waits until as many messages are settled, and every notice about one.
+func (w *policyWorld) settled(messages int) *history {
+	w.t.Helper()
 	file := filepath.Join(w.data, "logs", "mail_logs", "mail.current")
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	var messages []string // their names do not matter
+	var text []byte
 	err := poll(ctx, func() bool {
-		text, _ := os.ReadFile(file)
-		messages = make([]string, len(w.rows)+bytes.Count(text, []byte(" was generated for bounce of ")))
-		return bytes.Count(text, []byte("Message finished MID ")) >= len(messages)
+		text, _ = os.ReadFile(file)
+		notices := bytes.Count(text, []byte(" was generated for bounce of "))
+		return bytes.Count(text, []byte("Message finished MID ")) >= messages+notices
 	})
 	if err != nil {
 		w.t.Errorf("not every message is settled: %v", err)
 	}
-	s.log = newHistory(w.t, file, nil)
+	return newHistory(w.t, file, nil)
+}
+
+// look reads all that is told of the rows' messages.
+func (w *policyWorld) look() *policySeen {
+	s := &policySeen{log: w.settled(len(w.rows)), attempts: map[string]policyAttempt{}, alerts: map[string][]string{}}
 	s.notices = w.notices()
 	s.arrived = arrivals(w.t, filepath.Join(w.dir, "peers"))
 	files, _ := filepath.Glob(filepath.Join(w.data, "logs", "delivery_logs", "delivery.@*"))
