@@ -54,8 +54,9 @@ func TestTestssl(t *testing.T) {
 	var runs sync.WaitGroup // at once, and not as many as there are processors: most of the time they wait
 	defer runs.Wait()
 	for _, sections := range []string{
-		"--protocols --std --server-defaults", "--server-preference --fs", "--robot", "--heartbleed --ccs-injection --ticketbleed",
-		"--crime --poodle --tls-fallback --renegotiation --sweet32", "--beast --lucky13 --freak --logjam --drown --rc4",
+		"--robot", "--protocols --std", "--server-defaults --server-preference --fs",
+		"--heartbleed --ccs-injection --ticketbleed --crime --poodle --tls-fallback --renegotiation --sweet32",
+		"--beast --lucky13 --freak --logjam --drown --rc4",
 	} {
 		report := filepath.Join(t.TempDir(), "report.json")
 		args := slices.Concat(common, []string{"--jsonfile", report}, strings.Fields(sections), []string{"mail.example.com:" + port})
