@@ -66,13 +66,13 @@ func connectCases(t *testing.T) []*outCase {
 		{name: "n2-address", kind: unreached, route: byDNS,
 			zone: "preferred.n2-address.example. MX 10 mx.n2-address.example.\nmx.n2-address.example. TXT fails\n"},
 		{name: "n3", kind: unreached, route: "[" + quiet + "]:25"},
-		{name: "n4", kind: unreached, route: "[127.0.0.1]:" + crowdedPort(t)},
-		{name: "n4-ehlo", kind: unreached, fault: fault{replies: map[string]string{"EHLO": silent}}},
+		{name: "n4", kind: unreached, slow: true, route: "[127.0.0.1]:" + crowdedPort(t)},
+		{name: "n4-ehlo", kind: unreached, slow: true, fault: fault{replies: map[string]string{"EHLO": silent}}},
 		{name: "n5", kind: unreached, fault: fault{banner: dropped}},
 		{name: "n5-reset", kind: unreached, fault: fault{banner: severed}},
 		{name: "n6", kind: unreached, fault: fault{banner: "554 5.7.1 go away"}},
 		{name: "n6-now", kind: unreached, fault: fault{banner: "421 4.3.2 come again"}},
-		{name: "n7", kind: unreached, fault: fault{banner: silent}},
+		{name: "n7", kind: unreached, slow: true, fault: fault{banner: silent}},
 		{name: "n8", kind: unreached, route: "[127.255.255.255]:25"}, // a network's broadcast address, to which TCP has no route
 		{name: "n9", kind: hopeless, route: byDNS, zone: "preferred.n9.example. MX 10 mail.example.com.\n"},
 	}
@@ -118,7 +118,7 @@ func startTLSCases() []*outCase {
 		{name: "s5", kind: withoutTLS, fault: fault{offers: []string{"8BITMIME", "XXXXXXXA"}}},
 		{name: "s7", kind: withoutTLS, fault: answering("STARTTLS", dropped)},
 		{name: "s7-reset", kind: withoutTLS, fault: answering("STARTTLS", severed)},
-		{name: "s7-silent", kind: withoutTLS, fault: answering("STARTTLS", silent)},
+		{name: "s7-silent", kind: withoutTLS, slow: true, fault: answering("STARTTLS", silent)},
 		{name: "s8", kind: withoutTLS, fault: answering("EHLO", dropped)},
 		{name: "s8-reset", kind: withoutTLS, fault: answering("EHLO", severed)},
 	}
@@ -154,6 +154,9 @@ func handshakeCases(t *testing.T, a *authorities) []*outCase {
 		large,
 		shaking("h13", alerting(80)),
 		shaking("h13-name", alerting(112)),
+	}
+	for _, c := range cases {
+		c.slow = c.name == "h5"
 	}
 	rsa := mintFor(t, a.root, rsaKey(t, 2048), "mx.openssl.example").files(t)
 	for _, o := range []struct {
