@@ -46,8 +46,9 @@ func pkcs12Error(err error) error {
 	return fmt.Errorf("%w: it is no PKCS#12 file with one private key and its certificate", ErrParse)
 }
 
-// rewrite is what an operator types to turn any PKCS#12 file that OpenSSL can read into one that is read here.
-const rewrite = "openssl pkcs12 -in OLD.p12 -legacy -nodes | openssl pkcs12 -export -out NEW.p12"
+// rewrite is what an operator types to turn any PKCS#12 file that OpenSSL can read into one that is read here. A pipe would
+// not do: OpenSSL 3 reads key and certificates one after the other. The key is encrypted in the file between the two.
+const rewrite = "openssl pkcs12 -legacy -in OLD.p12 -out OLD.pem && openssl pkcs12 -export -in OLD.pem -out NEW.p12"
 
 // checkPKCS12 refuses what the parser should not see.
 func checkPKCS12(data []byte) error {
