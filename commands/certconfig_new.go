@@ -96,7 +96,10 @@ func (p *profiles) usable(name string) error {
 	if _, err := profileNamed(p.s.Candidate(), name); err == nil {
 		return nil
 	}
-	return acceptable(p.s, func(c *config.Config) { c.Certificates[name] = &config.Certificate{} })
+	if acceptable(p.s, func(c *config.Config) { c.Certificates[name] = &config.Certificate{} }) != nil {
+		return shell.Fail("Invalid name %q: at most 64 letters, digits, '_', '-' and '.' are accepted, a letter among them, none of the three in front.", name)
+	}
+	return nil
 }
 
 func (p *profiles) askRequest(r *certstore.Request) error {

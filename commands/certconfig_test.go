@@ -320,7 +320,7 @@ func TestCertConfigRefusesFiles(t *testing.T) {
 		{"certconfig import x link.p12 right", "Invalid name: "},
 		{"certconfig import x folder right", "Invalid name: "},
 		{"certconfig import Demo mx.p12 right", `Invalid name "Demo"`},
-		{"certconfig import ../x mx.p12 right", "is not a name"},
+		{"certconfig import ../x mx.p12 right", `Invalid name "../x": `},
 		{"certconfig export Demo link.p12 right", "Invalid name: "},
 		{"certconfig export Demo ../x.p12 right", "Invalid name: "},
 		{`certconfig export Demo x.p12 ""`, "Failed to export"},
@@ -469,5 +469,5 @@ func TestCertConfigAtTheTerminal(t *testing.T) {
 		"certconfig\rcertificate\rexport\r9\r9\r9\r9\r9\rshowchanges\rclear\r\rexit\r"
 	screen := shell.RunTyped(t.Context(), b.opts, typed, 200, 50)
 	contains(t, screen, "There is no source.", "S/MIME certificates are not available", `Invalid name "Demo"`,
-		`"a/b" is not a name`, `Invalid country "DEU"`, "Commit profile \"x\"", `Invalid choice "9"`, "5 wrong answers in a row", "certificates.x")
+		`Invalid name "a/b": `, `Invalid country "DEU"`, "Commit profile \"x\"", `Invalid choice "9"`, "5 wrong answers in a row", "certificates.x")
 }
