@@ -109,7 +109,7 @@ func (v *verifying) ourDetails(d *listenerJSON) {
 	}
 	v.s.Println()
 	v.s.Table(t)
-	v.s.Printf("\nDANE:    %s\n", daneFound(d.Record))
+	v.s.Printf("\nDANE:       %s\n", daneFound(d.Record))
 	if !d.Verified {
 		l := v.a.Config.Running().Config.Listeners[d.Listener]
 		explainOurs(v.s, l, ownAddress(d.Record), d.Record.Action.Named(), whatWasSeen(d.Record))

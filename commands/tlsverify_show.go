@@ -56,9 +56,14 @@ func (v *verifying) chain(r *tlspolicy.Record) {
 	}
 	v.s.Print("\nCertificates as sent:\n")
 	v.s.Table(t)
+	for i, e := range r.Outcome.Chain {
+		for _, note := range e.Notes {
+			v.s.Printf("%d: %s.\n", i+1, strings.TrimSuffix(note, "."))
+		}
+	}
 }
 
-// position says whether a certificate stands where it belongs, and what is wrong with it.
+// position says whether a certificate stands where it belongs.
 func position(e tlspolicy.Element) string {
 	text := "wrong: " + e.Place
 	switch e.Place {
@@ -67,16 +72,13 @@ func position(e tlspolicy.Element) string {
 	case "missing":
 		text = e.Place
 	}
-	if len(e.Notes) > 0 {
-		text += " (" + strings.Join(e.Notes, "; ") + ")"
-	}
 	return text
 }
 
 // published prints what the domain and its host publish about TLS.
 func (v *verifying) published(r *tlspolicy.Record) {
-	v.s.Printf("\nDANE:    %s\n", daneFound(r))
-	v.s.Printf("MTA-STS: %s\n", stsFound(r.Facts.STS))
+	v.s.Printf("\nDANE:       %s\n", daneFound(r))
+	v.s.Printf("MTA-STS:    %s\n", stsFound(r.Facts))
 	if r.Outcome.Encrypted { // only what is said under TLS counts
 		v.s.Printf("REQUIRETLS: %s\n", map[bool]string{true: "offered", false: "not offered"}[r.Outcome.Extends])
 	}
@@ -108,13 +110,17 @@ func daneFound(r *tlspolicy.Record) string {
 	}
 	text += ", " + d.Name
 	for _, record := range d.Records {
-		text += "\n         " + record.String()
+		text += "\n            " + record.String()
 	}
 	return text
 }
 
-func stsFound(p tlspolicy.STS) string {
-	text := "none"
+// stsFound is the policy of the recipients' domain, where policies are to be obeyed.
+func stsFound(f tlspolicy.Facts) string {
+	p, text := f.STS, "none"
+	if p.Mode == "" && !f.Control.MTASTS {
+		text = "not asked for"
+	}
 	if p.Mode != "" {
 		text = fmt.Sprintf("%s, id %s, hosts %s", p.Mode, p.ID, strings.Join(p.MX, " "))
 		if !p.Match && p.Mode != "none" {
@@ -241,6 +247,12 @@ func whatWasSeen(r *tlspolicy.Record) string {
 		}
 	}
 	found = append(slices.Clone(r.Outcome.Findings), found...)
+	if words := issuerNotSent(r.Outcome.Chain); id == cause.V2 && words != "" {
+		if slices.ContainsFunc(found, func(f tlspolicy.Finding) bool { return strings.HasPrefix(f.Detail, "presumed") }) {
+			words = "presumably " + words
+		}
+		return words
+	}
 	for _, wanted := range []cause.ID{id, r.Action.First} {
 		for _, f := range found {
 			if f.Cause == wanted {
@@ -257,6 +269,26 @@ func whatWasSeen(r *tlspolicy.Record) string {
 		}
 	}
 	return r.Outcome.Reason
+}
+
+// issuerNotSent names the certificate that a chain lacks, as people call it.
+func issuerNotSent(chain []tlspolicy.Element) string {
+	i := slices.IndexFunc(chain, func(e tlspolicy.Element) bool { return e.Place == "missing" })
+	if i < 1 {
+		return ""
+	}
+	if chain[i].Subject == chain[0].Issuer {
+		return fmt.Sprintf("the server did not send the certificate of its issuer \"%s\"", commonName(chain[i].Subject))
+	}
+	return fmt.Sprintf("the server did not send the certificate of \"%s\", who issued another of the chain", commonName(chain[i].Subject))
+}
+
+// commonName is the CN at the end of a distinguished name, or all of the name where there is none.
+func commonName(dn string) string {
+	if _, name, found := strings.Cut(","+dn, ",CN="); found && name != "" {
+		return name
+	}
+	return dn
 }
 
 func seenText(f tlspolicy.Finding) string {

@@ -204,8 +204,8 @@ Certificates as sent:
 1  CN=mx1.example.com        CN=Example Issuing CA G2         90  right: leaf
 2  CN=Example Issuing CA G2  CN=Example Root                  90  right: intermediate
 
-DANE:    not asked for
-MTA-STS: none
+DANE:       not asked for
+MTA-STS:    not asked for
 REQUIRETLS: not offered
 
 Setting                            Outcome now
@@ -252,7 +252,8 @@ Preferred (Verify)                 delivered, encrypted, NOT verified: V2
 Required (Verify)                  NOT delivered: V2
 Required (Verify Hosted Domains)   NOT delivered: V2
 In force for partner.example       No: destination control DEFAULT
-`, "\nCause V2, intermediate certificate missing: ", "Example Issuing CA G2", "\nWhose fault: theirs: ", " What helps: they add that certificate to their chain.")
+`, "\nCause V2, intermediate certificate missing: presumably the server did not send the certificate of its issuer \"Example Issuing CA G2\".\n",
+		"Whose fault: theirs. What helps: they add that certificate to their chain; until then \"Required\" delivers encrypted but unverified.\n")
 	b.fails("tlsverify partner.example mx1.partner.example:"+port, "", "Failed to verify partner.example: mx1.partner.example (V2).")
 }
 
@@ -353,7 +354,7 @@ func TestTLSVerifyShowsWhatIsPublished(t *testing.T) {
 	b.exec(0, "destconfig new partner.example tls required-verify dane opportunistic; commit -y", "")
 	line := "tlsverify partner.example mx1.partner.example:" + port
 	contains(t, b.exec(1, line, ""), "Certificate verification failed: ", "Failed to connect to [mx1.partner.example].\n",
-		"\nDANE:    usable, no match: ", record, "\n         3 1 1 ", `
+		"\nDANE:       usable, no match: ", record, "\n            3 1 1 ", `
 No                                 delivered in clear
 Preferred                          NOT delivered: D1
 Required                           NOT delivered: D1
@@ -361,7 +362,7 @@ Preferred (Verify)                 NOT delivered: D1
 `, "In force for partner.example       ", "\nDANE ", "authenticated by TLSA", "yes", "\nCause D1, no TLSA record matches: ")
 
 	b.engine.resolver.Update(func(f *dns.Fake) { f.TLSAs[record] = []dns.TLSA{dns.TLSA(tlspolicy.TLSAOf(leaf.cert, 3, 1, 1))} })
-	contains(t, b.exec(0, line, ""), "TLS certificate verified.\n", "\nDANE:    usable, matches TLSA 3 1 1, ", "\nRequired (Verify)                  delivered, encrypted, verified\n")
+	contains(t, b.exec(0, line, ""), "TLS certificate verified.\n", "\nDANE:       usable, matches TLSA 3 1 1, ", "\nRequired (Verify)                  delivered, encrypted, verified\n")
 
 	b.engine.resolver.Update(func(f *dns.Fake) { delete(f.TLSAs, record) })
 	b.exec(0, "destconfig edit partner.example dane mandatory; commit -y", "")
