@@ -251,18 +251,37 @@ var (
 	accessLine = regexp.MustCompile(`^(ACCEPT|RELAY|REJECT) SG `)
 )
 
+// log is mail_logs.
+func (in *inward) log(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(in.data, "logs", "mail_logs", "mail.current"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// awaits waits for a line of mail_logs.
+func (in *inward) awaits(t *testing.T, pattern string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	wanted := regexp.MustCompile(pattern)
+	if poll(ctx, func() bool { return wanted.MatchString(in.log(t)) }) != nil {
+		t.Fatalf("no line like %s:\n%s", pattern, in.log(t))
+	}
+}
+
 // visits are the lines of mail_logs about a caller's connections once all of them are closed: those between the host
 // access table's decision and the close, without OpenSSL's numbers and with the caller's address as ADDR.
 func (c *caller) visits(n int) []string {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
-	var text []byte
 	var said []string
 	err := poll(ctx, func() bool {
-		text, _ = os.ReadFile(filepath.Join(c.in.data, "logs", "mail_logs", "mail.current"))
 		var closed int
-		said, closed = c.read(string(text))
+		said, closed = c.read(c.in.log(c.t))
 		return closed >= n
 	})
 	if err != nil {
