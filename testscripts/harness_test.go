@@ -63,6 +63,8 @@ func TestStories(t *testing.T) {
 			"web":         webVerb,
 			"hidden":      hiddenVerb,
 			"listed":      listedVerb,
+			"fingerprint": fingerprintVerb,
+			"ber":         berVerb,
 			"names":       namesVerb,
 			"policyhost":  policyHostVerb,
 			"hop":         hopVerb,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
@@ -95,4 +96,26 @@ func listedVerb(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	ts.Fatalf("there is no profile %s", args[1])
+}
+
+// berVerb is "ber FILE NEW": NEW is FILE with its outermost length left open, as BER has it and DER does not.
+func berVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ber FILE NEW")
+	}
+	var whole asn1.RawValue
+	_, err := asn1.Unmarshal([]byte(ts.ReadFile(args[0])), &whole)
+	ts.Check(err)
+	open := append([]byte{0x30, 0x80}, whole.Bytes...)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), append(open, 0, 0), 0o600))
+}
+
+// fingerprintVerb is "fingerprint FILE NAME": $NAME is the SHA-256 of the first certificate in FILE as the appliance writes it.
+func fingerprintVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fingerprint FILE NAME")
+	}
+	text := run(ts, "openssl", "x509", "-in", ts.MkAbs(args[0]), "-noout", "-fingerprint", "-sha256")
+	_, sum, _ := strings.Cut(strings.TrimSpace(text), "=")
+	ts.Setenv(args[1], sum)
 }
