@@ -156,3 +156,53 @@ func TestUsable(t *testing.T) {
 func signer(_ ed25519.PublicKey, key ed25519.PrivateKey, err error) (crypto.Signer, error) {
 	return key, err
 }
+
+// TestEnded tells of every connection once what came of its TLS, by the cause that mail_logs has.
+func TestEnded(t *testing.T) {
+	without := func(_ *rig, _ *config.Config, l *config.Listener) { l.HostAccess.Default.TLS = config.TLSPreferred } // a certificate
+	rejecting := func(_ *rig, _ *config.Config, l *config.Listener) {
+		l.HostAccess.Groups = []config.SenderGroup{{Members: []string{"ALL"}, Inline: &config.Policy{Behavior: config.Reject}}}
+	}
+	for _, c := range []struct {
+		name, want string
+		change     func(r *rig, c *config.Config, l *config.Listener)
+		play       func(c *client)
+	}{
+		{"in clear", "nothing encrypted false used true", offerTLS(config.TLSPreferred, false), func(c *client) { c.say("EHLO client.example", "250 SIZE") }},
+		{"without a word", "nothing encrypted false used false", offerTLS(config.TLSPreferred, false), func(*client) {}},
+		{"rejected", "nothing encrypted false used false", rejecting, func(*client) {}},
+		{"encrypted", " encrypted true used true", offerTLS(config.TLSRequired, false), func(c *client) {
+			c.say("EHLO client.example", "250 SIZE")
+			c.startTLS(&tls.Config{})
+			c.say("EHLO client.example", "250 SIZE")
+		}},
+		{"clear where TLS is required", "S6 encrypted false used true", offerTLS(config.TLSRequired, false), func(c *client) {
+			c.say("EHLO client.example", "250 SIZE")
+			c.say("MAIL FROM:<a@b.example>", "530")
+		}},
+		{"our fault", "L1 encrypted false used true", without, func(c *client) {
+			c.say("EHLO client.example", "250 SIZE")
+			c.say("STARTTLS", "454")
+		}},
+		{"text behind STARTTLS", "S4 encrypted false used false", offerTLS(config.TLSRequired, false), func(c *client) {
+			io.WriteString(c.conn, "STARTTLS\r\nNOOP\r\n")
+			c.gone()
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, c.change)
+			peer := r.dial()
+			if c.name != "rejected" {
+				peer.hear("220")
+			}
+			c.play(peer)
+			peer.conn.Close()
+			r.awaitLog(1)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if len(r.ended) != 1 || r.ended[0] != c.want {
+				t.Errorf("got %q, want %q", r.ended, c.want)
+			}
+		})
+	}
+}

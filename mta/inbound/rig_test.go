@@ -47,6 +47,7 @@ type rig struct {
 
 	mu        sync.Mutex
 	accepted  []spool.Message
+	ended     []string // what came of each connection's TLS
 	serversOf *config.Config
 	servers   map[bool]*tlspolicy.Server
 }
@@ -75,7 +76,8 @@ func newRig(t testing.TB, change func(r *rig, c *config.Config, l *config.Listen
 	r.l = New(Options{
 		Name: listenerName, Config: r.conf.Load, TLS: r.handshake, Spool: r.spool, Sink: r, Names: r.dns, Log: mail, System: system,
 		ICID: func() uint64 { return icid.Add(1) }, Counters: &Counters{},
-		Now: func() time.Time { return time.Now().Add(time.Duration(r.now.Load()) * time.Second) },
+		Ended: r.end,
+		Now:   func() time.Time { return time.Now().Add(time.Duration(r.now.Load()) * time.Second) },
 	})
 	r.serve()
 	return r
@@ -127,6 +129,15 @@ func (r *rig) Accepted(_ context.Context, m spool.Message) {
 }
 
 // handshake makes one by the running configuration.
+func (r *rig) end(o *tlspolicy.Outcome, used bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o == nil {
+		o = &tlspolicy.Outcome{Cause: "nothing"}
+	}
+	r.ended = append(r.ended, fmt.Sprintf("%s encrypted %v used %v", o.Cause, o.Encrypted, used))
+}
+
 func (r *rig) handshake(_ string, askClient bool) (Handshake, error) {
 	server, err := r.server(askClient)
 	if err != nil {

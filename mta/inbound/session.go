@@ -20,7 +20,7 @@ type visit struct {
 	secure    *tls.ConnectionState // nil in clear
 	handshake Handshake            // nil before STARTTLS
 	shaking   bool                 // it is counted among those that go on
-	outcome   *tlspolicy.Outcome   // of the handshake; nil before its end
+	outcome   *tlspolicy.Outcome   // of TLS; nil where nothing came of it and nothing was missed
 	toldNoTLS bool
 	accepted  int // messages
 	transfer  *transfer
@@ -33,6 +33,9 @@ func (c *connection) Hello(name string, extended bool) { c.hello, c.extended = n
 func (c *connection) TLSMissing() {
 	if !c.toldNoTLS {
 		c.toldNoTLS = true
+		if c.outcome == nil { // else the client tried, and could not for our sake
+			c.outcome = &tlspolicy.Outcome{Cause: cause.S6}
+		}
 		c.l.opts.Log.TLSInRequired(c.icid, cause.S6)
 	}
 }

@@ -34,6 +34,7 @@ func (c *connection) TLS() (smtp.Upgrade, error) {
 	}
 	if err != nil {
 		c.endHandshake()
+		c.outcome = &tlspolicy.Outcome{Cause: cause.L1}
 		c.l.opts.Log.TLSInFailed(c.icid, 0, "error:00000000:posthouse:STARTTLS:"+err.Error(), cause.L1)
 		return nil, err
 	}
