@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -276,7 +278,8 @@ func alertRows(in *inward) []inRow {
 // TestMatrixIn lets a client fail for every cause for which a client can fail, and holds what mail_logs and findevent say
 // of it against the cause: that id, and no other.
 func TestMatrixIn(t *testing.T) {
-	in := newInward(t)
+	metrics := anyFreePort(t)
+	in := newInward(t, "metricsconfig "+metrics)
 	rows := slices.Concat(startRows(), nothingCommonRows(), brokenRows(), alertRows(in), certificateRows(t, in))
 	found := &finds{by: map[string][]string{}}
 	in.commit(t, "listenerconfig setup command_timeout 1")
@@ -284,6 +287,7 @@ func TestMatrixIn(t *testing.T) {
 	in.commit(t, "listenerconfig setup command_timeout 60")
 	found.play(t, in, "rest", rows)
 	t.Run("findevent", func(t *testing.T) { found.compare(t, in) })
+	t.Run("metrics", func(t *testing.T) { found.compareMetrics(t, "http://"+metrics+"/metrics") })
 }
 
 // finds is which clients findevent must find by each id.
@@ -336,4 +340,39 @@ func (f *finds) compare(t *testing.T, in *inward) {
 			t.Errorf("%s: got %q, want %q:\n%s", commands[i], got, want, said)
 		}
 	}
+}
+
+var causesCounted = regexp.MustCompile(`(?m)^posthouse_tls_causes_total\{cause="(\w+)",direction="in"\} (\d+)$`)
+
+// compareMetrics wants each connection counted by its cause, once.
+func (f *finds) compareMetrics(t *testing.T, url string) {
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := map[string]string{}, map[string]string{}
+	for _, m := range causesCounted.FindAllStringSubmatch(string(page), -1) {
+		got[m[1]] = m[2]
+	}
+	for id, clients := range f.by {
+		want[id] = fmt.Sprint(len(clients))
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v:\n%s", got, want, page)
+	}
+}
+
+// anyFreePort is an address on which nothing listens.
+func anyFreePort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
