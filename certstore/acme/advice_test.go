@@ -72,6 +72,21 @@ func TestAdviceMoves(t *testing.T) {
 	})
 }
 
+// TestAdviceOfThePast is an authority that wants each certificate replaced as soon as it is there, or a clock that is far
+// ahead: the authority's limits are not spent within minutes.
+func TestAdviceOfThePast(t *testing.T) {
+	timed(t, func(t *testing.T) {
+		s := newStage(t, fresh("mx", "mx.example.com"))
+		s.authority.window = window(-2*day, -day, time.Hour)
+		s.start()
+		defer s.end()
+		pass(day)
+		if n := s.authority.count(); n < 4 || n > 6 {
+			t.Errorf("%d orders in a day", n)
+		}
+	})
+}
+
 func TestAdviceFails(t *testing.T) {
 	timed(t, func(t *testing.T) {
 		s := newStage(t, fresh("mx", "mx.example.com"))

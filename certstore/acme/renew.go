@@ -52,6 +52,7 @@ func (m *Manager) renew(ctx context.Context, s *Settings, p *Managed, w *progres
 	if err != nil {
 		return fmt.Errorf("the authority's certificate: %w", err)
 	}
+	w.Hasty = time.Since(w.Got) < 2*leastService(fresh.Leaf()) && sameNames(w.GotNames, p.Names)
 	w.Got, w.GotNames = time.Now(), p.Names
 	if w.Obtained, err = m.ready.Put(fresh); err != nil {
 		return err

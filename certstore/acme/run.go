@@ -2,6 +2,7 @@ package acme
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -159,6 +160,18 @@ func (m *Manager) plan(ctx context.Context, s *Settings, p *Managed, w *progress
 		}
 	}
 	m.keep(p.Name, w)
+	return w.spaced(p, leaf)
+}
+
+// spaced is when a certificate is renewed. One that followed another within hours has to serve for a while first: an
+// authority whose window is always over, or a clock that is far ahead, would have one order follow the other.
+func (w *progress) spaced(p *Managed, leaf *x509.Certificate) time.Time {
+	if w.Obtained != "" || !w.Hasty || !sameNames(w.GotNames, p.Names) {
+		return w.Schedule.Renew
+	}
+	if least := w.Got.Add(leastService(leaf)); w.Schedule.Renew.Before(least) {
+		return least
+	}
 	return w.Schedule.Renew
 }
 

@@ -14,7 +14,7 @@ import (
 const (
 	firstBackoff = 5 * time.Minute // after the first failure, doubled by each further one
 	lastBackoff  = 24 * time.Hour  // which no wait exceeds
-	sameOrder    = 24 * time.Hour  // between two orders for the same names that nobody asked for, whatever came of the first
+	sameOrder    = 24 * time.Hour  // between two orders for the same names that nobody asked for, where the first brought others
 
 	askAgainLeast = 10 * time.Minute // between two questions for the authority's advice, whatever it says
 	askAgainMost  = 24 * time.Hour   // RFC 9773 §4.3.2 lets clients limit what Retry-After asks
@@ -47,6 +47,9 @@ func fingerprint(c *x509.Certificate) string {
 
 // life is how long a certificate is valid in all.
 func life(c *x509.Certificate) time.Duration { return c.NotAfter.Sub(c.NotBefore) }
+
+// leastService is how long a certificate is to serve that came in haste.
+func leastService(c *x509.Certificate) time.Duration { return min(6*time.Hour, life(c)/4) }
 
 // ownChoice is when to renew without the authority's advice: when a third of the life is left, and up to a twentieth of
 // the life before that, so that those who got their certificates together do not renew them together.

@@ -41,6 +41,7 @@ type progress struct {
 	Obtained string    `json:"obtained,omitempty"` // a profile in Options.Keys that could not be installed yet
 	Got      time.Time `json:"got,omitzero"`       // the last certificate
 	GotNames []string  `json:"got_names,omitempty"`
+	Hasty    bool      `json:"hasty,omitzero"` // it came within hours of the one before it
 	Next     *nextKey  `json:"next_key,omitempty"`
 	Waiting  bool      `json:"waiting,omitzero"` // the renewal is due and waits for the next key's record
 
