@@ -10,8 +10,8 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
+	"posthouse/internal/dns"
 	"strconv"
 	"strings"
 	"time"
@@ -94,30 +94,9 @@ func (s *Store) transport(host string) *http.Transport {
 	}
 }
 
-// dial connects to a host by the addresses that our own resolver gives, one after the other.
+// dial connects by the addresses that our own resolver gives.
 func (s *Store) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.o.Resolver().Addresses(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	var faults []error
-	for _, a := range found {
-		dialer := net.Dialer{Timeout: dialLimit}
-		conn, err := dialer.DialContext(ctx, network, netip.AddrPortFrom(a.Addr, uint16(number)).String())
-		if err == nil {
-			return conn, nil
-		}
-		faults = append(faults, err)
-	}
-	return nil, errors.Join(faults...)
+	return dns.Dial(ctx, s.o.Resolver(), network, address, dialLimit)
 }
 
 // transportFault tells a certificate that does not verify from everything else.

@@ -10,8 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"strconv"
+	"posthouse/internal/dns"
 	"time"
 )
 
@@ -78,43 +77,7 @@ func (c *Collector) transport(verify bool) *http.Transport {
 	}
 }
 
-// dial connects to a host by the addresses that our own resolver gives, one after the other.
+// dial connects by the addresses that our own resolver gives.
 func (c *Collector) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return nil, err
-	}
-	addresses, err := c.addresses(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	var faults []error
-	for _, a := range addresses {
-		dialer := net.Dialer{Timeout: dialLimit}
-		conn, err := dialer.DialContext(ctx, network, netip.AddrPortFrom(a, uint16(number)).String())
-		if err == nil {
-			return conn, nil
-		}
-		faults = append(faults, err)
-	}
-	return nil, errors.Join(faults...)
-}
-
-func (c *Collector) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
-	if a, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{a}, nil
-	}
-	found, err := c.o.Resolver().Addresses(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	var list []netip.Addr
-	for _, a := range found {
-		list = append(list, a.Addr)
-	}
-	return list, nil
+	return dns.Dial(ctx, c.o.Resolver(), network, address, dialLimit)
 }
