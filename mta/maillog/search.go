@@ -129,6 +129,8 @@ type finder struct {
 	in   side           // connections in
 	out  side           // connections out
 	zero bool           // the latest failure without a connection fits
+
+	plain map[uint64]bool // open connections out without TLS; kept for StatusClear
 }
 
 // side is the connections of one direction.
@@ -139,7 +141,7 @@ type side struct {
 }
 
 func newFinder(s Search) *finder {
-	f := &finder{search: s, open: map[uint64]int{}}
+	f := &finder{search: s, open: map[uint64]int{}, plain: map[uint64]bool{}}
 	for _, d := range []*side{&f.in, &f.out} {
 		d.used, d.open = map[uint64]bool{}, map[uint64][]uint64{}
 	}
@@ -229,13 +231,16 @@ func (f *finder) status(e Event) bool {
 	case StatusDropped:
 		return e.Kind == DroppedByFilter
 	case StatusClear:
-		return e.Kind == MessageDone && f.out.failed.has[e.DCID]
+		return e.Kind == MessageDone && (f.plain[e.DCID] || f.out.failed.has[e.DCID])
 	}
 	return false
 }
 
 // follow keeps which messages the open connections carry.
 func (f *finder) follow(e Event) {
+	if f.search.Status == StatusClear {
+		f.followTLS(e)
+	}
 	if !f.search.asksFailure() {
 		return
 	}
@@ -254,6 +259,17 @@ func (f *finder) follow(e Event) {
 		if e.DCID == 0 {
 			f.zero = false
 		}
+	}
+}
+
+// followTLS keeps the open connections that have no TLS: a connection without a line of TLS goes in clear, also where the
+// configuration wants nothing else and no line says so.
+func (f *finder) followTLS(e Event) {
+	switch e.Kind {
+	case ConnectionOut:
+		f.plain[e.DCID] = true
+	case TLSOutSuccess, ConnectionOutClosed:
+		delete(f.plain, e.DCID)
 	}
 }
 

@@ -35,6 +35,23 @@ func TestFindKeepsTheLatest(t *testing.T) {
 	}
 }
 
+// Mail goes in clear on a connection that has no line of TLS, whether or not one says so.
+func TestFindInClear(t *testing.T) {
+	var lines text
+	for dcid, tls := range []string{"TLS success protocol TLSv1.3 cipher TLS_AES_128_GCM_SHA256", "", "delivery in clear for x.example [P1]"} {
+		lines = append(lines, fmt.Sprintf("New SMTP DCID %d interface 192.0.2.1 address 198.51.100.9 port 25", dcid+7))
+		if tls != "" {
+			lines = append(lines, fmt.Sprintf("DCID %d %s", dcid+7, tls))
+		}
+		lines = append(lines, fmt.Sprintf("Delivery start DCID %d MID %d to RID [0]", dcid+7, dcid+1),
+			fmt.Sprintf("Message done DCID %d MID %d to RID [0]", dcid+7, dcid+1), fmt.Sprintf("DCID %d close", dcid+7))
+	}
+	found, _, err := Find(t.Context(), lines, Search{Status: StatusClear})
+	if err != nil || len(found) != 2 || found[0].MID != 2 || found[1].MID != 3 || !slices.Contains(found[0].Statuses, StatusClear) {
+		t.Errorf("found %+v, %v", found, err)
+	}
+}
+
 // A connection's failure counts for what it carried before and after.
 func TestFindByCause(t *testing.T) {
 	lines := text{

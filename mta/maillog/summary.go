@@ -11,7 +11,7 @@ import (
 type summary struct {
 	messages map[uint64]*Found
 	in, out  map[uint64]*Found
-	clear    map[uint64]bool // open connections on which mail goes in clear
+	clear    map[uint64]bool // open connections on which there is no TLS, or not yet
 	all      []*Found
 }
 
@@ -36,9 +36,9 @@ func newSummary(mids []uint64, connections []Found) *summary {
 
 func (s *summary) see(e Event) {
 	switch e.Kind {
-	case InClear:
+	case ConnectionOut, InClear:
 		s.clear[e.DCID] = true
-	case ConnectionOutClosed:
+	case TLSOutSuccess, ConnectionOutClosed:
 		delete(s.clear, e.DCID)
 	}
 	if f := s.messages[e.MID]; f != nil {
