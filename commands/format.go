@@ -16,6 +16,14 @@ func stamp(t time.Time) string {
 	return text
 }
 
+// counted is a number of things: "1 recipient", "1,100 recipients".
+func counted[N int | int64 | uint64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return thousands(n) + " " + thing + "s"
+}
+
 // thousands writes n with a comma between groups of three digits.
 func thousands[N int | int64 | uint64](n N) string {
 	digits := fmt.Sprint(n)

@@ -16,7 +16,7 @@ func hostStatus(a *Appliance) *shell.Command {
 		Name:    "hoststatus",
 		Summary: "Show everything that is known of one destination.",
 		Batch:   []string{"hoststatus HOST"},
-		Help: `Counters run since the start. "Last TLS" is how the latest connection was protected; the addresses and mail
+		Help: `Counters run since the start. "Last TLS" is how the latest connection was protected, or why it failed; the addresses and mail
 exchangers are those of the latest look-up, with the time that they have left.`,
 		JSON: true,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
@@ -67,6 +67,9 @@ func printHostStatus(s *shell.Session, h mta.HostStatus) {
 	}
 	if h.LastTLS != "" {
 		tls = h.LastTLS
+	}
+	if title := causeTitle(h.LastCause); h.State == "down" && title != "" && !strings.HasPrefix(h.LastCause, "N") {
+		tls = "failed: " + h.LastCause + " " + title
 	}
 	s.Printf("\n%-22s%s\n%-22s%s\n%-22s%s\n", "Oldest Message", oldest, "Last Activity", activity, "Last TLS", tls)
 	printAddresses(s, h, now)

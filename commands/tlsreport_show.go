@@ -93,14 +93,14 @@ func (t *tlsReporting) domain(word string) error {
 func (t *tlsReporting) printTotal(summary tlsreport.Summary) {
 	total := summary.Total
 	t.s.Printf("\nTLS of mail to %s since %s:\n", summary.Domain, stamp(summary.Since))
-	t.s.Printf("  Verified:  %s recipients\n", thousands(total.Verified))
-	t.s.Printf("  Encrypted: %s recipients%s\n", thousands(total.Encrypted), since(total.LastWeak, "the last not verified", causeWords(total.WeakCause)))
-	t.s.Printf("  In clear:  %s recipients%s\n", thousands(total.Clear), since(total.LastClear, "the last", causeWords(total.ClearCause)))
+	t.s.Printf("  Verified:  %s\n", counted(total.Verified, "recipient"))
+	t.s.Printf("  Encrypted: %s%s\n", counted(total.Encrypted, "recipient"), since(total.LastWeak, "the last not verified", causeWords(total.WeakCause)))
+	t.s.Printf("  In clear:  %s%s\n", counted(total.Clear, "recipient"), since(total.LastClear, "the last", causeWords(total.ClearCause)))
 	why := causeWords(total.Cause)
 	if total.Reason != "" {
 		why += " (" + printableLine(total.Reason) + ")"
 	}
-	t.s.Printf("  Failed:    %s connections%s\n", thousands(total.Failed), since(total.LastFailure, "the last", why))
+	t.s.Printf("  Failed:    %s%s\n", counted(total.Failed, "connection"), since(total.LastFailure, "the last", why))
 }
 
 // since is ", the last Fri Mar 13 06:09:18 2026 GMT: V4 expired certificate"; empty where there was none.

@@ -100,7 +100,7 @@ func TestTLSReportOfDomain(t *testing.T) {
 	b := reportBench(t, notes)
 	out := b.exec(0, "tlsreport partner.example", "")
 	contains(t, out, "TLS of mail to partner.example since Sat Nov 21 00:00:00 2026 GMT:", "Verified:  2 recipients\n",
-		"In clear:  1 recipients, the last Sat Nov 21 01:00:00 2026 GMT: S3 ", "Failed:    4 connections, the last Sat Nov 21 02:00:00 2026 GMT: V4 expired certificate (verify error: certificate has expired)",
+		"In clear:  1 recipient, the last Sat Nov 21 01:00:00 2026 GMT: S3 ", "Failed:    4 connections, the last Sat Nov 21 02:00:00 2026 GMT: V4 expired certificate (verify error: certificate has expired)",
 		"2026-11-21         2          0         1       4  V4 expired certificate",
 		"Report from Sat Nov 21 00:00:00 2026 GMT to Sun Nov 22 00:00:00 2026 GMT, due Sun Nov 22 02:00:00 2026 GMT:",
 		"sts partner.example: 5,326 sessions as they should be, 3 not", "3  certificate-expired, at mx1.partner.example, [192.0.2.25], V4",

@@ -14,7 +14,9 @@ import (
 // Demo certificate.
 func TestTLSVerifySelfSpeaksOfUs(t *testing.T) {
 	b := newVerifyBench(t)
-	at := func(port string) { b.engine.listeners = []mta.ListenerStatus{{Name: "InboundMail", Addresses: []string{"127.0.0.1:" + port}}} }
+	at := func(port string) {
+		b.engine.listeners = []mta.ListenerStatus{{Name: "InboundMail", Addresses: []string{"127.0.0.1:" + port}}}
+	}
 	at(tlsPeer(t, nil))
 	out := b.exec(1, "tlsverify self", "")
 	contains(t, out, "mail.example.com  interface Management  not seen\n", "\nCause S2, STARTTLS is not offered.\n",

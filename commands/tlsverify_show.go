@@ -234,7 +234,11 @@ func explainCause(s *shell.Session, id cause.ID, seen string) {
 		return
 	}
 	s.Printf("\nCause %s, %s%s.\n", c.ID, c.Title, seenBeside(c.Title, seen))
-	s.Printf("Whose fault: %s What helps: %s\n", beginLower(c.Fault), beginLower(c.Helps))
+	fault := beginLower(c.Fault)
+	if whose, _, found := strings.Cut(fault, ":"); found && id == cause.V2 { // what was seen has said the rest
+		fault = whose + "."
+	}
+	s.Printf("Whose fault: %s What helps: %s\n", fault, beginLower(c.Helps))
 }
 
 // whatWasSeen is the finding behind a failure, or the words of the step that failed.

@@ -29,7 +29,7 @@ var verify = []Cause{
 	},
 	{
 		ID: V2, Step: StepVerify, Title: "intermediate certificate missing",
-		Fault:   "Theirs.",
+		Fault:   "Theirs: the server does not send the certificate of its issuer.",
 		Helps:   "They add that certificate to their chain; until then \"Required\" delivers encrypted but unverified.",
 		Example: "mx1.partner.example is issued by Example Issuing CA G2, whose certificate was not sent.",
 		Line:    "DCID 7 TLS failed: verify error: unable to get local issuer certificate [V2]",
