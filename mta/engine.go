@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"golang.org/x/sync/errgroup"
 
@@ -142,8 +144,19 @@ func (e *Engine) config() *config.Config { return e.live.Load().conf }
 func (e *Engine) fault(what string, err error) {
 	e.opt.System.Problem(fmt.Sprintf("%s: %v", what, err))
 	if e.alerts != nil {
-		e.alerts.Raise(alert.Problem(alert.Warning, what, "Problem: "+what, err.Error()))
+		e.alerts.Raise(alert.Problem(alert.Warning, kindOf(what), "Problem: "+what, err.Error()))
 	}
+}
+
+// kindOf is a problem without the numbers of the messages that have it: a disk that refuses every one of them is told of
+// once.
+func kindOf(what string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, what)
 }
 
 func (e *Engine) deliverer() *outbound.Deliverer {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -73,17 +74,48 @@ func (e *Engine) tellRenewal(n acme.Notice) {
 // runParts runs all of them until ctx ends.
 func (e *Engine) runParts(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{
-		e.lists.Run, e.acme.Run, e.policies.Run, e.reports.Run, e.alerts.Run, e.watchExpiry,
+	for what, run := range map[string]func(context.Context) error{
+		"revocation lists": e.lists.Run, "ACME": e.acme.Run, "MTA-STS": e.policies.Run, "TLS reports": e.reports.Run,
+		"alerts": e.alerts.Run, "the watch for expiry": e.watchExpiry,
 	} {
-		group.Go(func() error {
-			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-				return err
-			}
-			return nil
-		})
+		group.Go(func() error { return e.attend(ctx, what, run) })
 	}
 	return group.Wait()
+}
+
+// faultRest is how long a part rests that has failed for a fault of the program.
+const faultRest = time.Minute
+
+// attend runs one of them until ctx ends. What strangers publish reaches them all, and a fault that it provokes must not
+// stop the mail.
+func (e *Engine) attend(ctx context.Context, what string, run func(context.Context) error) error {
+	for {
+		err := e.guarded(ctx, what, run)
+		switch {
+		case errors.Is(err, context.Canceled), ctx.Err() != nil && errors.Is(err, errFault):
+			return nil
+		case !errors.Is(err, errFault):
+			return err
+		}
+		select {
+		case <-time.After(faultRest):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+var errFault = errors.New("fault of the program")
+
+// guarded runs f and tells the operator of a panic in it, which is errFault.
+func (e *Engine) guarded(ctx context.Context, what string, f func(context.Context) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.fault(what, fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+			err = errFault
+		}
+	}()
+	return f(ctx)
 }
 
 // expiryInterval is how often the certificates in use are looked at.
@@ -127,7 +159,7 @@ func (e *Engine) tellExpiring(now time.Time) {
 		})
 	}
 	for _, s := range e.lists.Status() {
-		if s.Stale {
+		if s.Stale && !s.Tried.IsZero() { // before the first try there is nothing to complain of
 			e.alerts.Raise(alert.ListStale(s.Name, s.Fault, s.NextUpdate))
 		}
 	}
