@@ -116,9 +116,9 @@ func (a *Alerts) load() error {
 	}
 	fresh := state{}
 	if err := json.Unmarshal(data, &fresh); err != nil {
-		aside := a.path + ".damaged"
-		a.say(fmt.Errorf("alerts.json is damaged and was put aside as alerts.json.damaged: %w", err))
-		return safefile.Write(aside, data, 0o600)
+		a.say(fmt.Errorf("alerts.json is damaged and is put aside as alerts.json.damaged: %w", err))
+		a.say(os.Rename(a.path, a.path+".damaged")) // which a full disk does not hinder; mail flows without alerts, too
+		return nil
 	}
 	maps.DeleteFunc(fresh.Waits, func(_ string, w *wait) bool { return w == nil })
 	maps.Copy(a.state.Waits, fresh.Waits)
