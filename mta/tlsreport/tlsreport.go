@@ -120,11 +120,21 @@ func (c *Collector) every(ctx context.Context, pause time.Duration, do func()) {
 	for {
 		select {
 		case <-ticker.C:
-			do()
+			c.guarded(do)
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// guarded tells of a fault of the program in do, which is tried again: what is published about reports is strangers' work.
+func (c *Collector) guarded(do func()) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			c.o.Tell(fmt.Sprintf("TLS reports: internal fault: %v", fault))
+		}
+	}()
+	do()
 }
 
 // keep writes what has changed, and says where it cannot.
