@@ -158,15 +158,12 @@ func TestHandshakesAtOnceIn(t *testing.T) {
 	other.secure(&tls.Config{}) // one is over, the session goes on
 	other.say("EHLO client.example", "250 SIZE")
 	second.conn.Close() // and one is given up
-	other.visitsOf(second)
+	second.visits(2)    // with the third, which is over
 	again().call("InboundMail").ready().secure(&tls.Config{})
 	other.send("served")
 	slow.secure(&tls.Config{})
 	slow.send("slow, and served")
 }
-
-// visitsOf waits until one connection of another caller is over.
-func (c *caller) visitsOf(other *caller) { other.visits(2) }
 
 // TestResumptionIn resumes sessions, of both versions, and does not across a commit.
 func TestResumptionIn(t *testing.T) {
