@@ -389,6 +389,9 @@ func TestListStale(t *testing.T) {
 	if never.Cause != cause.V14 || never.Key != once.Key || !strings.Contains(once.Text, "V14, ") {
 		t.Errorf("%+v", once)
 	}
+	if a := ListStale("CA", "", time.Time{}); a.Subject != "The revocation list of CA is stale: nothing newer is at hand" {
+		t.Errorf("%q", a.Subject)
+	}
 }
 
 func TestMessage(t *testing.T) {

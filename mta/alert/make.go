@@ -31,9 +31,12 @@ func explain(b *strings.Builder, id cause.ID) {
 	fmt.Fprintf(b, "Cause:       %s, %s\n\n%s\n%s\n", c.ID, c.Title, c.Fault, c.Helps)
 }
 
-// ListStale is the alert for a revocation list that is out of date. Since is when it went out of date; zero where none
-// was ever had.
+// ListStale is the alert for a revocation list that is out of date. Words say why it could not be fetched; empty
+// where that is not known. Since is when it went out of date; zero where none was ever had.
 func ListStale(source, words string, since time.Time) Alert {
+	if words == "" {
+		words = "nothing newer is at hand"
+	}
 	text := fmt.Sprintf("The certificate revocation list of %s cannot be renewed.\n\nReason: %s\n", source, words)
 	if since.IsZero() {
 		text += "There is no earlier one.\n"
