@@ -2,6 +2,7 @@ package testscripts
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/x509"
 	"encoding/asn1"
@@ -118,4 +119,33 @@ func fingerprintVerb(ts *testscript.TestScript, neg bool, args []string) {
 	text := run(ts, "openssl", "x509", "-in", ts.MkAbs(args[0]), "-noout", "-fingerprint", "-sha256")
 	_, sum, _ := strings.Cut(strings.TrimSpace(text), "=")
 	ts.Setenv(args[1], sum)
+}
+
+// staleVerb is "stale NAME SOURCE": wait until certconfig crl print says that a revocation list is out of date.
+func staleVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: stale NAME SOURCE")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var report struct {
+		Sources []struct {
+			Name  string
+			Stale bool
+		}
+	}
+	err := poll(ctx, func() bool {
+		out, err := onAppliance(ts, args[0], "certconfig crl print --json")
+		ts.Check(err)
+		ts.Check(json.Unmarshal(out, &report))
+		for _, s := range report.Sources {
+			if s.Name == args[1] {
+				return s.Stale
+			}
+		}
+		return false
+	})
+	if err != nil {
+		ts.Fatalf("the list of %s does not become stale: %+v", args[1], report)
+	}
 }
