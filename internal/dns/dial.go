@@ -3,8 +3,10 @@ package dns
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -17,6 +19,11 @@ type Addresser interface {
 // Dial connects to HOST:PORT by the addresses that r gives for the host, one after the other, each for at most limit. A
 // host that is an address needs no lookup.
 func Dial(ctx context.Context, r Addresser, network, address string, limit time.Duration) (net.Conn, error) {
+	return DialWhere(ctx, r, network, address, limit, func(netip.Addr) bool { return true })
+}
+
+// DialWhere is Dial by those addresses alone that are allowed, such as Public ones where a stranger has named the host.
+func DialWhere(ctx context.Context, r Addresser, network, address string, limit time.Duration, allowed func(netip.Addr) bool) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -28,6 +35,10 @@ func Dial(ctx context.Context, r Addresser, network, address string, limit time.
 	list, err := addressesOf(ctx, r, host)
 	if err != nil {
 		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(a netip.Addr) bool { return !allowed(a) })
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s has no address that may be connected to", host)
 	}
 	var faults []error
 	for _, a := range list {

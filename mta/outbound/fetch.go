@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"posthouse/internal/dns"
@@ -23,7 +22,7 @@ const (
 func fetchFor(r dns.Resolver) tlspolicy.Fetch {
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
-			return dialPublic(ctx, r, network, to)
+			return dns.DialWhere(ctx, r, network, to, fetchTime, dns.Public)
 		},
 		DisableKeepAlives: true,
 	}}
@@ -51,36 +50,4 @@ func fetchFor(r dns.Resolver) tlspolicy.Fetch {
 		}
 		return data, nil
 	}
-}
-
-// dialPublic connects to the first public address of a host.
-func dialPublic(ctx context.Context, r dns.Resolver, network, to string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(to)
-	if err != nil {
-		return nil, err
-	}
-	var list []netip.Addr
-	if addr, err := netip.ParseAddr(host); err == nil {
-		list = append(list, addr)
-	} else {
-		found, err := r.Addresses(ctx, host)
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range found {
-			list = append(list, a.Addr)
-		}
-	}
-	for _, addr := range list {
-		if public(addr.Unmap()) {
-			return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(addr.Unmap().String(), port))
-		}
-	}
-	return nil, fmt.Errorf("%s has no public address", host)
-}
-
-// public leaves out what belongs to a network of somebody's own, also the space that carriers share (RFC 6598).
-func public(a netip.Addr) bool {
-	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10)
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a)
 }
