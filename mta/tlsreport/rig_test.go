@@ -39,6 +39,7 @@ type rig struct {
 	conf  *config.Config
 	key   crypto.Signer
 	roots *x509.CertPool
+	alien bool // our own network is not public
 	mails []sentMail
 	fail  error // of Send
 	told  []string
@@ -75,6 +76,7 @@ func (r *rig) open() {
 			})
 			return err
 		},
+		Public: func(a netip.Addr) bool { return !r.alien && a.IsLoopback() },
 		Tell:   func(text string) { locked(func() { r.told = append(r.told, text) }) },
 		Now:    func() (now time.Time) { locked(func() { now = r.now }); return now },
 		Jitter: func() time.Duration { return time.Hour },

@@ -188,6 +188,25 @@ func TestReportByHTTPSWithoutTrust(t *testing.T) {
 	}
 }
 
+// Nobody makes us knock at the doors of our own network: what is there and proves nothing gets no report.
+func TestReportByHTTPSIntoOurNetwork(t *testing.T) {
+	r := newRig(t)
+	r.alien = true
+	status := http.StatusOK
+	url, roots, posts := r.receiver(&status)
+	r.asks(partner, url)
+	r.c.Observe(record(nil))
+	r.later(24 * time.Hour)
+	sent, err := r.c.SendNow(t.Context(), false)
+	if err != nil || len(sent) != 1 || sent[0].OK || !strings.Contains(sent[0].Note, "no address that may be connected to") || len(posts()) != 0 {
+		t.Errorf("sent %+v, %v", sent, err)
+	}
+	r.roots = roots
+	if sent, err = r.c.SendNow(t.Context(), false); err != nil || len(sent) != 1 || !sent[0].OK || len(posts()) != 1 {
+		t.Errorf("to one that proves itself: %+v, %v", sent, err)
+	}
+}
+
 func TestReportIsGivenUpAfterADay(t *testing.T) {
 	r := newRig(t)
 	r.asks(partner, "mailto:tls@reports.example")

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -38,6 +39,8 @@ type Options struct {
 	// Send puts a report into our own queue, to be delivered whatever TLS says (RFC 8460 §3). It returns when the
 	// message is on stable storage.
 	Send func(ctx context.Context, from, to string, message []byte) error
+
+	Public func(netip.Addr) bool // where a report may go whose place cannot prove itself; nil means dns.Public
 
 	Tell   func(text string)    // told of what an operator should know, for system_logs; nil: nobody is
 	Now    func() time.Time     // nil means time.Now
@@ -74,6 +77,9 @@ func New(o Options) (*Collector, error) {
 	}
 	if o.Tell == nil {
 		o.Tell = func(string) {}
+	}
+	if o.Public == nil {
+		o.Public = dns.Public
 	}
 	if o.Jitter == nil {
 		o.Jitter = func() time.Duration { return rand.N(maxJitter) }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"posthouse/internal/dns"
 	"time"
 )
@@ -21,7 +22,8 @@ const (
 )
 
 // upload sends a report by HTTPS (RFC 8460 §5.4). A certificate that does not verify does not keep it back, since the
-// report may be about just that (§3); note says so then.
+// report may be about just that (§3); note says so then. A place that proves nothing has to be in the Internet at large: any
+// domain may name one, and what is in our own network has no use for our reports.
 func (c *Collector) upload(ctx context.Context, r Report, to string) (note string, err error) {
 	body, err := r.compress()
 	if err != nil {
@@ -68,7 +70,9 @@ func (c *Collector) transport(verify bool) *http.Transport {
 		roots = x509.NewCertPool() // crypto/tls takes nil for the system's list
 	}
 	return &http.Transport{
-		DialContext:            c.dial,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return c.dial(ctx, network, address, verify)
+		},
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, InsecureSkipVerify: !verify},
 		TLSHandshakeTimeout:    dialLimit,
 		ResponseHeaderTimeout:  uploadLimit,
@@ -77,7 +81,7 @@ func (c *Collector) transport(verify bool) *http.Transport {
 	}
 }
 
-// dial connects by the addresses that our own resolver gives.
-func (c *Collector) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return dns.Dial(ctx, c.o.Resolver(), network, address, dialLimit)
+// dial connects by the addresses that our own resolver gives; unless it may go anywhere, by public ones.
+func (c *Collector) dial(ctx context.Context, network, address string, anywhere bool) (net.Conn, error) {
+	return dns.DialWhere(ctx, c.o.Resolver(), network, address, dialLimit, func(a netip.Addr) bool { return anywhere || c.o.Public(a) })
 }
