@@ -45,7 +45,9 @@ func certificateRows(t *testing.T, in *inward) []inRow {
 			rows = append(rows, inRow{c.name + " " + tls.VersionName(version), known, []string{"H11"}, refused(conf), lines})
 		}
 	}
-	return rows
+	files := mint(t, in.root, "old.example", forClients, expired).files(t)
+	return append(rows, inRow{"expired, of openssl", known, []string{"H11"}, func(c *caller) { c.openssl("InboundMail", files...) },
+		[]string{"TLS failed: certificate verify failed [H11]", "cause H11 for ADDR: client certificate CN=old.example: certificate has expired"}})
 }
 
 // revoke publishes a list of our authority's, and has the appliance fetch it.

@@ -22,7 +22,8 @@ type testsslFinding struct {
 	Finding  string `json:"finding"`
 }
 
-// lowered are the findings of testssl's lowest severity that the defaults leave, with why. None of them lowers a grade.
+// lowered are the findings of testssl's lowest severity that the defaults leave, with why. None of them lowers a grade. It is never
+// written to.
 var lowered = map[string]string{
 	"cipherlist_AVERAGE":   "suites with CBC are for TLS 1.2 clients without AEAD, and never chosen over AEAD",
 	"cipherlist_OBSOLETED": "the same, in the words of later versions",
