@@ -81,6 +81,29 @@ func TestSeveralMessagesOnOneConnection(t *testing.T) {
 	)
 }
 
+// What is known of a host is asked again for a message that comes long after the connection was made.
+func TestOldConnectionTakesNoFurtherMessage(t *testing.T) {
+	hold := make(chan struct{})
+	p := newPeer(t, func(n int, l *line) {
+		l.greet()
+		<-hold
+		l.accept()
+		l.bye()
+	})
+	b := newBench(t, func(_ *bench, c *config.Config) {
+		route(c, "peer.example", p)
+		c.Destinations["peer.example"] = &config.Destination{Concurrency: new(1)}
+	})
+	b.deliverer.life = 0
+	b.send("b@peer.example")
+	b.send("b@peer.example")
+	close(hold)
+	b.expect(
+		"New SMTP DCID 1 *", "Delivery start DCID 1 MID 1 to RID [0]", "Message done DCID 1 MID 1 to RID [0]", "*", "Message finished MID 1 done",
+		"DCID 1 close", "New SMTP DCID 2 *", "Delivery start DCID 2 MID 2 to RID [0]", "Message done DCID 2 MID 2 to RID [0]",
+	)
+}
+
 func TestNewConfigurationEndsAKeptConnection(t *testing.T) {
 	var b *bench
 	p := newPeer(t, func(n int, l *line) {

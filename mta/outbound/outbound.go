@@ -73,6 +73,7 @@ type Options struct {
 type Deliverer struct {
 	opt   Options
 	port  int                                // of mail exchangers; tests have another
+	life  time.Duration                      // after which a connection takes no further message; tests have another
 	fetch func(dns.Resolver) tlspolicy.Fetch // what gets issuers for a verification; tests have another
 
 	mu    sync.Mutex
@@ -103,8 +104,12 @@ func New(opt Options) *Deliverer {
 	if opt.Shuffle == nil {
 		opt.Shuffle = shuffle
 	}
-	return &Deliverer{opt: opt, port: smtpPort, fetch: fetchFor, slots: make(map[slot]int)}
+	return &Deliverer{opt: opt, port: smtpPort, life: connectionLife, fetch: fetchFor, slots: make(map[slot]int)}
 }
+
+// connectionLife is how long the answers about a host that led to a connection count for further messages on it: its TLSA
+// records and policy, and whether its certificate is valid and not revoked. A busy destination would never ask again.
+const connectionLife = 10 * time.Minute
 
 // slot is what a limit for each mail exchanger's address counts.
 type slot struct {

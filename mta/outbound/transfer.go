@@ -24,8 +24,8 @@ func (t *trip) work(ctx context.Context, c *connection) (apart *queue.Task) {
 		began := time.Now()
 		results := t.send(ctx, &transaction{c, record, task, dem, sent > 0})
 		t.settle(record, task, results, began)
-		if !c.usable() || t.d.opt.World().Config != conf {
-			return nil // what comes next goes by the new configuration, on a connection made under it
+		if !c.usable() || t.d.opt.World().Config != conf || time.Since(c.record.At) > t.d.life {
+			return nil // what comes next goes by the new configuration, and by what is known of the host then
 		}
 		var ok bool
 		if task, ok = t.queue.Next(ctx); !ok {
