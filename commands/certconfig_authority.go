@@ -32,12 +32,7 @@ func (l *authorityList) enabled(c *config.Config) *bool {
 	return &c.Authorities.System
 }
 
-func (l *authorityList) state() string {
-	if *l.enabled(l.s.Candidate()) {
-		return "Enabled"
-	}
-	return "Disabled"
-}
+func (l *authorityList) state() string { return enabledWord(*l.enabled(l.s.Candidate())) }
 
 // certificates are what the list holds.
 func (l *authorityList) certificates() ([]*x509.Certificate, error) {

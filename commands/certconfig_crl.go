@@ -52,7 +52,7 @@ func crlMenu(a *Appliance, s *shell.Session) error {
 			{Keyword: "DELETE", What: "Remove a source", Hidden: none, Do: plainly(r.remove)},
 			{Keyword: "PRINT", What: "Show the sources and what was fetched from them", Hidden: none, Do: plainly(r.print)},
 			{Keyword: "UPDATE", What: "Fetch now", Hidden: none, Do: r.update},
-			{Keyword: "SETUP", What: "Say whose certificates are looked up", Do: plainly(r.setup)},
+			{Keyword: "SETUP", What: "Switch the lists on or off for inbound, outbound and GUI", Do: plainly(r.setup)},
 		},
 	})
 }
@@ -128,10 +128,14 @@ func (r *revocation) put(name string, src *config.CRLSource, verb string) error 
 		c.Revocation.Sources = inMap(c.Revocation.Sources, name, src)
 		return nil
 	})
-	if err == nil {
-		r.s.Printf("Source \"%s\" %s.\n", name, verb)
+	if err != nil {
+		return err
 	}
-	return err
+	r.s.Printf("Source \"%s\" %s.\n", name, verb)
+	if v := r.settings(); !v.Inbound && !v.Outbound && !v.GUI {
+		r.s.Println("Note: the lists are off for inbound, outbound and GUI; SETUP switches them on.")
+	}
+	return nil
 }
 
 // choose lists the sources and asks for one.

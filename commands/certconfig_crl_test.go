@@ -34,9 +34,10 @@ There is no source.
 
 Choose the operation you want to perform:
 - NEW - Add a source of a Certificate Revocation List
-- SETUP - Say whose certificates are looked up
+- SETUP - Switch the lists on or off for inbound, outbound and GUI
 []> `, "Enter a name for this source:\n[]> ", "Enter the URL of the list (http or https):\n[]> ", "Enter the minutes between two fetches:\n[60]> ",
 		"Do you want to enable this source? [Y]> ", `Source "ca" added.
+Note: the lists are off for inbound, outbound and GUI; SETUP switches them on.
 `, `Name                 URL                                      Interval     State
 -------------------- ---------------------------------------- ------------ --------
 ca                   http://crl.example/ca.crl                60 minutes   Enabled

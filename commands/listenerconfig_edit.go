@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,7 +62,7 @@ func (e *listenerEdit) details() {
 	e.s.Printf("Default Domain: %s\nMax Concurrent Connections: %d (TCP Queue: %d)\nDomain Map: Disabled\n", domain, l.MaxConnections, l.ListenQueue)
 	e.s.Printf("TLS: %s\nCertificate: %s\n", tlsName(l.HostAccess.Effective(config.PolicyParams{})), strings.Join(l.Certificates, ", "))
 	if l.ImplicitTLS {
-		e.s.Println("Implicit TLS: on")
+		e.s.Println("Implicit TLS: Enabled")
 	}
 	for _, name := range e.serverNameList() {
 		e.s.Printf("Certificate for %s: %s\n", name, strings.Join(l.ServerNames[name], ", "))
@@ -200,12 +201,10 @@ func (e *listenerEdit) askLimits() error {
 func (e *listenerEdit) setup() error {
 	return e.s.Menu(shell.Menu{
 		State: func() {
-			domain := e.listener().DefaultDomain
-			if domain == "" {
-				domain = "<none configured>"
-			}
-			e.s.Printf("\nDefault Domain: %s\nImplicit TLS: %s\nServer Names: %s\n", domain,
-				onOff(e.listener().ImplicitTLS), orNone(strings.Join(e.serverNameList(), ", ")))
+			const none = "<none configured>"
+			l := e.listener()
+			e.s.Printf("\nDefault Domain: %s\nImplicit TLS: %s\nServer Names: %s\n", cmp.Or(l.DefaultDomain, none),
+				enabledWord(l.ImplicitTLS), cmp.Or(strings.Join(e.serverNameList(), ", "), none))
 		},
 		Items: []shell.MenuItem{
 			{Keyword: "DEFAULTDOMAIN", What: "Configure a default domain name.", Do: plainly(e.askDefaultDomain)},

@@ -24,9 +24,9 @@ func TestListenerConfigServerNames(t *testing.T) {
 		"new", "old.example.com", "", "edit", "mx.example.com", "1", "delete", "3", "", "", "", "", "commit force")
 	contains(t, out, `
 Default Domain: <none configured>
-Implicit TLS: off
-Server Names: (none)
-`, "Do you want TLS to begin with the connection on this port, without STARTTLS? [N]> ", "Implicit TLS: on\n",
+Implicit TLS: Disabled
+Server Names: <none configured>
+`, "Do you want TLS to begin with the connection on this port, without STARTTLS? [N]> ", "Implicit TLS: Enabled\n",
 		"Every client gets the certificate Demo, whatever server name it asks for.\n",
 		"Enter the server name, such as mx.example.com or *.example.com:\n[]> ", `1. rsa
 2. Demo
@@ -37,7 +37,7 @@ Certificates by the server name that the client asks for:
 2. mx.example.com: rsa
 3. old.example.com: Demo
 Any other: Demo
-`, "Server name old.example.com deleted.\n", `Implicit TLS: on
+`, "Server name old.example.com deleted.\n", `Implicit TLS: Enabled
 Certificate for *.example.net: rsa
 Certificate for mx.example.com: rsa
 SMTP Authentication: Disabled
