@@ -23,7 +23,6 @@ var (
 	errorLine    = regexp.MustCompile(`Connection Error: DCID (\d+) domain: (\S+) IP`)
 	refusedLine  = regexp.MustCompile(`(Delayed|Bounced): DCID (\d+) MID (\d+) to RID 0 - (\S+) - (.*)$`)
 	doneLine     = regexp.MustCompile(`Message done DCID (\d+) MID (\d+) to RID`)
-	finishedLine = regexp.MustCompile(`Message finished MID (\d+) done$`)
 	anyDCID      = regexp.MustCompile(`Info: DCID (\d+) `)
 	idInLine     = regexp.MustCompile(`\[([A-Z]\d+)\]$| cause ([A-Z]\d+) for (\S+)$`)
 	forLine      = regexp.MustCompile(`DCID 0 cause [A-Z]\d+ for (\S+)$`)

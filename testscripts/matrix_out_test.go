@@ -32,7 +32,7 @@ func TestMatrixOut(t *testing.T) {
 	m := newOutMatrix(t)
 	m.configure()
 	m.meet(t, "cases", func(c *outCase) bool { return !c.slow })
-	m.run("deliveryconfig setup connect_timeout 1 reply_timeout 1 handshake_timeout 1\n")
+	m.run("deliveryconfig setup connect_timeout 1 reply_timeout 2 handshake_timeout 1\n")
 	m.meet(t, "slow", func(c *outCase) bool { return c.slow })
 	m.checkViews(t)
 	m.withoutInterface(t)
