@@ -46,13 +46,6 @@ func InBoth(list, system []*x509.Certificate) (notes []string) {
 	return notes
 }
 
-// MergeAuthorities returns have with those of more that it lacks, and notes that name the rest.
-func MergeAuthorities(have, more []*x509.Certificate) ([]*x509.Certificate, []string) {
-	once, _ := distinct(have)
-	added, notes := distinct(append(once, more...))
-	return added, notes
-}
-
 // System returns the host system's list of authorities, as a pool and one by one in the order of its file. Both are
 // empty where the host has none. The certificates are shared by nobody else.
 func System() (*x509.CertPool, []*x509.Certificate) {

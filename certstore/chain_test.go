@@ -186,10 +186,6 @@ func TestAuthorities(t *testing.T) {
 	if !strings.HasPrefix(notes[0], "Duplicate and left out: CN=Root") || !strings.HasPrefix(notes[1], "No authority, trusted for itself alone: CN=mx.example.com") {
 		t.Error(notes)
 	}
-	merged, notes := MergeAuthorities(list, certsOf(f.lower, f.root))
-	if len(merged) != 4 || len(notes) != 1 {
-		t.Error(len(merged), notes)
-	}
 	if _, _, err := ParseAuthorities([]byte("nothing")); !errors.Is(err, ErrParse) {
 		t.Error(err)
 	}

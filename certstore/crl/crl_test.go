@@ -290,7 +290,7 @@ func TestWhatIsRefused(t *testing.T) {
 		w.serve(0, tt.data)
 		update(t, l, tt.want)
 	}
-	if _, err := Parse(root.list(extension(oidDelta, 1, true))); !errors.Is(err, ErrDelta) {
+	if _, _, err := read(root.list(extension(oidDelta, 1, true))); !errors.Is(err, ErrDelta) {
 		t.Errorf("delta: %v", err)
 	}
 	w.serve(0, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: root.list(extension(asn1.ObjectIdentifier{1, 2, 3}, 1, false), 66)}))

@@ -61,13 +61,8 @@ var (
 	ErrIndirect = errors.New("it is an indirect CRL; one of the issuer itself is needed")
 )
 
-// Parse reads a revocation list in DER or PEM and says whether it can be used here. Its error wraps ErrDelta or ErrIndirect
+// read reads a revocation list in DER or PEM and says whether it can be used here. Its error wraps ErrDelta or ErrIndirect
 // for those two kinds.
-func Parse(data []byte) (*x509.RevocationList, error) {
-	parsed, _, err := read(data)
-	return parsed, err
-}
-
 func read(data []byte) (*x509.RevocationList, scope, error) {
 	if len(data) > maxSize {
 		return nil, scope{}, fmt.Errorf("it is larger than %d MB", maxSize>>20)

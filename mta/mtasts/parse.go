@@ -82,13 +82,7 @@ type parsed struct {
 	lines  []string
 }
 
-// ParsePolicy reads a policy (RFC 8461 §3.2) and returns its mode, patterns, lifetime and lines. Unknown fields are
-// ignored, and so is every field but mx after its first.
-func ParsePolicy(text []byte) (mode Mode, mx []string, maxAge time.Duration, lines []string, err error) {
-	p, err := parsePolicy(text)
-	return p.mode, p.mx, p.maxAge, p.lines, err
-}
-
+// parsePolicy reads a policy (RFC 8461 §3.2). Unknown fields are ignored, and so is every field but mx after its first.
 func parsePolicy(text []byte) (parsed, error) {
 	if len(text) > maxPolicy {
 		return parsed{}, fmt.Errorf("policy: larger than %d bytes", maxPolicy)

@@ -83,15 +83,15 @@ func TestParsePolicy(t *testing.T) {
 		{"too many", "version: STSv1\nmode: enforce\nmax_age: 1\n" + strings.Repeat("mx: a.example\n", maxPatterns+1), "", nil, 0, "more than"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			mode, mx, age, _, err := ParsePolicy([]byte(c.text))
+			p, err := parsePolicy([]byte(c.text))
 			if c.fails != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fails) {
 					t.Errorf("error %v, want %q", err, c.fails)
 				}
 				return
 			}
-			if err != nil || mode != c.mode || !slices.Equal(mx, c.mx) || age != c.age {
-				t.Errorf("got %v %v %v %v", mode, mx, age, err)
+			if err != nil || p.mode != c.mode || !slices.Equal(p.mx, c.mx) || p.maxAge != c.age {
+				t.Errorf("got %v %v %v %v", p.mode, p.mx, p.maxAge, err)
 			}
 		})
 	}

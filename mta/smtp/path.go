@@ -72,15 +72,6 @@ func ParsePath(s string) (p Path, rest string, err error) {
 	return p, rest, nil
 }
 
-// ParseMailbox reads an address without angle brackets, all of s.
-func ParseMailbox(s string) (Path, error) {
-	p, rest, err := parseMailbox(s)
-	if err == nil && rest != "" {
-		err = errPathDomain
-	}
-	return p, err
-}
-
 // skipRoute reads "@a,@b:" and returns what follows.
 func skipRoute(s string) (string, error) {
 	for {
