@@ -106,6 +106,9 @@ func daneControlRows() []policyRow {
 		// Records of no use leave the control in force.
 		{name: "dane-control", peer: "stranger", tlsa: []string{"1 1 1 @stranger"}, control: "tls required-verify", id: "V1",
 			said: "TLS failed: verify error: self-signed certificate [V1]|" + negotiated},
+		// A host that fails is no reason not to try the next one.
+		{name: "dane-next", peer: "stranger", tlsa: record, arrives: "verified", said: encryptedWell, held: "DANE verified", verify: "D1",
+			zone: "DOMAIN. MX 10 MX.\nMX. A PEER\nDOMAIN. MX 5 first.DOMAIN.\nfirst.DOMAIN. A PEER:valid\n_25._tcp.first.DOMAIN. TLSA 3 1 1 @stranger\n"},
 		// A route to a name leaves DANE in force; one to an address has no name to ask for.
 		{name: "dane-route", peer: "valid", tlsa: record, control: "tls preferred", route: "HOST", id: "D1", said: noRecordFits},
 	}
@@ -125,6 +128,8 @@ func stsRows() []policyRow {
 			said: "TLS failed: STARTTLS unexpected response [S2]|" + negotiated + "|cause M3 for DOMAIN"},
 		{name: "sts-garbled", peer: "garbled", policy: "enforce HOST", id: "M3",
 			said: "TLS failed: wrong version number [H3]|" + negotiated + "|cause M3 for DOMAIN"},
+		{name: "sts-next", peer: "valid", policy: "enforce HOST", arrives: "verified", said: "cause M1 for DOMAIN|" + encryptedWell, held: "MTA-STS enforce",
+			zone: "DOMAIN. MX 10 MX.\nMX. A PEER\nDOMAIN. MX 5 first.DOMAIN.\nfirst.DOMAIN. A PEER\n", verify: "M1"},
 		// Testing never blocks, whatever is the matter.
 		{name: "testing-name", peer: "wrong", policy: "testing HOST", control: "tls preferred", arrives: "encrypted", said: encryptedWell, held: "MTA-STS testing", verify: "V5"},
 		{name: "testing-stranger", peer: "valid", policy: "testing mx.elsewhere.example", control: "tls preferred", arrives: "encrypted", said: encryptedWell, verify: "verified"},
@@ -135,6 +140,7 @@ func stsRows() []policyRow {
 		{name: "mode-none", peer: "wrong", policy: "none", control: "tls preferred", arrives: "encrypted", said: encryptedWell, verify: "V5"},
 		// No policy to be had is none; the one that was had stays in force.
 		{name: "sts-404", peer: "wrong", policy: "404", control: "tls preferred", arrives: "encrypted", said: "cause M2 for DOMAIN|" + encryptedWell, verify: "V5"},
+		{name: "sts-garbage", peer: "wrong", policy: "sometimes HOST", control: "tls preferred", arrives: "encrypted", said: "cause M2 for DOMAIN|" + encryptedWell, verify: "V5"},
 		{name: "sts-gone", peer: "wrong", policy: "enforce HOST", gone: true, id: "M3", said: "cause M2 for DOMAIN|" + strange},
 		// DANE stands before a policy, also one that would forbid the host.
 		{name: "dane-first", peer: "stranger", tlsa: []string{"3 1 1 @stranger"}, policy: "enforce mx.elsewhere.example", arrives: "verified", said: encryptedWell, held: "DANE verified"},
@@ -160,6 +166,8 @@ func requireRows() []policyRow {
 	final := "5.7.30"
 	return []policyRow{
 		{name: "require-good", peer: "extends", require: true, arrives: "verified", said: encryptedWell},
+		{name: "require-next", peer: "extends", require: true, arrives: "verified", said: encryptedWell, verify: "V5",
+			zone: "DOMAIN. MX 10 MX.\nMX. A PEER\nDOMAIN. MX 5 first.DOMAIN.\nfirst.DOMAIN. A PEER:valid\n"},
 		{name: "require-not-offered", peer: "valid", require: true, id: "R1", status: final, said: encryptedWell + "|cause R1 for DOMAIN",
 			held: "does not offer REQUIRETLS", verify: "verified"},
 		{name: "require-not-verified", peer: "stranger", require: true, id: "R1", status: "5.7.10",

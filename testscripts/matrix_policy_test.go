@@ -73,6 +73,36 @@ type policySeen struct {
 	notices  map[string]string // by recipient domain
 	attempts map[string]policyAttempt
 	alerts   map[string][]string // causes, by domain
+	counts   map[string]policyCount
+}
+
+// policyCount is a domain in tlsreport.
+type policyCount struct {
+	Verified, Encrypted, Clear, Failed int
+
+	Cause string // of the last connection that failed
+}
+
+// counts is what tlsreport says of one message; failed is how many connections were made for it in vain.
+func (r *policyRow) counts(failed int) (c policyCount) {
+	switch r.arrives {
+	case "verified":
+		c.Verified = 1
+	case "encrypted":
+		c.Encrypted = 1
+	case "clear":
+		c.Clear = 1
+	case "":
+		c.Failed, c.Cause = max(1, failed), r.id
+		return c
+	}
+	if strings.Contains(r.zone, " MX 5 ") { // the host before the one that took it
+		c.Failed, c.Cause = 1, r.verify
+		if r.require {
+			c.Cause = "R1"
+		}
+	}
+	return c
 }
 
 // policyAttempt is a line of delivery_logs.
@@ -119,6 +149,17 @@ func (w *policyWorld) look() *policySeen {
 	w.document(&shown, "displayalerts 500 --json")
 	for _, a := range shown.Alerts {
 		s.alerts[a.Domain] = append(s.alerts[a.Domain], a.Cause)
+	}
+	var counted struct {
+		Domains []struct {
+			Domain string
+			policyCount
+		}
+	}
+	w.document(&counted, "tlsreport --json")
+	s.counts = map[string]policyCount{}
+	for _, d := range counted.Domains {
+		s.counts[d.Domain] = d.policyCount
 	}
 	return s
 }
@@ -231,7 +272,12 @@ func (w *policyWorld) compare(t *testing.T, r *policyRow, seen *policySeen) {
 			t.Errorf("the notice does not say Cause %s and %q:\n%s", r.id, r.fill(r.held), notice)
 		}
 	}
-	same("the alert", strings.Join(seen.alerts[domain], ","), r.id)
+	if r.require && strings.Contains(notice, "X-For:") {
+		t.Errorf("the notice repeats the header of a message with REQUIRETLS:\n%s", notice)
+	}
+	counts := r.counts(seen.counts[domain].Failed)
+	same("tlsreport", fmt.Sprintf("%+v", seen.counts[domain]), fmt.Sprintf("%+v", counts))
+	same("the alert", strings.Join(seen.alerts[domain], ","), counts.Cause) // also where another host took the mail
 	w.compareVerify(t, r)
 }
 
@@ -251,7 +297,8 @@ func (w *policyWorld) compareVerify(t *testing.T, r *policyRow) {
 		}
 	}
 	status := w.document(&shown, "tlsverify "+r.domain()+" --json")
-	if len(shown.Hosts) != 1 || shown.Hosts[0].Cause != want || shown.Hosts[0].Verified != (want == "") || (status == 0) != (want == "") {
+	hosts := 1 + strings.Count(r.zone, " MX 5 ")
+	if len(shown.Hosts) != hosts || shown.Hosts[0].Cause != want || shown.Hosts[0].Verified != (want == "") || (status == 0) != (want == "") {
 		t.Errorf("tlsverify --json: %+v, status %d, want %q", shown.Hosts, status, want)
 	}
 	text, status := w.console("tlsverify " + r.domain())
