@@ -1,6 +1,7 @@
 package testscripts
 
 import (
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
@@ -45,6 +46,11 @@ func certificateRows(t *testing.T, in *inward) []inRow {
 			rows = append(rows, inRow{c.name + " " + tls.VersionName(version), known, []string{"H11"}, refused(conf), lines})
 		}
 	}
+	lying := pair(mint(t, in.root, "friend.example", forClients))
+	lying.PrivateKey = impostor{mint(t, nil, "another").key, lying.PrivateKey.(crypto.Signer).Public()}
+	rows = append(rows,
+		inRow{"the key of another certificate", known, []string{"H10"}, fails(showing(lying)), failed("bad signature", "H10")},
+		inRow{"the same of TLS 1.2", known, []string{"H10"}, fails(upTo(tls.VersionTLS12, showing(lying))), failed("bad signature", "H10")})
 	files := mint(t, in.root, "old.example", forClients, expired).files(t)
 	return append(rows, inRow{"expired, of openssl", known, []string{"H11"}, func(c *caller) { c.openssl("InboundMail", files...) },
 		[]string{"TLS failed: certificate verify failed [H11]", "cause H11 for ADDR: client certificate CN=old.example: certificate has expired"}})

@@ -96,7 +96,11 @@ func failed(words, id string) []string { return []string{"TLS failed: " + words 
 
 // offers is that line and one that says what both sides offered.
 func offers(line, id, they, we string) []string {
-	return []string{line + "[" + id + "]", "cause " + id + " for ADDR: they: " + they, "cause " + id + " for ADDR: we: " + we}
+	lines := []string{line + "[" + id + "]", "cause " + id + " for ADDR: they: " + they, "cause " + id + " for ADDR: we: " + we}
+	if id == "H2" {
+		return lines
+	}
+	return append(lines, "cause "+id+" for ADDR: our certificates: ECDSA P-256")
 }
 
 func startRows() []inRow {

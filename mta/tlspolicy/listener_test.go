@@ -157,10 +157,10 @@ func TestOffers(t *testing.T) {
 	}{
 		{"version", tlsClient(insecure(func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 })), cause.H2, "they: TLSv1.3; we: TLSv1.2"},
 		{"suite", hello("\xc0\x2b\x00\x2f", "\x00\x17"), cause.H1,
-			"they: ECDHE-ECDSA-AES128-GCM-SHA256 AES128-SHA; we: ECDHE-ECDSA-AES256-GCM-SHA384, certificates ECDSA P-256"},
-		{"anonymous", hello("\x00\x34\x00\xff", "\x00\x17"), cause.H6, "they: ADH-AES128-SHA; we: ECDHE-ECDSA-AES256-GCM-SHA384, certificates ECDSA P-256"},
+			"they: ECDHE-ECDSA-AES128-GCM-SHA256 AES128-SHA; we: ECDHE-ECDSA-AES256-GCM-SHA384; our certificates: ECDSA P-256"},
+		{"anonymous", hello("\x00\x34\x00\xff", "\x00\x17"), cause.H6, "they: ADH-AES128-SHA; we: ECDHE-ECDSA-AES256-GCM-SHA384; our certificates: ECDSA P-256"},
 		{"curve", hello("\xc0\x2c", "\x00\x15\x00\x1a"), cause.H7,
-			"they: secp224r1 brainpoolP256r1, signatures ECDSA+SHA256; we: X25519MLKEM768 SecP256r1MLKEM768 SecP384r1MLKEM1024 X25519 prime256v1 secp384r1 secp521r1, certificates ECDSA P-256"},
+			"they: secp224r1 brainpoolP256r1, signatures ECDSA+SHA256; we: X25519MLKEM768 SecP256r1MLKEM768 SecP384r1MLKEM1024 X25519 prime256v1 secp384r1 secp521r1; our certificates: ECDSA P-256"},
 		{"nothing to compare", says("QUIT\r\n"), cause.H3, ""},
 	} {
 		o := accept(t, narrow, test.client)
@@ -217,5 +217,16 @@ func BenchmarkHandshake(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestFitting offers no key exchange that the certificate does not permit.
+func TestFitting(t *testing.T) {
+	p := newPKI(t)
+	s := newServer(t, []tls.Certificate{shown(p.leaf, p.mid)}, NoClient, trusting())
+	for _, id := range s.speaks.suites {
+		if strings.HasPrefix(tls.CipherSuiteName(id), "TLS_RSA_WITH_") {
+			t.Errorf("%s is offered with an ECDSA key", tls.CipherSuiteName(id))
+		}
 	}
 }

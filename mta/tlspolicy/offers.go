@@ -22,10 +22,10 @@ func (in *Incoming) offers(id cause.ID) string {
 		theirs, ours = listed(versionName, hello.SupportedVersions), listed(versionName, s.speaks.versions())
 	case cause.H1, cause.H6:
 		theirs = listed(openssl.CipherName, hello.CipherSuites)
-		ours = listed(openssl.CipherName, s.speaks.all()) + ", certificates " + strings.Join(s.keyNames(hello.ServerName), " and ")
+		ours = listed(openssl.CipherName, s.speaks.all()) + "; our certificates: " + strings.Join(s.keyNames(hello.ServerName), " and ")
 	case cause.H7:
 		theirs = listed(groupName, hello.SupportedCurves) + ", signatures " + listed(schemeName, hello.SignatureSchemes)
-		ours = listed(groupName, groupsHere[:]) + ", certificates " + strings.Join(s.keyNames(hello.ServerName), " and ")
+		ours = listed(groupName, groupsHere[:]) + "; our certificates: " + strings.Join(s.keyNames(hello.ServerName), " and ")
 	default:
 		return ""
 	}

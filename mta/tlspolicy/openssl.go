@@ -38,6 +38,7 @@ type function struct {
 var (
 	clientFirst = function{118, "SSL23_GET_CLIENT_HELLO"}
 	serverFirst = function{119, "SSL23_GET_SERVER_HELLO"}
+	certVerify  = function{136, "SSL3_GET_CERT_VERIFY"}
 	clientCert  = function{137, "SSL3_GET_CLIENT_CERTIFICATE"}
 	clientHello = function{138, "SSL3_GET_CLIENT_HELLO"}
 	keyExchange = function{141, "SSL3_GET_KEY_EXCHANGE"}
@@ -164,6 +165,8 @@ func incomingPhrase(id cause.ID) (phrase, bool) {
 		return phrase{clientFirst, 252, "unknown protocol"}, true
 	case cause.H7:
 		return phrase{clientHello, 376, "no shared signature algorithms"}, true
+	case cause.H10:
+		return phrase{certVerify, 123, "bad signature"}, true
 	case cause.H11:
 		return phrase{clientCert, 199, "peer did not return a certificate"}, true
 	}

@@ -68,8 +68,31 @@ func NewServer(o ServerOptions) (*Server, error) {
 		// can say why.
 		s.base.ClientAuth = tls.RequestClientCert
 	}
-	speaks.apply(s.base)
+	s.speaks.suites = s.fitting(speaks.suites)
+	s.speaks.apply(s.base)
 	return s, nil
+}
+
+// fitting leaves out the suites that encrypt to the certificate's own key where no certificate permits that: clients have
+// to refuse them then (RFC 5246 §7.4.2).
+func (s *Server) fitting(suites []uint16) []uint16 {
+	if slices.ContainsFunc(s.certs, enciphers) {
+		return suites
+	}
+	for _, certs := range s.names {
+		if slices.ContainsFunc(certs, enciphers) {
+			return suites
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(suites), func(id uint16) bool {
+		return strings.HasPrefix(tls.CipherSuiteName(id), "TLS_RSA_WITH_")
+	})
+}
+
+// enciphers says whether an RSA certificate may be encrypted to; one without a key usage may be used for everything.
+func enciphers(c tls.Certificate) bool {
+	leaf := leafOf(c)
+	return isRSA(c) && (leaf.KeyUsage == 0 || leaf.KeyUsage&x509.KeyUsageKeyEncipherment != 0)
 }
 
 // withLeaves parses every leaf once, where crypto/tls would do it in each handshake.

@@ -57,8 +57,12 @@ func (in *Incoming) cause(err error, flight []byte) cause.ID {
 	}
 	// Everything was agreed upon. crypto/tls says only in words that a certificate was demanded and none came, or one
 	// that it cannot read; what else fails so late is a broken client.
-	if _, local := localAlert(err); in.server.client == DemandClient && !local {
+	if _, local := localAlert(err); in.server.client == DemandClient && !local && len(in.state.PeerCertificates) == 0 {
 		return cause.H11
+	}
+	// What is left after a client's certificate was looked at is its signature (RFC 8446 §4.4.3).
+	if in.server.client != NoClient && len(in.state.PeerCertificates) > 0 && !in.state.DidResume {
+		return cause.H10
 	}
 	return cause.H13
 }
