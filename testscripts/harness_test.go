@@ -63,6 +63,7 @@ func TestStories(t *testing.T) {
 			"web":         webVerb,
 			"hidden":      hiddenVerb,
 			"listed":      listedVerb,
+			"typed":       typedVerb,
 			"stale":       staleVerb,
 			"fingerprint": fingerprintVerb,
 			"ber":         berVerb,

@@ -149,3 +149,15 @@ func staleVerb(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("the list of %s does not become stale: %+v", args[1], report)
 	}
 }
+
+// typedVerb is "typed FILE NEW": NEW are the words for terminal that type the lines of FILE.
+func typedVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: typed FILE NEW")
+	}
+	var out strings.Builder
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		out.WriteString("type " + line)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(out.String()), 0o600))
+}
