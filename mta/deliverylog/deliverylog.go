@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/netip"
+	"strings"
 	"time"
 
 	"posthouse/internal/cause"
@@ -131,6 +132,10 @@ func entryOf(a Attempt) entry {
 	}
 	if c, ok := cause.Lookup(a.Cause); ok {
 		e.Title = c.Title
+	}
+	if len(a.Recipients) > 0 { // all of an attempt have one destination, also where no host of it was found
+		first := a.Recipients[0]
+		e.Domain = cut(strings.ToLower(first[strings.LastIndexByte(first, '@')+1:]), mostWords)
 	}
 	if r := a.Record; r != nil {
 		e.DCID, e.Domain, e.Host = r.DCID, r.Facts.Domain, r.Facts.Host

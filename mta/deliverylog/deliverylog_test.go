@@ -63,8 +63,8 @@ func TestLine(t *testing.T) {
 
 // Where there was no connection every field is there all the same.
 func TestLineWithoutConnection(t *testing.T) {
-	line := string(Line(Attempt{Outcome: Bounced, Cause: cause.N1}))
-	for _, want := range []string{`"to":[]`, `"rids":[]`, `"tls":null`, `"dcid":0`, `"remote":""`} {
+	line := string(Line(Attempt{Outcome: Bounced, Cause: cause.N1, Recipients: []string{"B@Gone.example"}}))
+	for _, want := range []string{`"to":["B@Gone.example"]`, `"domain":"gone.example"`, `"rids":[]`, `"tls":null`, `"dcid":0`, `"remote":""`} {
 		if !strings.Contains(line, want) {
 			t.Errorf("%s lacks %s", line, want)
 		}
