@@ -161,3 +161,26 @@ func FuzzParseHop(f *testing.F) {
 		}
 	})
 }
+
+// How a sender writes an international domain does not decide which rule holds for it.
+func TestDestinationInItsOwnScript(t *testing.T) {
+	for _, key := range []string{"bücher.example", "xn--bcher-kva.example"} {
+		c := Default("mail.example.com")
+		c.Destinations[key] = &Destination{TLS: TLSRequireVerify}
+		c.Routes = map[string]*Route{"." + key: {Hops: []string{"192.0.2.1"}}}
+		for _, domain := range []string{"bücher.example", "BÜCHER.example.", "xn--bcher-kva.example"} {
+			if d, entry := c.Destination(domain); entry != key || d.TLS != TLSRequireVerify {
+				t.Errorf("%s: %s by %s, want %s", domain, d.TLS, entry, key)
+			}
+			if _, found, ok := c.Route("mx." + domain); !ok || found != "."+key {
+				t.Errorf("route of mx.%s: %s", domain, found)
+			}
+		}
+	}
+	c := Default("mail.example.com")
+	c.Destinations[".example"] = &Destination{TLS: TLSRequire}
+	c.Destinations["xn--bcher-kva.example"] = &Destination{TLS: TLSNo}
+	if _, entry := c.Destination("bücher.example"); entry != "xn--bcher-kva.example" {
+		t.Errorf("the less exact one wins: %s", entry)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"unicode"
+
+	"golang.org/x/net/idna"
 )
 
 // domainKey returns a domain or host name as it stands in keys: lower case, no final dot.
@@ -61,9 +63,40 @@ func validDomainKey(s string) bool {
 }
 
 // suffixes yields the keys that may hold something for domain, the most exact first: the domain itself, then
-// ".parent" for every parent of it.
+// ".parent" for every parent of it. A domain in its own script has the keys of its A-labels as well, and the other way
+// round: how a sender writes it must not decide which rule holds (RFC 5890 §2.3.2.1).
 func suffixes(domain string) []string {
 	domain = domainKey(domain)
+	own, other := suffixesOf(domain), suffixesOf(otherForm(domain))
+	if len(own) != len(other) {
+		return own
+	}
+	var keys []string
+	for i, key := range own {
+		if keys = append(keys, key); other[i] != key {
+			keys = append(keys, other[i])
+		}
+	}
+	return keys
+}
+
+// otherForm is a domain in A-labels where it has others, and in its own script where it has them; else as it is.
+func otherForm(domain string) string {
+	other, err := domain, error(nil)
+	switch {
+	case strings.IndexFunc(domain, func(r rune) bool { return r > unicode.MaxASCII }) >= 0:
+		other, err = idna.Lookup.ToASCII(domain)
+	case strings.Contains(domain, "xn--"):
+		other, err = idna.Lookup.ToUnicode(domain)
+	}
+	if err != nil {
+		return domain
+	}
+	return other
+}
+
+// suffixesOf is suffixes of one form.
+func suffixesOf(domain string) []string {
 	keys := []string{domain}
 	if strings.HasPrefix(domain, "[") {
 		return keys
