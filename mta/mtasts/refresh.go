@@ -2,7 +2,9 @@ package mtasts
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 )
 
@@ -40,6 +42,9 @@ func (s *Store) refresh(ctx context.Context) {
 		}
 		e, err := load(path)
 		now := s.o.Now()
+		if unread := new(fs.PathError); errors.As(err, &unread) {
+			continue // what is wrong is with us, and says nothing of the policy
+		}
 		if err != nil || !now.Before(e.cached.Expires) || s.path(e.cached.Domain) != path {
 			s.discard(path)
 			continue

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/idna"
+
 	"posthouse/internal/dns"
 )
 
@@ -77,6 +79,9 @@ func New(o Options) (*Store, error) {
 // cached policy is in force, or there is none (RFC 8461 §3.3). An address literal has none.
 func (s *Store) Policy(ctx context.Context, domain string) Policy {
 	domain = canonical(domain)
+	if ascii, err := idna.Lookup.ToASCII(domain); err == nil { // a domain in its own script has its policy under its A-labels
+		domain = ascii
+	}
 	if _, err := netip.ParseAddr(domain); err == nil || !validHost(domain) {
 		return Policy{Domain: domain}
 	}

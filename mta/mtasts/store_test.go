@@ -41,6 +41,29 @@ func TestPolicyIsKept(t *testing.T) {
 	r.want(r.ask(), "", "", 3)
 }
 
+// A domain in its own script has the policy of its A-labels.
+func TestPolicyOfInternationalDomain(t *testing.T) {
+	r := newRig(t, "mta-sts."+partner)
+	r.dns.Update(func(f *dns.Fake) { f.Texts["_mta-sts.xn--bcher-kva.example"] = []string{"v=STSv1; id=1"} })
+	p := r.store.Policy(t.Context(), "Bücher.example")
+	if p.Domain != "xn--bcher-kva.example" || p.Cause == "" || !strings.Contains(p.Words, "mta-sts.xn--bcher-kva.example") {
+		t.Errorf("policy is %+v", p)
+	}
+}
+
+// What cannot be read for a reason of our own is not thrown away.
+func TestUnreadablePolicyStays(t *testing.T) {
+	r := newRig(t, "mta-sts."+partner)
+	path := filepath.Join(r.dir, "0123"+suffix)
+	if err := os.Mkdir(path, 0o700); err != nil { // reading it is an error of the file system
+		t.Fatal(err)
+	}
+	r.store.refresh(t.Context())
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
 // A domain whose web server or DNS fails keeps the policy that it had, for as long as that said (RFC 8461 §3.3).
 func TestPolicyOutlivesFailures(t *testing.T) {
 	r := newRig(t, "mta-sts."+partner)
