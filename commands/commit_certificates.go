@@ -77,12 +77,13 @@ func (c *committing) certificates(ctx context.Context) (bool, error) {
 // Demo where the service is new.
 func (c *committing) remarks(fresh *config.Config) (r remarks) {
 	old := c.a.Config.Running().Config
-	had, demo := map[string]wrongs{}, map[string]bool{}
+	had, demo, same := map[string]wrongs{}, map[string]bool{}, map[[2]string]bool{}
 	before := c.judgeOf(old)
 	for _, u := range old.CertificateUses() {
 		if u.Profile != "" {
 			had[u.Service] = had[u.Service].either(before.judge(u))
 			demo[u.Service] = demo[u.Service] || u.Profile == config.DemoCertificate
+			same[[2]string{u.Service, u.Profile}] = true
 		}
 	}
 	after := c.judgeOf(fresh)
@@ -90,7 +91,11 @@ func (c *committing) remarks(fresh *config.Config) (r remarks) {
 		switch {
 		case u.Profile == "":
 		case u.Profile != config.DemoCertificate:
-			r.worse = append(r.worse, worse(u, had, after.judge(u))...)
+			found := after.judge(u)
+			r.worse = append(r.worse, worse(u, had, found)...)
+			if demo[u.Service] && !same[[2]string{u.Service, u.Profile}] {
+				r.notes = append(r.notes, noBetter(u, found)...)
+			}
 		case !demo[u.Service]:
 			r.notes = append(r.notes, fmt.Sprintf("Note: %s uses \"Demo\", a self-signed certificate that nobody can verify.", u.Service))
 		}
@@ -127,6 +132,17 @@ func worse(u config.CertificateUse, had map[string]wrongs, found wrongs) (senten
 		}
 	}
 	return sentences
+}
+
+// noBetter mentions what is wrong with a certificate that takes Demo's place: not worse than Demo, and hardly meant.
+func noBetter(u config.CertificateUse, found wrongs) (notes []string) {
+	if found[worryChain] {
+		notes = append(notes, fmt.Sprintf("Note: %s: the chain of profile \"%s\" does not verify.", u.Service, u.Profile))
+	}
+	if found[worryName] {
+		notes = append(notes, fmt.Sprintf("Note: %s: the certificate of profile \"%s\" does not name %s.", u.Service, u.Profile, u.Host))
+	}
+	return notes
 }
 
 // judge says what is wrong with uses under one configuration.
