@@ -32,10 +32,12 @@ destinations name the profile that they use. Demo is made at the first start and
 
 new makes a key, a self-signed certificate and a signing request, which csr shows again. Send it to an authority, commit,
 and store its answer with edit. A profile is renewed on its key in the same way: csr makes a request where there is none.
-A new key is a new profile, which takes the old one's place in the services when its certificate is there. paste takes a certificate, its intermediates in any order and the key, all in PEM, from
-standard input; edit takes the renewed certificate, intermediates or both for the key that the profile has, and with
-remove it drops the intermediates that were there. import and export read and write PKCS#12 files in /configuration; a
-pass phrase that is not on the line is read from standard input. import and paste replace a profile of the same name.
+A new key is a new profile, which takes the old one's place in the services when its certificate is there.
+
+paste takes a certificate, its intermediates in any order and the key, all in PEM, from standard input; edit takes the
+renewed certificate, intermediates or both for the key that the profile has, and with remove it drops the intermediates
+that were there. import and export read and write PKCS#12 files in /configuration; a pass phrase that is not on the line
+is read from standard input. import and paste replace a profile of the same name.
 
 The custom list holds the authorities that you import, the system list those of the host system. Certificates of peers
 are verified against every list that is enabled. An import takes the place of the custom list that was there before.
