@@ -23,12 +23,25 @@ type Counters struct {
 type handshakes struct {
 	mu     sync.Mutex
 	all    int
-	byAddr map[netip.Addr]int
+	byAddr map[netip.Addr]int // by source
 }
 
-// enter counts a handshake in, unless there are as many as there may be: at most most in all, and perPeer of one address.
+// source is what stands for one peer: an IPv4 address, and of IPv6 the 64 bits within which anybody has addresses at will.
+func source(addr netip.Addr) netip.Addr {
+	if !addr.Is6() {
+		return addr
+	}
+	network, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return addr
+	}
+	return network.Addr()
+}
+
+// enter counts a handshake in, unless there are as many as there may be: at most most in all, and perPeer of one source.
 // exit counts it out.
 func (h *handshakes) enter(addr netip.Addr, most, perPeer int) bool {
+	addr = source(addr)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.all >= most || h.byAddr[addr] >= perPeer {
@@ -43,6 +56,7 @@ func (h *handshakes) enter(addr netip.Addr, most, perPeer int) bool {
 }
 
 func (h *handshakes) exit(addr netip.Addr) {
+	addr = source(addr)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.all--

@@ -120,3 +120,29 @@ func TestReverseName(t *testing.T) {
 		}
 	}
 }
+
+// A peer is no other for each address that it takes within its own network.
+func TestHandshakesOfASource(t *testing.T) {
+	for _, c := range []struct {
+		first, second string
+		want          bool
+	}{
+		{"2001:db8:1:2::1", "2001:db8:1:2:3::4", false},
+		{"2001:db8:1:2::1", "2001:db8:1:3::1", true},
+		{"192.0.2.1", "192.0.2.1", false},
+		{"192.0.2.1", "192.0.2.2", true},
+	} {
+		var h handshakes
+		first, second := netip.MustParseAddr(c.first), netip.MustParseAddr(c.second)
+		if !h.enter(first, 10, 1) {
+			t.Fatal("the first is refused")
+		}
+		if got := h.enter(second, 10, 1); got != c.want {
+			t.Errorf("%s beside %s: %v", c.second, c.first, got)
+		}
+		h.exit(first)
+		if !c.want && !h.enter(second, 10, 1) {
+			t.Errorf("%s is refused when %s is gone", c.second, c.first)
+		}
+	}
+}
