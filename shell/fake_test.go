@@ -106,6 +106,10 @@ func testTable() []*Command {
 		{Name: "fail", Summary: "Fail with the argument.", Run: func(_ context.Context, s *Session, args []string) error {
 			return Fail("%s", args[0])
 		}},
+		{Name: "report", Summary: "Print three lines and fail.", Run: func(_ context.Context, s *Session, _ []string) error {
+			s.Println("one\ntwo\nthree")
+			return Fail("Failed to report.")
+		}},
 		{Name: "many", Summary: "Print 100 lines.", Run: func(_ context.Context, s *Session, _ []string) error {
 			for i := range 100 {
 				if _, err := s.Write([]byte("line " + string(rune('a'+i%26)) + " of it\n")); err != nil {

@@ -148,6 +148,7 @@ func (s sink) end() error { return nil }
 type pipe struct {
 	first filter
 	part  []byte
+	used  bool // something was written
 }
 
 // newPipe returns a writer whose lines pass the filters on their way to w.
@@ -164,6 +165,7 @@ const maxFilterLine = 1 << 20
 
 func (p *pipe) Write(b []byte) (int, error) {
 	n := len(b)
+	p.used = p.used || n > 0
 	for len(b) > 0 {
 		i := bytes.IndexByte(b, '\n')
 		if i < 0 {

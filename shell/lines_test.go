@@ -54,6 +54,7 @@ func TestExec(t *testing.T) {
 		{"filters", `many | grep "line [ab]" | except b | count`, "", "Count: 4 lines\n", "", 0},
 		{"head", "many | head 2", "", "line a of it\nline b of it\n", "", 0},
 		{"last", "many | last 1", "", "line v of it\n", "", 0},
+		{"filters of what fails", "report | last 2; report | count; fail x | count", "", "two\nthree\nCount: 3 lines\n", "Failed to report.\nFailed to report.\nError: x\n", 1},
 		{"bad filter", "many | head x", "", "", "Invalid filter: head needs a number of lines from 1 to 10000.\n", 2},
 		{"pipe in text", "say a|b", "", "a|b\n", "", 0},
 		{"answers", "rename; commit", "mx1\ny\n", "Now mx1\nChanges committed\n", "", 0},

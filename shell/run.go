@@ -140,7 +140,8 @@ func (s *Session) piped(specs []filterSpec, f func() error) error {
 	s.stdout = p
 	err := f()
 	s.stdout = s.scr
-	if err == nil || errors.Is(err, ErrEnough) {
+	// What a command printed before it failed belongs to its output: tlsverify shows much and then fails.
+	if err == nil || errors.Is(err, ErrEnough) || p.used && !errors.Is(err, ErrInterrupted) {
 		if cerr := p.Close(); err == nil {
 			err = cerr
 		}
