@@ -38,7 +38,7 @@ func (e *Engine) openParts() (err error) {
 	p := &e.parts
 	p.delivered, p.metrics = deliverylog.New(e.opt.Deliveries), metrics.New(e.opt.Version)
 	p.metrics.Watch(e.gauges)
-	if p.lists, err = crl.New(crl.Options{Dir: state("crl"), Log: e.opt.System.Problem}); err != nil {
+	if p.lists, err = crl.New(crl.Options{Dir: state("crl"), Log: e.opt.System.Problem, Stale: e.tellStale}); err != nil {
 		return fmt.Errorf("revocation lists: %w", err)
 	}
 	if p.alerts, err = alert.New(alert.Options{Config: e.config, Dir: state(""), Send: e.sendAlert, Log: e.opt.System}); err != nil {
@@ -62,6 +62,11 @@ func (e *Engine) openParts() (err error) {
 		return fmt.Errorf("ACME: %w", err)
 	}
 	return nil
+}
+
+// tellStale makes an alert of a revocation list that is out of date.
+func (e *Engine) tellStale(s certstore.CRLStatus) {
+	e.alerts.Raise(alert.ListStale(s.Name, s.Fault, s.NextUpdate))
 }
 
 // tellRenewal makes an alert of what ACME has to say.
@@ -160,7 +165,7 @@ func (e *Engine) tellExpiring(now time.Time) {
 	}
 	for _, s := range e.lists.Status() {
 		if s.Stale && !s.Tried.IsZero() { // before the first try there is nothing to complain of
-			e.alerts.Raise(alert.ListStale(s.Name, s.Fault, s.NextUpdate))
+			e.tellStale(s)
 		}
 	}
 }

@@ -36,6 +36,8 @@ type Options struct {
 	Transport http.RoundTripper // nil: one of our own
 	Now       func() time.Time  // nil: time.Now
 	Log       func(line string) // told when fetching a source begins to fail and when it is well again; nil: nobody
+	// Stale is told once when a fetch has left a source out of date, and again only after it was up to date; nil: nobody.
+	Stale func(Status)
 }
 
 // Status is how a source stands.
@@ -68,6 +70,9 @@ func New(opt Options) (*Lists, error) {
 	}
 	if opt.Log == nil {
 		opt.Log = func(string) {}
+	}
+	if opt.Stale == nil {
+		opt.Stale = func(Status) {}
 	}
 	l := &Lists{opt: opt, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
 	l.client = &http.Client{Transport: opt.Transport, CheckRedirect: checkRedirect}

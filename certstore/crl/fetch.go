@@ -57,7 +57,20 @@ func (l *Lists) fetch(ctx context.Context, s *source) error {
 	case err == nil && before != nil:
 		l.opt.Log(fmt.Sprintf("CRL %q from %s: fetched again", s.Name, s.URL))
 	}
+	l.tellStale(s)
 	return err
+}
+
+// tellStale says once that a fetch has not brought the source up to date.
+func (l *Lists) tellStale(s *source) {
+	st := l.statusOf(s)
+	l.mu.Lock()
+	tell := st.Stale && !s.told
+	s.told = st.Stale
+	l.mu.Unlock()
+	if tell {
+		l.opt.Stale(st)
+	}
 }
 
 func (l *Lists) fetchList(ctx context.Context, s *source) error {

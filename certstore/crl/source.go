@@ -20,6 +20,7 @@ type source struct {
 	fetched time.Time
 	tried   time.Time
 	fault   error
+	told    bool // that it is stale
 	// kept are the issuers that stand in the cache's file beside the list.
 	kept int
 }
