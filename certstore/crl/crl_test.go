@@ -191,10 +191,14 @@ func TestStaleAndNeverFetched(t *testing.T) {
 	root := newAuthority(t, nil, "Root")
 	now := time.Now()
 	var mu sync.Mutex
-	l := newLists(t, Options{Now: func() time.Time { mu.Lock(); defer mu.Unlock(); return now }})
+	var told []Status
+	l := newLists(t, Options{
+		Now: func() time.Time { mu.Lock(); defer mu.Unlock(); return now }, Stale: func(st Status) { told = append(told, st) },
+	})
 	w := newWeb(t, nil)
 	w.serve(http.StatusNotFound, nil)
 	l.Apply(w.source())
+	update(t, l, `"404 Not Found"`)
 	update(t, l, `"404 Not Found"`)
 	expect(t, l, cause.V14, `the CRL "ca" for CN=mx.example.com was never fetched`, root.leaf(2, w.URL), root.cert)
 	expect(t, l, "", "", root.leaf(2), root.cert)
@@ -208,6 +212,11 @@ func TestStaleAndNeverFetched(t *testing.T) {
 	expect(t, l, cause.V7, "was revoked", root.leaf(3), root.cert)
 	if st := l.Status()[0]; !st.Stale {
 		t.Errorf("status %+v", st)
+	}
+	update(t, l, "")
+	update(t, l, "")
+	if len(told) != 2 || told[0].Fault == "" || told[1].Fault != "" || !told[1].Stale {
+		t.Errorf("told of %+v", told)
 	}
 }
 
