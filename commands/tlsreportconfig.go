@@ -31,7 +31,8 @@ of the old one makes reports unreadable until the record is replaced; a new sele
 
 Keys of setup: send on|off; organization NAME (the host name where it is not set); contact ADDRESS (from which reports
 come; tlsrpt at the host name where it is not set); domain DOMAIN (that signs; the contact's where it is not set);
-selector NAME; receive ADDRESS (reports that come there are summarised by tlsreport and not delivered further).
+selector NAME; receive ADDRESS (reports that come there are kept
+for tlsreport and not delivered further; other mail to it is).
 The value default takes a setting back.`,
 		Commit: true,
 		JSON:   true,

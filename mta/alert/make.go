@@ -8,11 +8,11 @@ import (
 	"posthouse/internal/cause"
 )
 
-// TLSFailed is the alert for mail to domain that waits or was bounced because the TLS that is required there could not
-// be had from host. Words are what the log says of it.
+// TLSFailed is the alert for a host of domain that was given up because the TLS that is required there could not be had
+// from it. Another host may have taken the mail; else it waits. Words are what the log says of it.
 func TLSFailed(domain, host string, id cause.ID, words string) Alert {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Mail to %s requires TLS, and that failed.\n\nDestination: %s\nHost:        %s\n", domain, domain, host)
+	fmt.Fprintf(&b, "Mail to %s requires TLS, and with one host that failed. Another host may have taken the mail; else it waits.\n\nDestination: %s\nHost:        %s\n", domain, domain, host)
 	fmt.Fprintf(&b, "Failure:     %s\n", words)
 	explain(&b, id)
 	fmt.Fprintf(&b, "\n\"tlsverify %s\" shows every step; \"hoststatus %s\" shows what waits.", domain, domain)
