@@ -73,7 +73,8 @@ type Engine struct {
 	loaded map[uint64]bool // what the spool held at the start; the queue's until it has loaded, then recover's
 
 	parts
-	held []spool.Message // of the spool at the start: TLS reports for us
+	committed chan struct{}   // holds one token: the certificates in use may be others
+	held      []spool.Message // of the spool at the start: TLS reports for us
 
 	live atomic.Pointer[world] // what the configuration in force was made into
 
@@ -91,7 +92,7 @@ func New(opt Options) (*Engine, error) {
 		opt.Bound = func() {}
 	}
 	e := &Engine{
-		opt: opt, began: time.Now(), ready: make(chan struct{}), injected: &inbound.Counters{},
+		opt: opt, began: time.Now(), ready: make(chan struct{}), committed: make(chan struct{}, 1), injected: &inbound.Counters{},
 		listeners: map[string]*inbound.Listener{}, sockets: map[string]*socket{}, lastPort: map[string]int{},
 	}
 	if err := e.open(); err != nil {

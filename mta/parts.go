@@ -126,8 +126,8 @@ func (e *Engine) guarded(ctx context.Context, what string, f func(context.Contex
 // expiryInterval is how often the certificates in use are looked at.
 const expiryInterval = 6 * time.Hour
 
-// watchExpiry tells in time of every certificate in use that ends, intermediates too, and of revocation lists that are
-// out of date.
+// watchExpiry looks at the start, after each commit and every few hours. It tells in time of every certificate in use that
+// ends, intermediates too, and of revocation lists that are out of date.
 func (e *Engine) watchExpiry(ctx context.Context) error {
 	tick := time.NewTicker(expiryInterval)
 	defer tick.Stop()
@@ -137,6 +137,7 @@ func (e *Engine) watchExpiry(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-e.committed:
 		}
 	}
 }

@@ -2,6 +2,7 @@ package mta
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -89,12 +90,21 @@ func (w *world) serversOf(l *config.Listener) (s servers, err error) {
 	return s, err
 }
 
-// certificates are the pairs of the profiles, in their order.
+// certificates are the pairs of the profiles. The first that a client can use is taken, so those with small keys stand
+// before RSA, whatever the order in which they were chosen.
 func (w *world) certificates(profiles []string) (certs []tls.Certificate) {
 	for _, profile := range profiles {
 		certs = append(certs, w.profiles[profile]...)
 	}
+	slices.SortStableFunc(certs, func(a, b tls.Certificate) int { return keyRank(a) - keyRank(b) })
 	return certs
+}
+
+func keyRank(c tls.Certificate) int {
+	if _, ok := c.PrivateKey.(*rsa.PrivateKey); ok {
+		return 1
+	}
+	return 0
 }
 
 // trusted loads what others than mail's peers are verified against: the lists in force as a whole.
@@ -228,6 +238,10 @@ func (c *change) Commit() {
 	c.e.adopt(c.sockets)
 	c.e.mu.Unlock()
 	c.e.acme.Apply(c.world.managed)
+	select {
+	case c.e.committed <- struct{}{}:
+	default: // it is about to be looked at already
+	}
 }
 
 // Abort gives back what was prepared.
