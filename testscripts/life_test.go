@@ -73,7 +73,8 @@ func writings(ts *testscript.TestScript, name string) (all [][]byte) {
 	block, _ := pem.Decode([]byte(ts.ReadFile(name)))
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	ts.Check(err)
-	secret := key.(*ecdsa.PrivateKey).D.FillBytes(make([]byte, 32))
+	secret, err := key.(*ecdsa.PrivateKey).Bytes()
+	ts.Check(err)
 	lines := strings.Split(strings.TrimSpace(ts.ReadFile(name)), "\n")
 	return [][]byte{secret, []byte(hex.EncodeToString(secret)), []byte(lines[1]), []byte(lines[2])}
 }

@@ -139,6 +139,6 @@ func newForwarder(t *testing.T, to string) string {
 		case last = <-ended:
 		}
 	}
-	t.Skip(fmt.Sprintf("no address for a resolver: %v", last))
+	t.Skipf("no address for a resolver: %v", last)
 	return ""
 }
