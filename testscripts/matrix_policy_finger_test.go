@@ -2,7 +2,6 @@ package testscripts
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
