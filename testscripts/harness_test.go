@@ -4,10 +4,13 @@
 package testscripts
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +42,12 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	binary = dir
+	// Stories wait for processes more than they compute.
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(2+2*runtime.NumCPU())); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return m.Run()
 }
 

@@ -142,6 +142,8 @@ func (p *typist) act(line string) error {
 		return p.press(text + "\r")
 	case "press":
 		return p.press(text)
+	case "interrupt":
+		return p.interrupt()
 	case "resize":
 		return p.resize(text)
 	case "end":
@@ -197,6 +199,21 @@ func (p *typist) until(found func(unread string) int) error {
 			return fmt.Errorf("it does not come; unread:\n%s", unread)
 		}
 	}
+}
+
+// interrupt presses Ctrl-C until the program ends: ssh loses one that comes between its prompt and its reading.
+func (p *typist) interrupt() error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if err := p.press("\x03"); err != nil {
+			return err
+		}
+		select {
+		case <-p.gone:
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+	return fmt.Errorf("it does not end; unread:\n%s", p.out[p.read:])
 }
 
 // end waits for the program's end.
