@@ -58,7 +58,7 @@ func (m *outMatrix) meet(t *testing.T, name string, sort func(*outCase) bool) {
 
 func (m *outMatrix) checkCases(t *testing.T, cases []*outCase) {
 	hosts, attempts := m.hosts(), m.attempts()
-	for _, c := range cases {
+	for n, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for i, level := range c.levels() {
@@ -67,6 +67,9 @@ func (m *outMatrix) checkCases(t *testing.T, cases []*outCase) {
 					m.checkArrival(t, c, level)
 					m.checkHost(t, c, level, hosts[c.domain(level)])
 					m.checkAttempts(t, c, level, attempts[c.domain(level)])
+					if raceEnabled && n%8 != 0 {
+						return // a process that asks takes a second to start under the detector
+					}
 					m.checkVerifyJSON(t, c, level)
 					if i == 0 {
 						m.checkVerifyText(t, c, level)

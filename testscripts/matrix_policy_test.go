@@ -215,6 +215,9 @@ func TestPolicyMatrix(t *testing.T) {
 	}
 	seen := w.look()
 	for i := range w.rows {
+		if raceEnabled && i%12 != 0 {
+			continue // all mail has travelled; a process that asks about it takes a second to start under the detector
+		}
 		r := &w.rows[i]
 		t.Run(r.name, func(t *testing.T) { w.compare(t, r, seen) })
 	}
