@@ -1,105 +1,241 @@
 package spool
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 )
 
-// Open returns a message's body. Each read checks what it returns: an error that is ErrDamaged may come after a part of
-// the body, so the reader must not take what it has for the whole before io.EOF. It goes on working when the message
-// is removed meanwhile.
+// Open returns a message's content. The content of a long message is checked as it is read: an error that is ErrDamaged
+// may come after all of it, so the reader must not take what it has for the whole before io.EOF. It goes on working when the
+// message is finished meanwhile.
 func (s *Spool) Open(mid uint64) (io.ReadCloser, error) {
-	b, err := s.openBody(mid)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = ErrNotFound
-	}
+	r, err := s.read(mid, true)
 	if err != nil {
 		return nil, fmt.Errorf("open message %d: %w", mid, err)
 	}
-	return b, nil
+	if r.head.kind == messageRecord {
+		c := &content{block: r.block}
+		c.Reset(r.body)
+		return c, nil
+	}
+	defer putBlock(r.block)
+	env, err := parseEnvelope(r.meta, mid)
+	if err != nil {
+		return nil, fmt.Errorf("open message %d: %w", mid, err)
+	}
+	f, err := s.openOutside(mid, env.Size, r.head.bodySum)
+	if err != nil {
+		return nil, fmt.Errorf("open message %d: %w", mid, err)
+	}
+	return f, nil
 }
 
-func (s *Spool) openBody(mid uint64) (*body, error) {
-	f, err := s.files.Open(s.path(mid))
-	if err != nil {
-		return nil, err
-	}
-	size, err := f.Size()
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	b := &body{f: f, mid: mid, offset: headSize, window: window{f: f, size: size}}
-	head, err := b.window.at(0, int(min(headSize, size)))
-	if err == nil {
-		err = checkHead(head)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return b, nil
+// content is a content that lies in the log, read and checked whole.
+type content struct {
+	bytes.Reader
+	block *[]byte
 }
 
-// body reads one message's body record after record.
-type body struct {
-	f      File
-	mid    uint64
-	window window
-	offset int64  // of the next record
-	rest   []byte // of the present record, in the window
-	read   int64
-	err    error
-}
-
-func (b *body) Close() error { return b.f.Close() }
-
-func (b *body) Read(p []byte) (int, error) {
-	for len(b.rest) == 0 && b.err == nil {
-		b.err = b.next()
+// Close gives the memory back; nothing may be read any more.
+func (c *content) Close() error {
+	if c.block != nil {
+		c.Reset(nil)
+		putBlock(c.block)
+		c.block = nil
 	}
-	if len(b.rest) == 0 {
-		return 0, b.err
-	}
-	n := copy(p, b.rest)
-	b.rest = b.rest[n:]
-	return n, nil
-}
-
-// next takes the next record; io.EOF at the envelope, when the length is the one that was committed.
-func (b *body) next() error {
-	r, ok, err := b.window.record(b.offset)
-	if err != nil {
-		return err
-	}
-	if !ok || r.kind() == stateRecord {
-		return fmt.Errorf("%w: message %d has no record at offset %d", ErrDamaged, b.mid, b.offset)
-	}
-	p, ok, err := b.window.payload(b.mid, r)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fmt.Errorf("%w: message %d has a wrong checksum at offset %d", ErrDamaged, b.mid, b.offset)
-	}
-	if r.kind() == envelopeRecord {
-		var s scanned
-		if err := s.decodeEnvelope(p, b.mid, b.read); err != nil {
-			return err
-		}
-		return io.EOF
-	}
-	b.offset, b.rest = r.end(), p
-	b.read += int64(len(p))
 	return nil
 }
 
-// checkBody reads a body to its end.
-func (s *Spool) checkBody(mid uint64) error {
-	b, err := s.openBody(mid)
+func (s *Spool) openOutside(mid uint64, size int64, sum uint32) (*outside, error) {
+	f, err := s.files.Open(s.outsidePath(mid))
+	if errors.Is(err, fs.ErrNotExist) {
+		if s.Has(mid) {
+			return nil, fmt.Errorf("%w: its file is missing", ErrDamaged)
+		}
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &outside{f: f, size: size, want: sum}, nil
+}
+
+// outside is a content that lies in a file of its own.
+type outside struct {
+	f         File
+	at, size  int64
+	sum, want uint32
+}
+
+func (o *outside) Close() error { return o.f.Close() }
+
+// Read implements io.Reader.
+func (o *outside) Read(p []byte) (int, error) {
+	if o.at == o.size {
+		if o.sum != o.want {
+			return 0, fmt.Errorf("%w: wrong checksum of its file", ErrDamaged)
+		}
+		return 0, io.EOF
+	}
+	n, err := o.f.ReadAt(p[:min(int64(len(p)), o.size-o.at)], o.at)
+	o.sum = crc32.Update(o.sum, castagnoli, p[:n])
+	o.at += int64(n)
+	if errors.Is(err, io.EOF) {
+		err = nil
+		if n == 0 {
+			err = fmt.Errorf("%w: its file is too short", ErrDamaged)
+		}
+	}
+	return n, err
+}
+
+// record is one record as it was read, in a block that has to be given back.
+type record struct {
+	head       head
+	meta, body []byte
+	block      *[]byte
+}
+
+// firstRead is how much of a record is read before its length is known.
+const firstRead = 8 << 10
+
+// read reads a message's record, with its content or without.
+func (s *Spool) read(mid uint64, whole bool) (*record, error) {
+	s.mu.Lock()
+	e, ok := s.entries[mid]
+	if !ok {
+		s.mu.Unlock()
+		return nil, ErrNotFound
+	}
+	g := s.segments[uint64(e.segment)]
+	g.readers++
+	s.mu.Unlock()
+	defer s.release(g)
+	r, err := g.record(offsetOf(e.place), whole)
+	if err != nil {
+		return nil, err
+	}
+	if r.head.mid != mid || r.head.kind > outsideRecord {
+		putBlock(r.block)
+		return nil, fmt.Errorf("%w: another record stands in its place", ErrDamaged)
+	}
+	return r, nil
+}
+
+// record reads and checks the record at an offset.
+func (g *segment) record(offset int64, whole bool) (*record, error) {
+	r := &record{block: blocks.Get().(*[]byte)}
+	if err := r.load(g, offset, whole); err != nil {
+		putBlock(r.block)
+		return nil, fmt.Errorf("segment %d, offset %d: %w", g.number, offset, err)
+	}
+	return r, nil
+}
+
+func (r *record) load(g *segment, offset int64, whole bool) error {
+	b, err := g.fill(r.block, 0, firstRead, offset)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, b)
-	return errors.Join(err, b.Close())
+	var ok bool
+	if len(b) < headSize {
+		return fmt.Errorf("%w: there is no record", ErrDamaged)
+	}
+	if r.head, ok = parseHead(b, g.number, offset); !ok {
+		return fmt.Errorf("%w: there is no record", ErrDamaged)
+	}
+	end := headSize + int(r.head.meta)
+	if whole {
+		end += int(r.head.body)
+	}
+	if b, err = g.fill(r.block, len(b), end, offset); err != nil {
+		return err
+	}
+	if len(b) < end {
+		return fmt.Errorf("%w: the record is cut", ErrDamaged)
+	}
+	r.meta = b[headSize : headSize+int(r.head.meta)]
+	if sum(r.meta) != r.head.metaSum {
+		return fmt.Errorf("%w: wrong checksum of what is said of it", ErrDamaged)
+	}
+	if whole && r.head.kind == messageRecord {
+		r.body = b[headSize+int(r.head.meta) : end]
+		if sum(r.body) != r.head.bodySum {
+			return fmt.Errorf("%w: wrong checksum of its content", ErrDamaged)
+		}
+	}
+	return nil
+}
+
+// fill makes the block hold the file's bytes from offset up to want of them, of which it has some; fewer at the file's end.
+func (g *segment) fill(block *[]byte, has, want int, offset int64) ([]byte, error) {
+	if want <= has {
+		return (*block)[:has], nil
+	}
+	b := *block
+	if cap(b) < want {
+		b = append(make([]byte, 0, want), b[:has]...)
+	}
+	b = b[:want]
+	n, err := g.f.ReadAt(b[has:], offset+int64(has))
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	*block = b[:has+n]
+	return *block, err
+}
+
+// Message reads what is known of a message that is not finished: its envelope and the states of its recipients.
+// ErrNotFound and ErrDamaged as elsewhere.
+func (s *Spool) Message(mid uint64) (Message, error) {
+	m, err := s.message(mid)
+	if err != nil {
+		return Message{}, fmt.Errorf("read message %d: %w", mid, err)
+	}
+	return m, nil
+}
+
+func (s *Spool) message(mid uint64) (m Message, err error) {
+	r, err := s.read(mid, false)
+	if err != nil {
+		return m, err
+	}
+	m.Envelope, err = parseEnvelope(r.meta, mid)
+	putBlock(r.block)
+	if err == nil {
+		m.States, err = s.statesOf(mid, m.Recipients)
+	}
+	return m, err
+}
+
+// statesOf returns the states in force of a message's recipients.
+func (s *Spool) statesOf(mid uint64, recipients []Recipient) ([]State, error) {
+	s.mu.Lock()
+	it, e := s.fresh[mid], s.entries[mid]
+	if it != nil {
+		states := append([]State(nil), it.states...)
+		s.mu.Unlock()
+		return states, nil
+	}
+	g := s.segments[uint64(e.stateSegment)]
+	if g == nil {
+		s.mu.Unlock()
+		return make([]State, len(recipients)), nil
+	}
+	g.readers++
+	s.mu.Unlock()
+	defer s.release(g)
+	r, err := g.record(offsetOf(e.statePlace), false)
+	if err != nil {
+		return nil, err
+	}
+	defer putBlock(r.block)
+	if states, ok := parseStates(r.meta, recipients); ok && r.head.mid == mid && r.head.kind == stateRecord {
+		return states, nil
+	}
+	return nil, fmt.Errorf("%w: another record stands in the place of its state", ErrDamaged)
 }

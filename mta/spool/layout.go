@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,53 +12,13 @@ import (
 	"posthouse/internal/safefile"
 )
 
-// Messages lie in folders of 4,096 consecutive IDs each: a million messages make a few hundred folders of a size that
-// every file system likes, and messages that arrive together share the sync of one folder.
-const (
-	shards     = 256
-	shardShift = 12
-)
-
-const (
-	messageSuffix = ".msg"
-	tempSuffix    = ".tmp"
-)
-
-func (s *Spool) shard(i int) string { return shardPath(s.dir, i) }
-
-func shardPath(dir string, i int) string {
-	return filepath.Join(dir, "messages", fmt.Sprintf("%02x", i))
-}
-
-func (s *Spool) folder(mid uint64) string { return s.shard(int(mid >> shardShift % shards)) }
-
-// path is where a committed message lies.
-func (s *Spool) path(mid uint64) string {
-	return filepath.Join(s.folder(mid), strconv.FormatUint(mid, 10)+messageSuffix)
-}
-
-// temp is where a message lies before its commit, in the same folder so that one sync makes the rename durable.
-func (s *Spool) temp(mid uint64) string {
-	return filepath.Join(s.folder(mid), strconv.FormatUint(mid, 10)+tempSuffix)
-}
-
-// midOf is the message that a file name stands for.
-func midOf(name string) (uint64, bool) {
-	digits, ok := strings.CutSuffix(name, messageSuffix)
-	if !ok {
-		return 0, false
-	}
-	mid, err := strconv.ParseUint(digits, 10, 64)
-	return mid, err == nil && strconv.FormatUint(mid, 10) == digits
-}
-
 const formatLine = "posthouse spool "
 
-// checkFormat reads DIR/format, and writes it where there is none yet.
+// checkFormat reads DIR/format, and writes it where there is none yet or where an earlier form has no message left.
 func checkFormat(dir string) error {
 	path := filepath.Join(dir, "format")
 	err := readFormat(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, ErrOlder) && withoutMessages(dir) || errors.Is(err, os.ErrNotExist) {
 		return safefile.Write(path, fmt.Appendf(nil, "%s%d\n", formatLine, version), 0o600)
 	}
 	return err
@@ -73,8 +34,23 @@ func readFormat(path string) error {
 	if !ok || err != nil || n < 1 {
 		return fmt.Errorf("read %q: not a spool's format", path)
 	}
-	if n > version {
+	switch {
+	case n > version:
 		return fmt.Errorf("%w (format %d, this one knows %d)", ErrNewer, n, version)
+	case n < version:
+		return fmt.Errorf("%w (format %d)", ErrOlder, n)
 	}
 	return nil
+}
+
+// withoutMessages says that a spool of format 1, which had a file for each message, has none.
+func withoutMessages(dir string) bool {
+	found := false
+	err := filepath.WalkDir(filepath.Join(dir, "messages"), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".msg") {
+			found = true
+		}
+		return err
+	})
+	return !found && (err == nil || errors.Is(err, fs.ErrNotExist))
 }

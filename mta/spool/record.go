@@ -7,89 +7,114 @@ import (
 	"hash/crc32"
 )
 
-// A message's file is a head of 16 bytes and then records. docs/spool.md describes them for another implementation.
+// A segment is a head of 32 bytes and then records, each at a multiple of 8 bytes. docs/spool.md describes them for
+// another implementation.
 const (
-	version    = 1
-	headSize   = 16
-	recordHead = 12
-	chunkSize  = 64 << 10 // the most bytes of body in one record
-	maxRecord  = 64 << 20 // a length beyond it is damage, not data
+	version     = 2
+	segmentHead = 32
+	headSize    = 32
+	alignment   = 8
+	maxMeta     = 64 << 20 // a length beyond it is damage, not data
 )
 
+// What a record is.
 const (
-	bodyRecord     = 1
-	envelopeRecord = 2
-	stateRecord    = 3
+	messageRecord  = 1 // an envelope and the content
+	outsideRecord  = 2 // an envelope; the content is in a file of its own
+	stateRecord    = 3 // the states of a message's recipients
+	finishedRecord = 4 // nothing more is to be done for a message
 )
+
+// batchStart marks the first record of a batch: everything before it was on stable storage when it was written.
+const batchStart = 1
 
 var (
 	magic      = []byte("PHspool\n")
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 )
 
-func appendHead(b []byte) []byte {
+func sum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+
+func appendSegmentHead(b []byte, segment uint64) []byte {
+	begin := len(b)
 	b = append(b, magic...)
 	b = binary.LittleEndian.AppendUint16(b, version)
-	return append(b, make([]byte, headSize-len(magic)-2)...)
+	b = append(b, make([]byte, 6)...)
+	b = binary.LittleEndian.AppendUint64(b, segment)
+	b = binary.LittleEndian.AppendUint32(b, sum(b[begin:]))
+	return append(b, 0, 0, 0, 0)
 }
 
-// checkHead tells a file of ours from damage and from one of a later version.
-func checkHead(head []byte) error {
-	if len(head) < headSize || !bytes.Equal(head[:len(magic)], magic) {
-		return fmt.Errorf("%w: it does not begin as a message file", ErrDamaged)
+// checkSegmentHead tells a segment of ours from damage and from one of a later version.
+func checkSegmentHead(head []byte, segment uint64) error {
+	if len(head) < segmentHead || !bytes.Equal(head[:len(magic)], magic) {
+		return fmt.Errorf("%w: it does not begin as a segment", ErrDamaged)
 	}
 	if v := binary.LittleEndian.Uint16(head[len(magic):]); v > version {
 		return fmt.Errorf("%w (format %d, this one knows %d)", ErrNewer, v, version)
 	}
-	if !bytes.Equal(head, appendHead(nil)) {
+	if !bytes.Equal(head[:segmentHead], appendSegmentHead(nil, segment)) {
 		return fmt.Errorf("%w: its head is wrong", ErrDamaged)
 	}
 	return nil
 }
 
-// appendRecord appends one record that will stand at the given offset of the file of mid.
-func appendRecord(b []byte, mid uint64, offset int64, kind byte, payload []byte) []byte {
-	var head [recordHead]byte
-	binary.LittleEndian.PutUint32(head[0:], uint32(len(payload)))
-	head[8] = kind
-	binary.LittleEndian.PutUint32(head[4:], checksum(mid, offset, head, payload))
-	b = append(b, head[:]...)
-	return append(b, payload...)
+// head is what stands before a record's two parts: what is said of a message, and its content.
+type head struct {
+	meta, body       uint32 // lengths
+	metaSum, bodySum uint32 // CRC-32C; of an outside record bodySum is that of the other file
+	kind, flags      byte
+	mid              uint64
 }
 
-// checksum covers the place as well as the content, so that an old block that the disk left in a file, or a record that
-// came into the wrong one, is never taken for a record.
-func checksum(mid uint64, offset int64, head [recordHead]byte, payload []byte) uint32 {
-	var b [16 + recordHead - 4]byte
-	binary.LittleEndian.PutUint64(b[0:], mid)
-	binary.LittleEndian.PutUint64(b[8:], uint64(offset))
-	copy(b[16:], head[0:4])
-	copy(b[20:], head[8:12])
-	return crc32.Update(crc32.Checksum(b[:], castagnoli), castagnoli, payload)
+// size is what a record takes in its segment.
+func (h *head) size() int64 {
+	return (headSize + int64(h.meta) + int64(h.body) + alignment - 1) / alignment * alignment
 }
 
-// recordInfo is a record's head, not yet checked against its payload.
-type recordInfo struct {
-	head   [recordHead]byte
-	offset int64
+// put writes the head as it stands at an offset of a segment. Its checksum covers the place too, so that an old block
+// that the disk left in a file, or a record that came into the wrong one, is never taken for a record.
+func (h *head) put(b []byte, segment uint64, offset int64) {
+	le := binary.LittleEndian
+	le.PutUint32(b[0:], h.meta)
+	le.PutUint32(b[4:], h.body)
+	le.PutUint32(b[8:], h.metaSum)
+	le.PutUint32(b[12:], h.bodySum)
+	b[16], b[17], b[18], b[19] = h.kind, h.flags, 0, 0
+	le.PutUint64(b[24:], h.mid)
+	le.PutUint32(b[20:], headSum(b, segment, offset))
 }
 
-func (r recordInfo) kind() byte  { return r.head[8] }
-func (r recordInfo) length() int { return int(binary.LittleEndian.Uint32(r.head[0:])) }
-func (r recordInfo) end() int64  { return r.offset + recordHead + int64(r.length()) }
+func headSum(b []byte, segment uint64, offset int64) uint32 {
+	var place [16]byte
+	binary.LittleEndian.PutUint64(place[0:], segment)
+	binary.LittleEndian.PutUint64(place[8:], uint64(offset))
+	c := crc32.Update(sum(place[:]), castagnoli, b[:20])
+	return crc32.Update(c, castagnoli, b[24:headSize])
+}
 
-// plausible reports whether the head can be one of a file that has size bytes.
-func (r recordInfo) plausible(size int64) bool {
-	k := r.kind()
-	limit := maxRecord
-	if k == bodyRecord {
-		limit = chunkSize
+// parseHead reads the head that stands at an offset of a segment; false when none does.
+func parseHead(b []byte, segment uint64, offset int64) (h head, ok bool) {
+	le := binary.LittleEndian
+	h = head{
+		meta: le.Uint32(b[0:]), body: le.Uint32(b[4:]), metaSum: le.Uint32(b[8:]), bodySum: le.Uint32(b[12:]),
+		kind: b[16], flags: b[17], mid: le.Uint64(b[24:]),
 	}
-	return k >= bodyRecord && k <= stateRecord && r.head[9] == 0 && r.head[10] == 0 && r.head[11] == 0 &&
-		r.length() <= limit && r.end() <= size
+	if h.kind < messageRecord || h.kind > finishedRecord || h.meta > maxMeta || h.body > maxInline {
+		return h, false
+	}
+	return h, le.Uint32(b[20:]) == headSum(b, segment, offset)
 }
 
-// holds reports whether payload is what was written with this head.
-func (r recordInfo) holds(mid uint64, payload []byte) bool {
-	return binary.LittleEndian.Uint32(r.head[4:]) == checksum(mid, r.offset, r.head, payload)
+// appendRecord appends a record that will stand at the offset.
+func appendRecord(b []byte, h *head, segment uint64, offset int64, meta, body []byte) []byte {
+	at := len(b)
+	b = append(b, make([]byte, headSize)...)
+	h.put(b[at:], segment, offset)
+	b = append(b, meta...)
+	b = append(b, body...)
+	for (len(b)-at)%alignment != 0 {
+		b = append(b, 0)
+	}
+	return b
 }

@@ -4,109 +4,363 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
-// Messages calls do for every message that is not finished, in the order of MIDs. Finished ones are removed; files
-// that do not hold what was written are set aside in DIR/damaged and named by Problems. An error of do ends it.
-// It works once, for what Open found; messages that are committed meanwhile are the caller's already.
-func (s *Spool) Messages(do func(Message) error) error {
-	s.mu.Lock()
-	found := s.found
-	s.found = nil
-	s.mu.Unlock()
-	for _, mid := range found {
-		m, err := s.recoverMessage(mid)
-		if err != nil {
-			return fmt.Errorf("recover message %d: %w", mid, err)
+// recover learns from the log what there is. Segments are read in the order in which they were written; nothing is ever
+// appended to one of an earlier life.
+func (s *Spool) recover() error {
+	numbers, err := s.listLog()
+	if err != nil {
+		return err
+	}
+	r := newRecovery(s, s.tellGaps)
+	for _, n := range numbers {
+		if err := r.segment(n); err != nil {
+			return err
 		}
-		if m == nil {
+	}
+	if s.next.items = r.bury(); len(s.next.items) > 0 {
+		s.wake <- struct{}{}
+	}
+	s.found = s.last
+	s.countStates()
+	s.mids.raise(r.highest)
+	return s.listOutside()
+}
+
+// listLog returns the numbers of the segments, in order, and removes what was never finished beside them.
+func (s *Spool) listLog() (numbers []uint64, err error) {
+	names, err := s.files.List(s.logFolder())
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, tempSuffix) {
+			if err := s.files.Remove(filepath.Join(s.logFolder(), name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return numbersOf(names), nil
+}
+
+// numbersOf is the segments among the names, in order.
+func numbersOf(names []string) (numbers []uint64) {
+	for _, name := range names {
+		if n, ok := segmentNumber(name); ok {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
+// recovery is what is known while the log is read.
+type recovery struct {
+	s       *Spool
+	dead    map[uint64][]*segment // messages that do not count where they stand
+	graves  map[uint64]*segment   // the latest finished record of each message
+	early   map[uint64]entry      // states that stand before the only copy of their message
+	highest uint64                // message ID
+	tell    func(g *segment, gaps []gap) error
+}
+
+func newRecovery(s *Spool, tell func(*segment, []gap) error) *recovery {
+	return &recovery{
+		s: s, dead: make(map[uint64][]*segment), graves: make(map[uint64]*segment), early: make(map[uint64]entry), tell: tell,
+	}
+}
+
+// segment reads one segment. One that cannot be read at the moment stays where it is for the next start.
+func (r *recovery) segment(number uint64) error {
+	g, err := r.s.openSegment(number)
+	if err != nil {
+		return err
+	}
+	r.s.segments[number], r.s.last = g, number
+	err = r.inspect(g)
+	r.s.used.Add(g.size)
+	if err != nil {
+		g.unread = true
+		r.s.problem("segment %d cannot be read and waits for the next start: %v", number, err)
+	}
+	return nil
+}
+
+// inspect learns what a segment holds, by its index where that is good.
+func (r *recovery) inspect(g *segment) error {
+	var list []indexEntry
+	size, messages, err := r.s.readIndex(g.number, func(e indexEntry) error {
+		e.meta = nil
+		list = append(list, e)
+		return nil
+	})
+	if err != nil || size > g.size {
+		return r.scan(g)
+	}
+	g.size, g.messages, g.indexed = size, messages, true
+	r.learnAll(g, list)
+	return nil
+}
+
+// openSegment opens a segment of an earlier life. Whether its head is damaged is no matter: each record says where it belongs.
+func (s *Spool) openSegment(number uint64) (*segment, error) {
+	f, err := s.files.Open(s.segmentPath(number))
+	if err != nil {
+		return nil, err
+	}
+	g := &segment{number: number, f: f, sealed: true, aged: true}
+	if g.size, err = f.Size(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	b := make([]byte, segmentHead)
+	if n, _ := f.ReadAt(b, 0); n == segmentHead {
+		if err := checkSegmentHead(b, number); errors.Is(err, ErrNewer) {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return g, nil
+}
+
+// scan reads a segment itself. Of its last batch the contents too: the machine may have died before they were there.
+func (r *recovery) scan(g *segment) error {
+	var last []indexEntry
+	found, err := g.scan(func(offset int64, h *head, meta []byte) error {
+		e := indexEntry{kind: byte(indexState), mid: h.mid, place: uint32(offset / alignment)}
+		switch h.kind {
+		case messageRecord, outsideRecord:
+			g.messages++
+			env, err := parseEnvelope(meta, h.mid)
+			if err != nil {
+				r.s.problem("message %d in segment %d: %v", h.mid, g.number, err)
+				return nil
+			}
+			it := item{head: *h, single: len(env.Recipients) == 1}
+			e.kind, e.place = indexMessage, e.place|it.bits()
+		case finishedRecord:
+			e.kind = indexFinished
+		}
+		if h.flags&batchStart != 0 {
+			r.learnAll(g, last)
+			last = last[:0]
+		}
+		last = append(last, e)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.learnAll(g, slices.DeleteFunc(last, func(e indexEntry) bool { return e.kind == indexMessage && !g.whole(e) }))
+	return r.tell(g, found.gaps)
+}
+
+// whole says that a message's content is in the segment.
+func (g *segment) whole(e indexEntry) bool {
+	rec, err := g.record(offsetOf(e.place), true)
+	if err != nil {
+		return false
+	}
+	putBlock(rec.block)
+	return true
+}
+
+func (r *recovery) learnAll(g *segment, list []indexEntry) {
+	for _, e := range list {
+		r.learn(g, e)
+	}
+}
+
+// learn takes note of one thing that stands in a segment.
+func (r *recovery) learn(g *segment, e indexEntry) {
+	s := r.s
+	r.highest = max(r.highest, e.mid)
+	old, known := s.entries[e.mid]
+	switch e.kind {
+	case indexMessage:
+		if known { // of two copies the later counts
+			before := s.segments[uint64(old.segment)]
+			before.live--
+			r.dead[e.mid] = append(r.dead[e.mid], before)
+		} else {
+			old = r.early[e.mid]
+			delete(r.early, e.mid)
+		}
+		g.live++
+		old.segment, old.place = uint32(g.number), e.place
+		s.entries[e.mid] = old
+	case indexDead:
+		r.dead[e.mid] = append(r.dead[e.mid], g)
+	case indexState:
+		old.stateSegment, old.statePlace = uint32(g.number), e.place
+		if known {
+			s.entries[e.mid] = old
+		} else {
+			r.early[e.mid] = old
+		}
+	case indexFinished:
+		r.graves[e.mid] = g
+	}
+}
+
+// bury takes out what is finished, and notes which records keep what from coming back. It returns those that are to be
+// written anew.
+func (r *recovery) bury() (lost []*item) {
+	s := r.s
+	for mid, grave := range r.graves {
+		if e, ok := s.entries[mid]; ok {
+			g := s.segments[uint64(e.segment)]
+			g.live--
+			g.bury(mid, grave)
+			delete(s.entries, mid)
+		}
+		for _, g := range r.dead[mid] {
+			g.bury(mid, grave)
+		}
+		delete(r.dead, mid)
+	}
+	for mid, list := range r.dead {
+		if _, ok := s.entries[mid]; ok {
+			if s.copies == nil {
+				s.copies = make(map[uint64][]*segment)
+			}
+			s.copies[mid] = list
 			continue
 		}
-		if err := do(m.Message); err != nil {
+		for _, g := range list { // finished, and the record that says so was lost
+			lost = append(lost, &item{head: head{kind: finishedRecord, mid: mid}, about: g})
+		}
+	}
+	return lost
+}
+
+// countStates counts in each segment the states in force.
+func (s *Spool) countStates() {
+	for _, e := range s.entries {
+		if g := s.segments[uint64(e.stateSegment)]; g != nil {
+			g.states++
+		}
+	}
+}
+
+// tellGaps keeps a copy of what is damaged for people, and names it. What never was on stable storage is no damage.
+func (s *Spool) tellGaps(g *segment, gaps []gap) error {
+	for _, p := range gaps {
+		if p.torn {
+			continue
+		}
+		to := filepath.Join(s.dir, "damaged", fmt.Sprintf("%s-%d", segmentName(g.number), p.from))
+		if err := s.copyOut(g, p.from, p.to-p.from, to); err != nil {
+			return err
+		}
+		what := "what stood there is not known"
+		if p.mid != 0 {
+			what = fmt.Sprintf("it was message %d's", p.mid)
+		}
+		s.problem("segment %d is damaged from byte %d to %d, set aside as %s: %s", g.number, p.from, p.to, to, what)
+	}
+	return nil
+}
+
+// listOutside removes the files of long messages that are not there any more.
+func (s *Spool) listOutside() error {
+	folder := filepath.Join(s.dir, "large")
+	names, err := s.files.List(folder)
+	if err != nil {
+		return err
+	}
+	keep := make(map[string]bool)
+	for mid, e := range s.entries {
+		if e.outside() {
+			keep[filepath.Base(s.outsidePath(mid))] = true
+		}
+	}
+	for _, name := range names {
+		path := filepath.Join(folder, name)
+		if keep[name] {
+			s.used.Add(s.fileSize(path))
+			continue
+		}
+		if err := s.files.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
 }
 
-// recoverMessage reads one message that Open found; nil when there is nothing to deliver. A file that cannot be read at
-// the moment stays where it is for the next start.
-func (s *Spool) recoverMessage(mid uint64) (*scanned, error) {
-	m, err := s.read(mid)
-	switch {
-	case errors.Is(err, ErrDamaged):
-		return nil, s.setAside(mid, err.Error())
-	case errors.Is(err, ErrNewer), errors.Is(err, os.ErrPermission):
-		return nil, err
-	case err != nil:
-		s.problem("message %d cannot be read and waits for the next start: %s", mid, err)
-		return nil, nil
-	}
-	if m.damaged > 0 {
-		s.problem("message %d: %d state records are damaged; a recipient may be sent to again", mid, m.damaged)
-	}
-	s.register(mid, m)
-	if m.finished() {
-		return nil, s.Remove(mid)
-	}
-	return m, nil
-}
-
-// read scans one message's file.
-func (s *Spool) read(mid uint64) (*scanned, error) {
-	f, err := s.files.Open(s.path(mid))
-	if err != nil {
-		return nil, err
-	}
-	m, err := scan(f, mid)
-	return m, errors.Join(err, f.Close())
-}
-
-// Check reads every message in dir as Messages would, bodies too, and changes nothing. It may run beside an open Spool.
-// The error joins all faults; a folder that does not exist has none.
-func Check(dir string) error {
-	if err := readFormat(filepath.Join(dir, "format")); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("check spool %q: %w", dir, err)
-	}
-	s := &Spool{dir: dir, files: osFiles{}}
-	var faults []error
-	for i := range shards {
-		names, err := s.files.List(s.shard(i))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			faults = append(faults, err)
+// Messages calls do for every message that is not finished, in the order of the log. An error of do ends it. It works
+// once, for what Open found; messages that are committed meanwhile are the caller's already. One that cannot be read is
+// set aside and named by Problems.
+func (s *Spool) Messages(do func(Message) error) error {
+	defer s.handedOver()
+	for _, g := range s.ordered() {
+		if g.number > s.found {
+			break
 		}
-		for _, name := range names {
-			faults = append(faults, s.check(i, name))
+		if err := s.messagesOf(g, do); err != nil {
+			return err
 		}
-	}
-	if err := errors.Join(faults...); err != nil {
-		return fmt.Errorf("check spool %q: %w", dir, err)
 	}
 	return nil
 }
 
-// check reads one message whole. One that has gone since it was listed is finished, and no fault.
-func (s *Spool) check(shard int, name string) error {
-	mid, ok := midOf(name)
-	if !ok {
+// handedOver lets segments be rewritten: before, Messages might miss what moves.
+func (s *Spool) handedOver() {
+	s.mu.Lock()
+	s.handed = true
+	s.mu.Unlock()
+	s.tidy()
+}
+
+// messagesOf hands over the messages of one segment.
+func (s *Spool) messagesOf(g *segment, do func(Message) error) error {
+	s.mu.Lock()
+	if g.dropped {
+		s.mu.Unlock()
 		return nil
 	}
-	if s.path(mid) != filepath.Join(s.shard(shard), name) {
-		return fmt.Errorf("message %d: %w: it lies in folder %02x, where nothing looks for it", mid, ErrDamaged, shard)
+	g.readers++
+	indexed := g.indexed
+	s.mu.Unlock()
+	defer s.release(g)
+	if indexed {
+		var list []indexEntry
+		if _, _, err := s.readIndex(g.number, func(e indexEntry) error { list = append(list, e); return nil }); err == nil {
+			for _, e := range list {
+				if e.kind != indexMessage {
+					continue
+				}
+				if err := s.hand(g, e.mid, offsetOf(e.place), e.meta, do); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
 	}
-	m, err := s.read(mid)
-	if err == nil && m.damaged > 0 {
-		err = fmt.Errorf("%w: %d state records", ErrDamaged, m.damaged)
-	}
-	if err == nil {
-		err = s.checkBody(mid)
-	}
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
+	_, err := g.scan(func(offset int64, h *head, meta []byte) error { return s.hand(g, h.mid, offset, meta, do) })
+	return err
+}
+
+// hand gives one message to do, if this is where it lies.
+func (s *Spool) hand(g *segment, mid uint64, offset int64, meta []byte, do func(Message) error) error {
+	e, ok := s.lookup(mid)
+	if !ok || uint64(e.segment) != g.number || offsetOf(e.place) != offset {
 		return nil
 	}
-	return fmt.Errorf("message %d: %w", mid, err)
+	env, err := parseEnvelope(meta, mid)
+	if err != nil {
+		s.problem("message %d: %v", mid, err)
+		return nil
+	}
+	states, err := s.statesOf(mid, env.Recipients)
+	switch {
+	case errors.Is(err, ErrDamaged):
+		s.problem("message %d: its state is damaged; a recipient may be sent to again: %v", mid, err)
+		states = make([]State, len(env.Recipients))
+	case err != nil:
+		return err
+	}
+	return do(Message{Envelope: env, States: states})
 }

@@ -1,9 +1,13 @@
-// Package spool owns the messages on stable storage: one checksummed file a message, committed before the 250, appended
-// to as recipients are done or deferred, and removed when all are done. It knows no SMTP and schedules nothing; inbound,
-// queue and outbound import it, and it imports leaves only. The format is in docs/spool.md.
+// Package spool owns the messages on stable storage: an append-only log of segments, into which many sessions' messages go with
+// one write and one sync, committed before the 250; records of what became of them; and the cleaning that drops what is
+// finished. It knows no SMTP and schedules nothing; inbound, queue and outbound import it, and it imports leaves only.
+// The format is in docs/spool.md.
 //
 // What holds at every instant, whatever step fails or the power does: a message whose Commit returned is there whole; an
-// Update that returned is there; nothing of a message that was not committed is ever taken for one.
+// Update is there SyncInterval later at most; nothing of a message that was not committed is ever taken for one.
+//
+// A message's way through the package: writer.go, commit.go, entry.go, body.go, state.go, clean.go; and over a restart
+// recover.go, scan.go, index.go.
 package spool
 
 import (
@@ -12,9 +16,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 var (
@@ -22,59 +26,85 @@ var (
 	ErrFull = errors.New("no space left for the spool")
 	// ErrNotFound says that the spool holds no such message.
 	ErrNotFound = errors.New("no such message in the spool")
-	// ErrDamaged says that a message's file does not hold what was written.
-	ErrDamaged = errors.New("damaged message file")
+	// ErrDamaged says that the disk does not hold what was written.
+	ErrDamaged = errors.New("damaged message")
 	// ErrNewer says that the spool was written by a later version, and is left alone.
 	ErrNewer = errors.New("spool was written by a later version")
-	// ErrUnfinished says that a message still has recipients to deliver to.
-	ErrUnfinished = errors.New("message has recipients that are not done")
+	// ErrOlder says that the spool has messages in a form that is not read any more, and is left alone.
+	ErrOlder = errors.New("spool has messages of an earlier version: let that one deliver them first")
 	// ErrInUse says that another process has the spool open.
 	ErrInUse = errors.New("spool is in use by another process")
+	// ErrStalled says that the disk does not take what is to be recorded. It is recorded as soon as it does.
+	ErrStalled = errors.New("the disk does not take what is to be recorded")
 )
 
 // Options of Open.
 type Options struct {
-	Files FileSystem // nil: the operating system's; tests make its steps fail
+	Files       FileSystem // nil: the operating system's; tests make its steps fail
+	SegmentSize int64      // bytes at which a new segment is begun; 0: 64 MiB
 }
 
 // Spool is an open spool folder. All methods may be called from many goroutines at once.
 type Spool struct {
-	dir     string
-	files   FileSystem
-	lock    *os.File
-	mids    *Sequence
-	folders folderSyncs
-	used    atomic.Int64 // bytes of all message files
-	closed  atomic.Bool
+	dir         string
+	files       FileSystem
+	segmentSize int64
+	lock        *os.File
+	mids        *Sequence
+	used        atomic.Int64 // bytes of the log and of long messages
+	room        room
+	updates     [64]sync.Mutex // by MID: one update of a message at a time
 
-	mu       sync.Mutex
-	entries  map[uint64]*entry // the messages that are known to be there
-	found    []uint64          // what Open found, until Messages reads it
+	wake    chan struct{} // there is something to write; holds one token
+	dirty   chan struct{} // there may be something to clean; holds one token
+	ended   chan struct{} // closed by Close
+	stopped chan struct{} // closed when run has returned
+	swept   chan struct{} // closed when sweep has returned
+	timer   *time.Timer   // run's own, as is the next
+	buffer  []byte
+
+	mu       sync.Mutex // guards everything below
+	entries  map[uint64]entry
+	fresh    map[uint64]*item // the latest states that are not on stable storage yet
+	segments map[uint64]*segment
+	cur      *segment // to which run appends; nil: none yet
+	last     uint64   // number of the latest segment
+	found    uint64   // number of the latest segment that Open found
+	handed   bool     // Messages has run
+	next     *batch   // what is written next
+	writing  *batch   // what is being written; nil: nothing
+	expected int      // messages that may come at the same time, as far as the last batches tell
+	want     int      // messages for which gather waits
+	hurry    bool     // the next batch is not to wait
+	closing  bool
+	trouble  error                 // why the latest batch failed; nil: it did not
+	orphans  []uint64              // finished messages with a file of their own
+	copies   map[uint64][]*segment // where else messages lie: only after a death in the middle of a rewrite
 	problems []string
 }
 
-// entry is what is remembered of a message. Its mutex orders the writes to the message's file.
-type entry struct {
-	mu      sync.Mutex
-	known   bits  // recipient IDs
-	waiting bits  // recipient IDs that are not done
-	end     int64 // where the next state record goes
-	size    int64 // bytes that count in used
-	gone    bool
-}
-
 // Open opens the spool in dir, which is created where needed, and takes it for this process alone (ErrInUse).
-// ErrNewer when a later version wrote it. What Commit never finished is removed. The caller then calls Messages once
-// before anything else, and Close in the end.
+// ErrNewer when a later version wrote it. The caller then calls Messages once, and Close in the end.
 func Open(dir string, opts Options) (*Spool, error) {
-	s := &Spool{dir: dir, files: opts.Files, entries: make(map[uint64]*entry)}
+	s := &Spool{
+		dir: dir, files: opts.Files, segmentSize: opts.SegmentSize,
+		wake: make(chan struct{}, 1), dirty: make(chan struct{}, 1),
+		ended: make(chan struct{}), stopped: make(chan struct{}), swept: make(chan struct{}),
+		timer:   time.NewTimer(time.Hour),
+		entries: make(map[uint64]entry), fresh: make(map[uint64]*item), segments: make(map[uint64]*segment), next: newBatch(),
+	}
 	if s.files == nil {
 		s.files = osFiles{}
 	}
-	s.folders.sync = s.files.SyncFolder
-	if err := s.open(); err != nil {
-		return nil, fmt.Errorf("open spool %q: %w", dir, errors.Join(full(err), s.release()))
+	if s.segmentSize == 0 {
+		s.segmentSize = segmentSize
 	}
+	if err := s.open(); err != nil {
+		return nil, fmt.Errorf("open spool %q: %w", dir, errors.Join(full(err), s.closeFiles()))
+	}
+	go s.run()
+	go s.sweep()
+	s.tidy()
 	return s, nil
 }
 
@@ -91,7 +121,7 @@ func (s *Spool) open() (err error) {
 	if s.mids, err = openSequence(filepath.Join(s.dir, "mid"), s.files); err != nil {
 		return err
 	}
-	return s.list()
+	return s.recover()
 }
 
 // prepare checks the format and makes the folders that are not there.
@@ -99,18 +129,10 @@ func (s *Spool) prepare() error {
 	if err := checkFormat(s.dir); err != nil {
 		return err
 	}
-	for _, d := range []string{"damaged", "messages"} {
+	for _, d := range []string{"damaged", "large", "log"} {
 		if err := s.files.Mkdir(filepath.Join(s.dir, d)); err != nil {
 			return err
 		}
-	}
-	for i := range shards {
-		if err := s.files.Mkdir(s.shard(i)); err != nil {
-			return err
-		}
-	}
-	if err := s.files.SyncFolder(filepath.Join(s.dir, "messages")); err != nil {
-		return err
 	}
 	if err := s.files.SyncFolder(s.dir); err != nil {
 		return err
@@ -118,48 +140,50 @@ func (s *Spool) prepare() error {
 	return s.files.SyncFolder(filepath.Dir(s.dir))
 }
 
-// list finds the messages and removes what was never committed.
-func (s *Spool) list() error {
-	for i := range shards {
-		names, err := s.files.List(s.shard(i))
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			if strings.HasSuffix(name, tempSuffix) {
-				if err := s.files.Remove(filepath.Join(s.shard(i), name)); err != nil {
-					return err
-				}
-				continue
-			}
-			if mid, ok := midOf(name); ok && s.path(mid) == filepath.Join(s.shard(i), name) {
-				s.found = append(s.found, mid)
-			}
-		}
-	}
-	slices.Sort(s.found)
-	if n := len(s.found); n > 0 {
-		s.mids.raise(s.found[n-1])
-	}
-	return nil
-}
-
-// Close gives the spool back. Writers that are open fail.
+// Close writes what is left to be recorded and gives the spool back. Writers that are open fail.
 func (s *Spool) Close() error {
-	if s.closed.Swap(true) {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
 		return nil
 	}
-	if err := errors.Join(s.mids.Close(), s.release()); err != nil {
+	s.closing = true
+	s.mu.Unlock()
+	close(s.ended)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	<-s.stopped
+	<-s.swept
+	s.indexAll()
+	err := errors.Join(s.unwritten(), s.mids.Close(), s.closeFiles())
+	if err != nil {
 		return fmt.Errorf("close spool %q: %w", s.dir, err)
 	}
 	return nil
 }
 
-func (s *Spool) release() error {
-	if s.lock == nil {
-		return nil
+// unwritten is the error of a disk that did not take the last states.
+func (s *Spool) unwritten() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.next.items); n > 0 {
+		return fmt.Errorf("%d records are lost: %w", n, s.trouble)
 	}
-	return s.lock.Close()
+	return nil
+}
+
+// closeFiles closes the files.
+func (s *Spool) closeFiles() error {
+	var faults []error
+	for _, g := range s.segments {
+		faults = append(faults, g.f.Close())
+	}
+	if s.lock != nil {
+		faults = append(faults, s.lock.Close())
+	}
+	return errors.Join(faults...)
 }
 
 // NextMID gives out the next message ID; no ID is ever given out twice, whatever happens to the process.
@@ -179,6 +203,13 @@ func (s *Spool) problem(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.problems = append(s.problems, fmt.Sprintf(format, args...))
+}
+
+// Trouble is why the disk did not take what was written last; nil when it did. While there is some, messages are refused.
+func (s *Spool) Trouble() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return full(s.trouble)
 }
 
 // Usage is the kilobytes that messages take on disk, and those that are free there for us.

@@ -1,176 +1,194 @@
 package spool
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"io"
 	"path/filepath"
-	"slices"
 	"strings"
+	"time"
 )
 
-// register remembers a message that is there.
-func (s *Spool) register(mid uint64, m *scanned) *entry {
-	e := &entry{end: m.end, size: m.size}
-	for i, r := range m.Recipients {
-		e.known.add(r.RID)
-		e.waiting.add(r.RID)
-		if m.States[i].Done {
-			e.waiting.remove(r.RID)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if there, ok := s.entries[mid]; ok {
-		return there
-	}
-	s.entries[mid] = e
-	s.used.Add(e.size)
-	return e
-}
-
-// lookup returns what is remembered of a message, ErrNotFound when it is not there.
-func (s *Spool) lookup(mid uint64) (*entry, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e, ok := s.entries[mid]; ok {
-		return e, nil
-	}
-	return nil, ErrNotFound
-}
-
-// Update makes new states of a message's recipients durable, all of them or none. A recipient that is done stays done
-// whatever a later update says.
-func (s *Spool) Update(mid uint64, updates ...Update) error {
-	e, err := s.lookup(mid)
-	if err == nil && len(updates) > 0 {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		err = s.update(e, mid, updates)
+// Update records new states of a message's recipients: all of them or none, on stable storage within SyncInterval. A
+// recipient that is done stays done whatever a later update says. When all are done the message is finished: it is not
+// in the spool any more, and finished is true.
+//
+// While the disk does not take what is to be recorded, Update waits a few seconds and then returns ErrStalled; what was
+// to be recorded is kept and recorded as soon as possible.
+func (s *Spool) Update(mid uint64, updates ...Update) (finished bool, err error) {
+	own := &s.updates[mid%uint64(len(s.updates))]
+	own.Lock()
+	b, finished, err := s.update(mid, updates)
+	own.Unlock()
+	if err == nil {
+		err = s.stalled(b)
 	}
 	if err != nil {
-		return fmt.Errorf("update message %d: %w", mid, full(err))
+		return finished, fmt.Errorf("update message %d: %w", mid, err)
 	}
-	return nil
+	return finished, nil
 }
 
-func (s *Spool) update(e *entry, mid uint64, updates []Update) error {
-	if e.gone {
-		return ErrNotFound
+func (s *Spool) update(mid uint64, updates []Update) (b *batch, finished bool, err error) {
+	s.mu.Lock()
+	e, ok := s.entries[mid]
+	if !ok {
+		s.mu.Unlock()
+		return nil, false, ErrNotFound
 	}
-	if s.closed.Load() {
-		return os.ErrClosed
+	if e.single() && len(updates) == 1 && updates[0].Done {
+		b = s.enqueue(s.finish(mid, e)...)
+		s.mu.Unlock()
+		return b, true, nil
 	}
-	updates = slices.Clone(updates)
-	for i, u := range updates {
-		if !e.known.has(u.RID) {
+	s.mu.Unlock()
+	m, err := s.message(mid)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := m.merge(updates); err != nil {
+		return nil, false, err
+	}
+	return s.record(&m)
+}
+
+// merge puts updates into the message's states.
+func (m *Message) merge(updates []Update) error {
+	for _, u := range updates {
+		i := indexOf(m.Recipients, u.RID)
+		if i < 0 {
 			return fmt.Errorf("it has no recipient %d", u.RID)
 		}
-		updates[i].LastError = strings.ToValidUTF8(u.LastError, "\ufffd")
-		updates[i].Next = u.Next.UTC()
+		u.LastError = strings.ToValidUTF8(u.LastError, "\ufffd")
+		m.States[i] = m.States[i].next(u.State)
 	}
-	payload, err := json.Marshal(updates)
-	if err != nil {
-		return err
-	}
-	if len(payload) > maxRecord {
-		return errors.New("state is too long")
-	}
-	record := appendRecord(nil, mid, e.end, stateRecord, payload)
-	if err := s.extend(s.path(mid), record, e.end); err != nil {
-		return err
-	}
-	s.advance(e, int64(len(record)), updates)
 	return nil
 }
 
-// advance remembers a record that is on stable storage.
-func (s *Spool) advance(e *entry, n int64, updates []Update) {
-	e.end += n
-	s.used.Add(e.end - e.size)
-	e.size = e.end
-	for _, u := range updates {
-		if u.Done {
-			e.waiting.remove(u.RID)
-		}
-	}
-}
-
-// extend writes a record at the end of a message's file and waits until it is durable. After a failure the file is cut
-// back to what was acknowledged; if even that fails, the next record overwrites the rest, and a reader ignores it.
-func (s *Spool) extend(path string, record []byte, end int64) error {
-	f, err := s.files.Modify(path)
-	if err != nil {
-		return err
-	}
-	if _, err = f.WriteAt(record, end); err == nil {
-		err = f.Datasync()
-	}
-	if err != nil {
-		return errors.Join(err, f.Truncate(end), f.Close())
-	}
-	// What is synced is durable; a close that fails after it has nothing left to lose.
-	_ = f.Close()
-	return nil
-}
-
-// Remove removes a message whose recipients are all done; ErrUnfinished otherwise. To remove one twice is no error.
-// The removal itself needs no sync: a file that comes back after a power cut says that all its recipients are done.
-func (s *Spool) Remove(mid uint64) error {
-	e, err := s.lookup(mid)
-	if err != nil {
-		return nil
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.gone {
-		return nil
-	}
-	if !e.waiting.empty() {
-		return fmt.Errorf("remove message %d: %w", mid, ErrUnfinished)
-	}
-	if err := s.files.Remove(s.path(mid)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove message %d: %w", mid, err)
-	}
-	s.forget(e, mid)
-	return nil
-}
-
-// forget drops what is remembered of a message; its mutex is held.
-func (s *Spool) forget(e *entry, mid uint64) {
-	e.gone = true
+// record puts a message's states into the log, or its end.
+func (s *Spool) record(m *Message) (b *batch, finished bool, err error) {
+	meta := appendStates(nil, m.Recipients, m.States)
+	it := &item{head: head{kind: stateRecord, mid: m.MID, meta: uint32(len(meta)), metaSum: sum(meta)}, meta: meta, states: m.States}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.entries, mid)
-	s.used.Add(-e.size)
+	e, ok := s.entries[m.MID]
+	switch {
+	case !ok:
+		return nil, false, ErrNotFound
+	case m.finished():
+		return s.enqueue(s.finish(m.MID, e)...), true, nil
+	}
+	s.fresh[m.MID] = it
+	return s.enqueue(it), false, nil
 }
 
-// SetAside moves a message's file to DIR/damaged and names it in Problems. It is for a body that turns out damaged
-// when it is read; nothing sends the message any more, and nothing removes it either.
+// stalled waits while the disk refuses what was to be recorded. In ordinary times it does not wait at all.
+func (s *Spool) stalled(b *batch) error {
+	s.mu.Lock()
+	ok := s.trouble == nil
+	s.mu.Unlock()
+	if ok {
+		return nil
+	}
+	limit := time.NewTimer(stallLimit)
+	defer limit.Stop()
+	for {
+		select {
+		case <-b.done:
+		case <-limit.C:
+			return ErrStalled
+		case <-s.ended:
+			return ErrStalled
+		}
+		if b.err == nil {
+			return nil
+		}
+		s.mu.Lock()
+		b = s.next // where settle put what was not written
+		s.mu.Unlock()
+	}
+}
+
+// Sync returns when everything that was recorded so far is on stable storage, or with the reason why it is not.
+func (s *Spool) Sync() error {
+	s.mu.Lock()
+	b := s.next
+	if len(b.items) == 0 {
+		b = s.writing
+	} else {
+		s.hurry = true
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+	s.mu.Unlock()
+	if b == nil {
+		return nil
+	}
+	<-b.done
+	return b.err
+}
+
+// SetAside keeps a copy of a message, as far as it can be read, in DIR/damaged and names it in Problems. It is for a
+// message that turns out damaged when it is read; the caller then finishes it with an Update, and people have the copy.
 func (s *Spool) SetAside(mid uint64, reason string) error {
-	e, err := s.lookup(mid)
+	to, err := s.rescue(mid)
 	if err != nil {
 		return fmt.Errorf("set message %d aside: %w", mid, err)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.gone {
-		return fmt.Errorf("set message %d aside: %w", mid, ErrNotFound)
-	}
-	if err := s.setAside(mid, reason); err != nil {
-		return fmt.Errorf("set message %d aside: %w", mid, err)
-	}
-	s.forget(e, mid)
-	return nil
-}
-
-func (s *Spool) setAside(mid uint64, reason string) error {
-	to := filepath.Join(s.dir, "damaged", filepath.Base(s.path(mid)))
-	if err := s.files.Rename(s.path(mid), to); err != nil {
-		return err
 	}
 	s.problem("message %d is set aside as %s: %s", mid, to, reason)
 	return nil
+}
+
+// rescue copies what stands where a message should be.
+func (s *Spool) rescue(mid uint64) (to string, err error) {
+	s.mu.Lock()
+	e, ok := s.entries[mid]
+	if !ok {
+		s.mu.Unlock()
+		return "", ErrNotFound
+	}
+	g := s.segments[uint64(e.segment)]
+	g.readers++
+	s.mu.Unlock()
+	defer s.release(g)
+	to = filepath.Join(s.dir, "damaged", fmt.Sprintf("%d.record", mid))
+	if e.outside() {
+		moved := filepath.Join(s.dir, "damaged", fmt.Sprintf("%d%s", mid, outsideSuffix))
+		if s.files.Rename(s.outsidePath(mid), moved) == nil {
+			to = moved
+		}
+	}
+	offset := offsetOf(e.place)
+	return to, s.copyOut(g, offset, g.lengthAt(offset), filepath.Join(s.dir, "damaged", fmt.Sprintf("%d.record", mid)))
+}
+
+// lengthAt is how long the record at an offset is, as far as its head can be believed.
+func (g *segment) lengthAt(offset int64) int64 {
+	b := make([]byte, headSize)
+	if n, _ := g.f.ReadAt(b, offset); n == headSize {
+		if h, ok := parseHead(b, g.number, offset); ok {
+			return h.size()
+		}
+	}
+	return firstRead
+}
+
+// copyOut writes a piece of a segment into a file for people, in place of one that is there.
+func (s *Spool) copyOut(g *segment, offset, length int64, to string) error {
+	b := make([]byte, length)
+	n, err := g.f.ReadAt(b, offset)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	_ = s.files.Remove(to)
+	f, err := s.files.Create(to)
+	if err != nil {
+		return err
+	}
+	if _, err = f.WriteAt(b[:n], 0); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }

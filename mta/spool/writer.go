@@ -1,182 +1,223 @@
 package spool
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
-	"strings"
-	"unicode/utf8"
+	"path/filepath"
+	"sync"
+	"time"
 )
 
-// Writer takes the body of one message, as it will be sent, in CRLF lines. It belongs to one goroutine. Either Commit
+// maxInline is the longest content that lies in the log. What is longer is streamed into a file of its own, so that no
+// message is in memory whole.
+const maxInline = 128 << 10
+
+// Writer takes the content of one message, as it will be sent, in CRLF lines. It belongs to one goroutine. Either Commit
 // or Abort ends it; Abort after Commit does nothing, so it can be deferred.
 type Writer struct {
-	s      *Spool
-	mid    uint64
-	f      File   // nil when it has ended
-	out    []byte // complete records that are not in the file yet
-	offset int64  // in the file, of out's beginning
-	chunk  []byte // body that is not in a record yet, less than chunkSize
-	size   int64
-	err    error // the first failure; nothing is done after it
+	s     *Spool
+	mid   uint64
+	ended bool
+	size  int64
+	err   error // the first failure; nothing is done after it
+
+	block *[]byte // content that is not in a file
+	file  File    // nil while all of it fits in the block
+	sum   uint32  // of what is in the file
 }
+
+// spillSize is how much of a long message is written at once.
+const spillSize = 64 << 10
+
+var blocks = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
+
+// maxPooled is the largest block that is kept for the next message.
+const maxPooled = 256 << 10
+
+func putBlock(b *[]byte) {
+	if cap(*b) <= maxPooled {
+		*b = (*b)[:0]
+		blocks.Put(b)
+	}
+}
+
+// Create begins a message; ErrFull when the disk has no room for more.
+func (s *Spool) Create(mid uint64) (*Writer, error) {
+	s.mu.Lock()
+	_, there := s.entries[mid]
+	closing := s.closing
+	s.mu.Unlock()
+	err := s.room.check(s)
+	switch {
+	case closing:
+		err = os.ErrClosed
+	case there:
+		err = os.ErrExist
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create message %d: %w", mid, full(err))
+	}
+	return &Writer{s: s, mid: mid, block: blocks.Get().(*[]byte)}, nil
+}
+
+// room remembers for a moment how much is free.
+type room struct {
+	mu   sync.Mutex
+	at   time.Time
+	free error // ErrFull, or why it is not known
+}
+
+// roomHolds is how long an answer counts: what comes in meanwhile is far less than the reserve.
+const roomHolds = 50 * time.Millisecond
 
 // reserve is the room that is left alone when messages come in, so that states can still be recorded on a disk that is
 // full of messages: 16 MiB, or less on a small disk.
 func reserve(total int64) int64 { return min(16<<20, total/64) }
 
-// Create begins a message; ErrFull when the disk has no room for more.
-func (s *Spool) Create(mid uint64) (*Writer, error) {
-	if s.closed.Load() {
-		return nil, fmt.Errorf("create message %d: %w", mid, os.ErrClosed)
+func (r *room) check(s *Spool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if now.Sub(r.at) < roomHolds {
+		return r.free
 	}
 	free, total, err := s.files.Space(s.dir)
-	if err != nil {
-		return nil, fmt.Errorf("create message %d: %w", mid, full(err))
+	if err == nil && free < reserve(total) {
+		err = fmt.Errorf("%w: %d bytes are left", ErrFull, free)
 	}
-	if free < reserve(total) {
-		return nil, fmt.Errorf("create message %d: %w: %d bytes are left", mid, ErrFull, free)
-	}
-	if _, err := s.lookup(mid); err == nil {
-		return nil, fmt.Errorf("create message %d: %w", mid, os.ErrExist)
-	}
-	f, err := s.files.Create(s.temp(mid))
-	if err != nil {
-		return nil, fmt.Errorf("create message %d: %w", mid, full(err))
-	}
-	return &Writer{s: s, mid: mid, f: f, out: appendHead(nil)}, nil
+	r.at, r.free = now, err
+	return err
 }
 
 // Size is the number of bytes written so far.
 func (w *Writer) Size() int64 { return w.size }
 
-// Write adds to the body. After an error the message can only be aborted; ErrFull when the disk is.
+// Write adds to the content. After an error the message can only be aborted; ErrFull when the disk is.
 func (w *Writer) Write(p []byte) (int, error) {
-	if w.err == nil && w.f == nil {
+	if w.err == nil && w.ended {
 		w.err = os.ErrClosed
 	}
-	n := 0
-	for w.err == nil && len(p) > 0 {
-		take := min(len(p), chunkSize-len(w.chunk))
-		w.chunk = append(w.chunk, p[:take]...)
-		w.size += int64(take)
-		n += take
-		p = p[take:]
-		if len(w.chunk) == chunkSize {
-			w.seal()
-			w.flush()
+	if w.err == nil && w.size+int64(len(p)) > maxInline {
+		w.err = full(w.spill())
+	}
+	if w.err != nil {
+		return 0, fmt.Errorf("write message %d: %w", w.mid, w.err)
+	}
+	w.size += int64(len(p))
+	*w.block = append(*w.block, p...)
+	return len(p), nil
+}
+
+// spill moves the block to the message's own file.
+func (w *Writer) spill() error {
+	if w.file == nil {
+		f, err := w.s.files.Create(w.s.outsidePath(w.mid) + tempSuffix)
+		if err != nil {
+			return err
 		}
+		w.file = f
+	} else if len(*w.block) < spillSize {
+		return nil
 	}
-	if w.err != nil {
-		return n, fmt.Errorf("write message %d: %w", w.mid, w.err)
-	}
-	return n, nil
+	return w.flush()
 }
 
-// seal makes a record of the body that is waiting.
-func (w *Writer) seal() {
-	if len(w.chunk) > 0 {
-		w.record(bodyRecord, w.chunk)
-		w.chunk = w.chunk[:0]
+// flush writes the block behind what the file has.
+func (w *Writer) flush() error {
+	b := *w.block
+	if _, err := w.file.WriteAt(b, w.size-int64(len(b))); err != nil {
+		return err
 	}
-}
-
-func (w *Writer) record(kind byte, payload []byte) {
-	w.out = appendRecord(w.out, w.mid, w.offset+int64(len(w.out)), kind, payload)
-}
-
-// flush writes the complete records to the file.
-func (w *Writer) flush() {
-	if w.err != nil {
-		return
-	}
-	if _, err := w.f.WriteAt(w.out, w.offset); err != nil {
-		w.err = full(err)
-		return
-	}
-	w.offset += int64(len(w.out))
-	w.out = w.out[:0]
+	w.sum = crc32.Update(w.sum, castagnoli, b)
+	w.s.used.Add(int64(len(b)))
+	*w.block = b[:0]
+	return nil
 }
 
 // Commit makes the message durable: when it returns nil, the message survives the death of the machine. It sets
 // env.MID and env.Size. On an error nothing of the message is left.
 func (w *Writer) Commit(env Envelope) error {
-	if w.f == nil {
+	if w.ended {
 		return fmt.Errorf("commit message %d: %w", w.mid, os.ErrClosed)
 	}
 	defer w.Abort()
 	env.MID, env.Size = w.mid, w.size
-	payload, err := encodeEnvelope(env)
+	meta, err := appendEnvelope(nil, &env)
+	if err == nil {
+		err = w.err
+	}
+	if err == nil {
+		err = full(w.store(meta, len(env.Recipients) == 1))
+	}
 	if err != nil {
 		return fmt.Errorf("commit message %d: %w", w.mid, err)
 	}
-	w.seal()
-	w.record(envelopeRecord, payload)
-	w.flush()
-	if w.err == nil {
-		w.err = full(w.store())
-	}
-	if w.err != nil {
-		return fmt.Errorf("commit message %d: %w", w.mid, w.err)
-	}
-	w.s.register(w.mid, &scanned{Message: Message{Envelope: env, States: make([]State, len(env.Recipients))}, size: w.offset, end: w.offset})
 	return nil
 }
 
-// store takes what is written to stable storage and gives it its name. The order is what makes a commit durable and
-// whole: content, then name, then the folder that holds the name.
-func (w *Writer) store() error {
-	if w.s.closed.Load() {
+// store takes what is written to stable storage: a content of its own file first, with its name, then the record.
+func (w *Writer) store(meta []byte, single bool) error {
+	it := &item{head: head{kind: messageRecord, mid: w.mid, meta: uint32(len(meta)), metaSum: sum(meta)}, meta: meta, single: single}
+	if w.file == nil {
+		it.body = *w.block
+		it.head.body, it.head.bodySum = uint32(len(it.body)), sum(it.body)
+	} else {
+		if err := w.keepFile(); err != nil {
+			return err
+		}
+		it.head.kind, it.head.bodySum = outsideRecord, w.sum
+	}
+	s := w.s
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
 		return os.ErrClosed
 	}
-	if err := w.f.Sync(); err != nil {
+	b := s.enqueue(it)
+	s.mu.Unlock()
+	<-b.done
+	if b.err == nil {
+		w.close()
+	}
+	return b.err
+}
+
+// keepFile makes the message's own file durable under its name.
+func (w *Writer) keepFile() error {
+	if err := w.flush(); err != nil {
 		return err
 	}
-	f := w.f
-	w.f = nil
-	if err := f.Close(); err != nil {
-		return errors.Join(err, w.s.files.Remove(w.s.temp(w.mid)))
+	if err := w.file.Sync(); err != nil {
+		return err
 	}
-	if err := w.s.files.Rename(w.s.temp(w.mid), w.s.path(w.mid)); err != nil {
-		return errors.Join(err, w.s.files.Remove(w.s.temp(w.mid)))
+	path := w.s.outsidePath(w.mid)
+	if err := w.s.files.Rename(path+tempSuffix, path); err != nil {
+		return err
 	}
-	if err := w.s.folders.Sync(w.s.folder(w.mid)); err != nil {
-		return errors.Join(err, w.s.files.Remove(w.s.path(w.mid)))
-	}
-	return nil
+	return w.s.files.SyncFolder(filepath.Dir(path))
 }
 
 // Abort drops what was written. What cannot be removed now is removed at the next Open.
 func (w *Writer) Abort() {
-	if w.f == nil {
+	if w.ended {
 		return
 	}
-	_ = w.f.Close()
-	w.f = nil
-	_ = w.s.files.Remove(w.s.temp(w.mid))
+	if w.file != nil {
+		path := w.s.outsidePath(w.mid)
+		_ = errors.Join(w.s.files.Remove(path+tempSuffix), w.s.files.Remove(path))
+		w.s.used.Add(int64(len(*w.block)) - w.size)
+	}
+	w.close()
 }
 
-// encodeEnvelope refuses what could not be read back: addresses must be UTF-8 (RFC 6531 §3.3 allows nothing else). The
-// other strings are for people, and what is not UTF-8 in them becomes U+FFFD.
-func encodeEnvelope(env Envelope) ([]byte, error) {
-	if err := checkRecipients(env.Recipients); err != nil {
-		return nil, err
+func (w *Writer) close() {
+	w.ended = true
+	if w.file != nil {
+		_ = w.file.Close()
+		w.file = nil
 	}
-	for _, r := range env.Recipients {
-		if !utf8.ValidString(r.Address) {
-			return nil, fmt.Errorf("recipient %q is not UTF-8", r.Address)
-		}
-	}
-	if !utf8.ValidString(env.Sender) {
-		return nil, fmt.Errorf("sender %q is not UTF-8", env.Sender)
-	}
-	env.Received = env.Received.UTC()
-	env.Subject = strings.ToValidUTF8(env.Subject, "\ufffd")
-	env.MessageID = strings.ToValidUTF8(env.MessageID, "\ufffd")
-	payload, err := json.Marshal(env)
-	if err == nil && len(payload) > maxRecord {
-		err = errors.New("envelope is too long")
-	}
-	return payload, err
+	putBlock(w.block)
+	w.block = nil
 }

@@ -1,0 +1,69 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+)
+
+// Check reads every message in dir that is not finished, contents too, and changes nothing. It may run beside an open
+// Spool. The error joins all faults; a folder that does not exist has none.
+func Check(dir string) error {
+	if err := readFormat(filepath.Join(dir, "format")); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("check spool %q: %w", dir, err)
+	}
+	s := &Spool{dir: dir, files: osFiles{}, entries: make(map[uint64]entry), segments: make(map[uint64]*segment)}
+	err := s.check()
+	if err = errors.Join(err, s.closeFiles()); err != nil {
+		return fmt.Errorf("check spool %q: %w", dir, err)
+	}
+	return nil
+}
+
+func (s *Spool) check() error {
+	names, err := s.files.List(s.logFolder())
+	if err != nil {
+		return err
+	}
+	var faults []error
+	r := newRecovery(s, func(g *segment, gaps []gap) error {
+		for _, p := range gaps {
+			if !p.torn {
+				faults = append(faults, fmt.Errorf("%w: segment %d from byte %d to %d (message %d)", ErrDamaged, g.number, p.from, p.to, p.mid))
+			}
+		}
+		return nil
+	})
+	for _, n := range numbersOf(names) {
+		if err := r.segment(n); err != nil && !errors.Is(err, fs.ErrNotExist) { // one that has gone is finished
+			faults = append(faults, err)
+		}
+	}
+	r.bury()
+	for mid := range s.entries {
+		if err := s.checkMessage(mid); err != nil {
+			faults = append(faults, fmt.Errorf("message %d: %w", mid, err))
+		}
+	}
+	for _, p := range s.Problems() {
+		faults = append(faults, errors.New(p))
+	}
+	return errors.Join(faults...)
+}
+
+// checkMessage reads one message whole.
+func (s *Spool) checkMessage(mid uint64) error {
+	if _, err := s.message(mid); err != nil {
+		return err
+	}
+	c, err := s.Open(mid)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, c)
+	return errors.Join(err, c.Close())
+}
