@@ -95,12 +95,12 @@ func (s *Spool) gather() (*batch, bool) {
 			return b, true
 		}
 		s.want = max(s.expected/2, 1)
-		some, closing := len(b.items) > 0, s.closing
+		some, draining := len(b.items) > 0, s.draining
 		s.mu.Unlock()
 		switch {
 		case some:
 			s.pause(left)
-		case closing:
+		case draining:
 			return nil, false
 		default:
 			<-s.wake

@@ -76,7 +76,8 @@ type Spool struct {
 	expected int      // messages that may come at the same time, as far as the last batches tell
 	want     int      // messages for which gather waits
 	hurry    bool     // the next batch is not to wait
-	closing  bool
+	closing  bool // nothing new is taken
+	draining bool // run ends when nothing is left
 	trouble  error                 // why the latest batch failed; nil: it did not
 	orphans  []uint64              // finished messages with a file of their own
 	copies   map[uint64][]*segment // where else messages lie: only after a death in the middle of a rewrite
@@ -150,12 +151,15 @@ func (s *Spool) Close() error {
 	s.closing = true
 	s.mu.Unlock()
 	close(s.ended)
+	<-s.swept // what it has in hand still goes into the log
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 	<-s.stopped
-	<-s.swept
 	s.indexAll()
 	err := errors.Join(s.unwritten(), s.mids.Close(), s.closeFiles())
 	if err != nil {
