@@ -75,8 +75,8 @@ func (s *Spool) run() {
 		began := time.Now()
 		err := s.write(b)
 		s.settle(b, err)
-		if err != nil {
-			s.rest(began)
+		if err != nil && !s.rest(began) {
+			return
 		}
 	}
 }
@@ -146,15 +146,19 @@ func (s *Spool) pause(left time.Duration) {
 	s.timer.Stop()
 }
 
-// rest waits after a failure, unless a message comes that may succeed: its client is waiting for an answer.
-func (s *Spool) rest(began time.Time) {
+// rest waits after a failure, unless a message comes that may succeed: its client is waiting for an answer. It returns
+// false when nothing is to be tried any more.
+func (s *Spool) rest(began time.Time) bool {
 	for {
 		s.mu.Lock()
-		over := s.closing || s.next.urgent > 0
+		over, ending := s.closing || s.next.urgent > 0, s.draining
 		s.mu.Unlock()
+		if ending {
+			return false
+		}
 		left := time.Until(began.Add(retryInterval))
 		if over || left <= 0 {
-			return
+			return true
 		}
 		s.pause(left)
 	}
