@@ -41,9 +41,10 @@ type State struct {
 	Attempts  int       `json:"attempts,omitempty"`
 	Next      time.Time `json:"next,omitzero"` // when the next attempt is due; zero: at once
 	LastError string    `json:"last_error,omitempty"`
+	Via       string    `json:"via,omitempty"` // the host that an operator redirected it to; stays until another takes its place
 }
 
-// Update replaces the State of one recipient.
+// Update replaces the State of one recipient. Done and Via stay where it does not say them.
 type Update struct {
 	RID int `json:"rid"`
 	State

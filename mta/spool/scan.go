@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -187,9 +188,11 @@ func readState(w *window, mid uint64, offset int64) ([]Update, int64, error) {
 	return updates, r.end(), nil
 }
 
-// next is the state after an update: what is done stays done.
+// next is the state after an update: what is done stays done, and what is redirected stays so, since who reports an attempt
+// need not know of it.
 func (s State) next(u State) State {
 	u.Done = u.Done || s.Done
+	u.Via = cmp.Or(u.Via, s.Via)
 	return u
 }
 

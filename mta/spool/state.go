@@ -69,6 +69,7 @@ func (s *Spool) update(e *entry, mid uint64, updates []Update) error {
 			return fmt.Errorf("it has no recipient %d", u.RID)
 		}
 		updates[i].LastError = strings.ToValidUTF8(u.LastError, "\ufffd")
+		updates[i].Via = strings.ToValidUTF8(u.Via, "\ufffd")
 		updates[i].Next = u.Next.UTC()
 	}
 	payload, err := json.Marshal(updates)
