@@ -34,8 +34,12 @@ func fill[T any](dst, src *T) {
 }
 
 // Destination returns the destination control of a recipient's domain with everything set that is not "no limit", and
-// the key that it stands under: the domain, the longest .domain that matches, or DefaultDestination.
+// the key that it stands under: the domain, the longest .domain that matches, or DefaultDestination. A machine that mail is
+// redirected to has the control of its name.
 func (c *Config) Destination(domain string) (d Destination, entry string) {
+	if machine, ok := ParseRedirected(domain); ok {
+		domain = machine.Machine()
+	}
 	builtin := builtinDestination()
 	entry = DefaultDestination
 	for _, key := range suffixes(domain) {

@@ -236,6 +236,9 @@ func (q queueSpool) Messages(do func(spool.Message) error) error {
 	})
 }
 
+// Message is queue.Spool's.
+func (q queueSpool) Message(mid uint64) (spool.Message, error) { return q.e.spool.Message(mid) }
+
 // Update is queue.Spool's.
 func (q queueSpool) Update(mid uint64, updates ...spool.Update) error {
 	return q.e.spool.Update(mid, updates...)

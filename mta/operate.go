@@ -179,8 +179,8 @@ func (e *Engine) keepSuspension() error {
 	return e.suspended.update(func() { e.suspended.delivery = e.queue.Suspended() })
 }
 
-// DeliverNow makes what is queued for the domain, "" for everything, due at once and returns the count of recipients.
-func (e *Engine) DeliverNow(domain string) int { return e.queue.DeliverNow(domain) }
+// DeliverNow makes what is queued for the domain, "" for everything, due at once.
+func (e *Engine) DeliverNow(domain string) { e.queue.DeliverNow(domain) }
 
 // Hosts returns all destinations that the queue knows, by name.
 func (e *Engine) Hosts() []HostSummary { return e.queue.Hosts() }
@@ -188,12 +188,36 @@ func (e *Engine) Hosts() []HostSummary { return e.queue.Hosts() }
 // Host returns all that is known of one destination; false if it was never heard of.
 func (e *Engine) Host(name string) (HostStatus, bool) { return e.queue.Host(name) }
 
-// Recipients returns the chosen recipients in the order of MID and RID.
-func (e *Engine) Recipients(f Filter) []RecipientInfo { return e.queue.Recipients(f) }
+// Recipients calls do for every chosen recipient that waits, in the order of MID and RID, until do fails or ctx ends.
+func (e *Engine) Recipients(ctx context.Context, f Filter, do func(RecipientInfo) error) error {
+	return e.queue.Recipients(ctx, f, do)
+}
 
-// Delete takes the chosen recipients out of the queue and returns how many messages lost one. A recipient whose
-// delivery is under way is left to it.
-func (e *Engine) Delete(ctx context.Context, f Filter) (int, error) { return e.queue.Delete(ctx, f) }
+// Delete takes the chosen recipients out of the queue, but for those whose delivery is under way.
+func (e *Engine) Delete(ctx context.Context, f Filter, p Progress) (Changed, error) {
+	return e.queue.Delete(ctx, f, p)
+}
+
+// Bounce gives the chosen recipients up and tells their senders, but for those whose delivery is under way.
+func (e *Engine) Bounce(ctx context.Context, f Filter, p Progress) (Changed, error) {
+	return e.queue.Bounce(ctx, f, p)
+}
+
+// Redirect sends what is queued now to another machine, but for what is under way.
+func (e *Engine) Redirect(ctx context.Context, to config.Hop, p Progress) (Changed, error) {
+	return e.queue.Redirect(ctx, to, p)
+}
+
+// Message returns one queued message; ErrNoMessage where there is none.
+func (e *Engine) Message(ctx context.Context, mid uint64) (MessageInfo, error) {
+	return e.queue.Message(ctx, mid)
+}
+
+// Content opens a message as it will be sent, with CRLF line ends; ErrNoMessage where there is none.
+func (e *Engine) Content(mid uint64) (io.ReadCloser, error) { return e.spool.Open(mid) }
+
+// OldestMessage returns the message that waits longest and when it was received; 0 where none waits.
+func (e *Engine) OldestMessage() (mid uint64, received time.Time) { return e.queue.Oldest() }
 
 // Resolver asks the nameservers of the configuration in force.
 func (e *Engine) Resolver() dns.Resolver { return resolver{e} }

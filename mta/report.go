@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"posthouse/mta/queue"
+	"posthouse/mta/spool"
 )
 
 // The queue's reports, under the engine's name: whoever operates the engine needs no part of it.
@@ -15,6 +16,24 @@ type (
 	MXRecord       = queue.MXRecord
 	RecipientInfo  = queue.RecipientInfo
 	Filter         = queue.Filter
+	Changed        = queue.Changed
+	Progress       = queue.Progress
+	MessageInfo    = queue.MessageInfo
+	RecipientState = queue.RecipientState
+	Phase          = queue.Phase
+)
+
+// ErrNoMessage says that no such message is queued.
+var ErrNoMessage = spool.ErrNotFound
+
+// Where in the queue a recipient is.
+const (
+	Finished   = queue.Finished
+	Delivering = queue.Delivering
+	Ready      = queue.Ready
+	Waiting    = queue.Waiting
+	Held       = queue.Held
+	Unqueued   = queue.Unqueued
 )
 
 // The states of a destination.

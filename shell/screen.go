@@ -163,6 +163,7 @@ func (c *screen) flush() error {
 func (c *screen) fresh() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.endProgress()
 	c.release()
 	if c.cols > 0 {
 		c.newline()

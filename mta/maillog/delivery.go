@@ -85,6 +85,11 @@ func (l *Log) DoubleBounced(dcid, mid uint64, rid int, f Failure) {
 // Deleted says that the operator took these recipients out of the queue.
 func (l *Log) Deleted(mid uint64, to []int) { l.info("Deleted: MID %d to %s", mid, rids(to)) }
 
+// Redirected says that the operator sends these recipients' mail to another machine from now on.
+func (l *Log) Redirected(mid uint64, to []int, machine string) {
+	l.info("Redirected: MID %d to RID %s by way of %s", mid, rids(to), esc(machine))
+}
+
 // PossibleDelivery says that the connection broke after the whole message was sent and before the peer answered: the
 // recipients may have it, and will be sent it again.
 func (l *Log) PossibleDelivery(dcid, mid uint64, to []int) {

@@ -79,6 +79,7 @@ const (
 	Bounced               Kind = "bounced"
 	DoubleBounced         Kind = "double bounced"
 	Deleted               Kind = "deleted"
+	Redirected            Kind = "redirected"
 	PossibleDelivery      Kind = "possible delivery"
 )
 

@@ -166,6 +166,7 @@ var rows = []struct {
 	{func(l *Log) { l.DoubleBounced(3, 9, 0, unknownAddress) },
 		"Double bounce: DCID 3 MID 9 to RID 0 - 5.1.0 - Unknown address error ('550', ['no such user']) []", DoubleBounced},
 	{func(l *Log) { l.Deleted(9, []int{2}) }, "Deleted: MID 9 to [2]", Deleted},
+	{func(l *Log) { l.Redirected(9, []int{0, 2}, "[relay.example]:25") }, "Redirected: MID 9 to RID [0, 2] by way of [relay.example]:25", Redirected},
 	{func(l *Log) { l.PossibleDelivery(3, 9, []int{2}) }, "Possible Delivery: DCID 3 MID 9 to [2]", PossibleDelivery},
 }
 
@@ -293,6 +294,7 @@ func TestNoMailForgesALine(t *testing.T) {
 		l.QuarantineEnqueued(1, evil, evil)
 		l.QuarantineReleased(1, evil, evil, 0)
 		l.QuarantineDeleted(1, evil, evil, 0)
+		l.Redirected(1, nil, evil)
 		l.TLSOutSuccess(1, evil, evil)
 		l.TLSOutNotVerified(1, evil, "V1")
 		l.TLSOutFailed(1, 1, evil, "H1")
@@ -308,8 +310,8 @@ func TestNoMailForgesALine(t *testing.T) {
 		l.Bounced(1, 1, 1, f)
 		l.DoubleBounced(1, 1, 1, f)
 	})
-	if len(got) != 31 {
-		t.Errorf("%d lines of 31 calls", len(got))
+	if len(got) != 32 {
+		t.Errorf("%d lines of 32 calls", len(got))
 	}
 	for _, line := range got {
 		if len(line) > 3000 || strings.Contains(line, "\xff") || strings.ContainsAny(line, "\r\u2028") {

@@ -92,6 +92,7 @@ var lines = [...]form{
 	{Bounced, "Bounced: DCID {dcid} MID {mid} to RID {rid} - {status} - {words} ('{code#}', [{lines*}]) []"},
 	{DoubleBounced, "Double bounce: DCID {dcid} MID {mid} to RID {rid} - {status} - {words} ('{code#}', [{lines*}]) []"},
 	{Deleted, "Deleted: MID {mid} to {rids}"},
+	{Redirected, "Redirected: MID {mid} to RID {rids} by way of {machine}"},
 	{PossibleDelivery, "Possible Delivery: DCID {dcid} MID {mid} to {rids}"},
 }
 

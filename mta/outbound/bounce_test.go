@@ -223,6 +223,7 @@ func TestFindWay(t *testing.T) {
 		".b.example":  {Hops: []string{"hub.example"}},
 		"c.b.example": {Hops: []string{"USEDNS"}},
 		"null":        {Hops: []string{"/dev/null"}},
+		"ALL":         {Hops: []string{"USEDNS"}},
 	}
 	w := World{Config: conf, Resolver: fakeMX("c.b.example", 7, "mx.c.example")}
 	d := New(Options{World: func() World { return w }, Shuffle: func(int, func(i, j int)) {}})
@@ -234,6 +235,9 @@ func TestFindWay(t *testing.T) {
 		{"[192.0.2.7]", "192.0.2.7:25"},
 		{"[ipv6:2001:db8::1]", "2001:db8::1:25"},
 		{"null", "discard"},
+		{"[null]:2525", "null:2525"}, // no route turns redirected mail aside
+		{"[c.b.example]:25", "c.b.example:25"},
+		{"[192.0.2.7]:26", "192.0.2.7:26"},
 		{"plain.example", "plain.example:25"},
 		{"[192.0.2]", "failure 5.1.2"},
 		{"", "failure 5.1.2"},

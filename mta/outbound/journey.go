@@ -37,6 +37,7 @@ type journey struct {
 	d       *Deliverer
 	world   World
 	domain  string
+	machine *config.Hop // where an operator sent the mail, whatever its domain is; nil: the domain says where it goes
 	dest    config.Destination
 	control tlspolicy.Control
 	demands demands
@@ -67,9 +68,13 @@ type journey struct {
 
 func (d *Deliverer) newJourney(domain string, dem demands) *journey {
 	w := d.opt.World()
+	var machine *config.Hop
+	if hop, ok := config.ParseRedirected(domain); ok {
+		machine, domain = &hop, hop.Machine()
+	}
 	dest, _ := w.Config.Destination(domain)
 	return &journey{
-		d: d, world: w, domain: domain, dest: dest, control: tlspolicy.ControlFor(w.Config, domain), demands: dem,
+		d: d, world: w, domain: domain, machine: machine, dest: dest, control: tlspolicy.ControlFor(w.Config, domain), demands: dem,
 		audience: nobody{}, weigh: tlspolicy.Weigh,
 	}
 }

@@ -55,8 +55,13 @@ type way struct {
 
 func shuffle(n int, swap func(i, j int)) { rand.Shuffle(n, swap) }
 
-// findWay says where a domain's mail goes: by an SMTP route, to the address that the domain is, or by the DNS.
+// findWay says where a domain's mail goes: to the machine that an operator sent it to, by an SMTP route, to the address that
+// the domain is, or by the DNS.
 func (j *journey) findWay(ctx context.Context) (*way, *queue.Failure) {
+	if hop := j.machine; hop != nil {
+		j.lookups = []tlspolicy.Step{{Name: tlspolicy.StepMX, OK: true, Words: "redirected by an operator to " + hop.String()}}
+		return &way{hosts: []host{{name: dns.Canonical(hop.Host), addr: hop.Addr, port: hop.Port, routed: true}}}, nil
+	}
 	if r, key, ok := j.world.Config.Route(j.domain); ok {
 		if found, ok := j.d.byRoute(r); ok {
 			j.lookups = []tlspolicy.Step{{Name: tlspolicy.StepMX, OK: true, Words: "SMTP route " + key + ": " + strings.Join(r.Hops, ", ")}}

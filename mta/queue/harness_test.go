@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -39,6 +40,25 @@ func (m *memory) Messages(do func(spool.Message) error) error {
 	return nil
 }
 
+func (m *memory) Message(mid uint64) (spool.Message, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	msg, ok := m.messages[mid]
+	if !ok {
+		return spool.Message{}, spool.ErrNotFound
+	}
+	msg.States = slices.Clone(msg.States)
+	return msg, nil
+}
+
+// put keeps a message as the spool would.
+func (m *memory) put(msg spool.Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	msg.States = slices.Clone(msg.States)
+	m.messages[msg.MID] = msg
+}
+
 func (m *memory) note(format string, args ...any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -51,7 +71,18 @@ func (m *memory) Update(mid uint64, updates ...spool.Update) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.fail
+	if m.fail != nil {
+		return m.fail
+	}
+	for _, u := range updates {
+		for i, r := range m.messages[mid].Recipients {
+			if st := &m.messages[mid].States[i]; r.RID == u.RID {
+				u.Done, u.Via = u.Done || st.Done, cmp.Or(u.Via, st.Via)
+				*st = u.State
+			}
+		}
+	}
+	return nil
 }
 
 func (m *memory) breakWith(err error) {
@@ -62,6 +93,9 @@ func (m *memory) breakWith(err error) {
 
 func (m *memory) Remove(mid uint64) error {
 	m.note("remove %d", mid)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.messages, mid)
 	return nil
 }
 
@@ -128,7 +162,9 @@ func (n *notices) breakWith(err error) {
 
 func (n *notices) letterTo(how Notice) spool.Message {
 	n.next++
-	return letter(n.next, "", how.To)
+	m := letter(n.next, "", how.To)
+	n.put(m)
+	return m
 }
 
 func letter(mid uint64, sender string, to ...string) spool.Message {
@@ -156,6 +192,22 @@ type bench struct {
 
 	mu   sync.Mutex
 	told []string // faults
+}
+
+// Add is the queue's, for a message that the spool holds.
+func (b *bench) Add(m spool.Message) {
+	b.spool.put(m)
+	b.Queue.Add(m)
+}
+
+// recipients are all that fit.
+func (b *bench) recipients(t *testing.T, f Filter) []RecipientInfo {
+	t.Helper()
+	var list []RecipientInfo
+	if err := b.Recipients(t.Context(), f, func(r RecipientInfo) error { list = append(list, r); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 func (b *bench) faults() []string {

@@ -34,6 +34,7 @@ type list struct {
 	at          func(*group) *links
 	first, last *group
 	n           int
+	walks       []*walk // that are in this list at the moment
 }
 
 // push puts g at the end.
@@ -71,6 +72,11 @@ func (l *list) remove(g *group) {
 	k := l.at(g)
 	if !k.in {
 		return
+	}
+	for _, w := range l.walks {
+		if w.last == g {
+			w.last = k.prev
+		}
 	}
 	if k.prev != nil {
 		l.at(k.prev).next = k.next

@@ -20,6 +20,7 @@ var ErrStopped = errors.New("the queue has stopped")
 // Spool is where the queue's messages lie; *spool.Spool is one.
 type Spool interface {
 	Messages(do func(spool.Message) error) error
+	Message(mid uint64) (spool.Message, error) // spool.ErrNotFound where there is none
 	Update(mid uint64, updates ...spool.Update) error
 	Remove(mid uint64) error
 	SetAside(mid uint64, reason string) error

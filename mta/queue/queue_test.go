@@ -197,9 +197,7 @@ func TestADownHostIsProbedByOne(t *testing.T) {
 			t.Errorf("host %+v", h.HostSummary)
 		}
 		up = true
-		if n := b.DeliverNow("two.example"); n != 50 {
-			t.Errorf("%d recipients hurried, want 50", n)
-		}
+		b.DeliverNow("two.example")
 		synctest.Wait()
 		if h, _ := b.Host("two.example"); h.State != Up || h.Delivered != 50 {
 			t.Errorf("after deliver now: %+v", h.HostSummary)

@@ -61,6 +61,9 @@ type Filter struct {
 	Host       string // the recipient's destination, in lower case
 	Sender     string // the envelope sender, compared without regard to case
 	NullSender bool   // only what has no sender: notices such as bounces
+	MID        uint64 // 0: any message
+
+	except string // not what waits for this destination
 }
 
 // RecipientInfo is one queued recipient as showrecipients prints it.
@@ -73,6 +76,51 @@ type RecipientInfo struct {
 	Recipient string
 	Subject   string
 	Host      string
+}
+
+// MessageInfo is one queued message as showmessage prints it.
+type MessageInfo struct {
+	MID, ICID                         uint64
+	Sender, Subject, MessageID        string
+	Received                          time.Time
+	Size                              int64
+	Listener, BounceProfile           string // the profile's name in the envelope; empty: the destination's or the default
+	Relay, Bounce, EightBit, SMTPUTF8 bool
+	RequireTLS, TLSOptional           bool // REQUIRETLS; TLS-Required: No
+	TLSReport                         bool
+	EnvID, Ret                        string
+	Recipients                        []RecipientState
+}
+
+// Phase is where in the queue a recipient is.
+type Phase string
+
+// The phases of a recipient.
+const (
+	Finished   Phase = "done"       // delivered, bounced or deleted
+	Delivering Phase = "delivering" // or in the hands of an operator's command
+	Ready      Phase = "ready"      // due, and waits for its turn or for its destination
+	Waiting    Phase = "waiting"    // for its next attempt
+	Held       Phase = "held"       // its destination is suspended
+	Unqueued   Phase = "unqueued"   // not in the queue: it has just come, or just left
+)
+
+// RecipientState is one recipient of a message with what it waits for.
+type RecipientState struct {
+	RID           int
+	Address       string
+	Notify, ORcpt string // RFC 3461
+	Host          string // its destination
+	Redirected    bool   // by an operator
+	Phase         Phase
+	Attempts      int
+	Next          time.Time // where it waits
+	LastError     string    // what the latest attempt said
+	Place, Of     int       // in the order of age among the messages for its destination; 0 where it is not in the queue
+	HostState     HostState
+	HostCause     string // the destination's latest failure
+	HostError     string
+	HostNext      time.Time // when the destination is tried next; zero: now
 }
 
 // Routing is where a destination's mail goes, as last looked up.

@@ -1,6 +1,9 @@
 package queue
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"time"
 
 	"posthouse/config"
@@ -101,6 +104,7 @@ type host struct {
 	lastTLS, last5xx        string
 	lastActivity, last5xxAt instant
 	route                   Routing
+	moved                   *group // the latest that was redirected to here
 }
 
 // counts are a destination's counters since the start.
@@ -119,6 +123,7 @@ type state struct {
 
 	messages  map[uint64]*message
 	hosts     map[string]*host
+	order     []*host // the hosts as they came; grows at its end and is replaced by sweep, so that a walk may keep it
 	wakes     *heap[*host]
 	deadlines *heap[*group]
 	run       fifo    // hosts that may start something, in turn
@@ -173,6 +178,7 @@ func (s *state) host(name string, now instant) *host {
 		h.tracks[l].ready.at = func(g *group) *links { return &g.inReady }
 	}
 	s.hosts[name] = h
+	s.order = append(s.order, h)
 	return h
 }
 
@@ -184,6 +190,7 @@ func (s *state) sweep(now instant) {
 			delete(s.hosts, name)
 		}
 	}
+	s.order = slices.Collect(maps.Values(s.hosts))
 	s.sweepAt = max(sweepHosts, 2*len(s.hosts))
 }
 
@@ -205,7 +212,7 @@ func (s *state) add(m spool.Message, now instant) bool {
 		if st.Done {
 			continue
 		}
-		name := Destination(r.Address)
+		name := cmp.Or(st.Via, Destination(r.Address))
 		due := at(st.Next)
 		var g *group
 		for _, known := range byHost[name] {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ type modelRecipient struct {
 	attempts int
 	due      instant
 	busy     bool
+	moved    bool // by a redirection since the walk began
 }
 
 // machine runs the queue's state beside a model that is a plain list of recipients.
@@ -44,6 +46,54 @@ type machine struct {
 	model []*modelRecipient
 	trips []*Trip // open, each with its tasks
 	hosts []string
+
+	walk *walk             // that goes on between other things; nil: none
+	must []*modelRecipient // whom it has to meet, unless they are done or redirected meanwhile
+	met  map[[2]uint64]int
+}
+
+// choose is the groups that the filter chooses and that are nobody's, in the order of MIDs as an operation takes them.
+func (m *machine) choose(f Filter) []*group {
+	var list []*group
+	may := f.mayChoose()
+	for w := m.s.walk(f, m.now); w.step(2, func(g *group) {
+		if may(g) && !g.busy {
+			list = append(list, g)
+		}
+	}); {
+	}
+	slices.SortStableFunc(list, func(a, b *group) int { return cmp.Compare(a.msg.env.MID, b.msg.env.MID) })
+	return list
+}
+
+// look takes a step of a walk that sees the queue change under it: it meets once whoever stays.
+func (m *machine) look(t *rapid.T) {
+	if m.walk == nil {
+		m.walk, m.must, m.met = m.s.walk(Filter{}, m.now), slices.Clone(m.model), map[[2]uint64]int{}
+		for _, r := range m.model {
+			r.moved = false
+		}
+	}
+	more := m.walk.step(rapid.IntRange(1, 5).Draw(t, "steps"), func(g *group) {
+		for _, r := range g.rcpts {
+			m.met[[2]uint64{g.msg.env.MID, uint64(r.RID)}]++
+		}
+	})
+	if more {
+		return
+	}
+	for _, r := range m.must {
+		n := m.met[[2]uint64{r.mid, uint64(r.rid)}]
+		if !r.moved && (n > 1 || n == 0 && m.find(r.mid, r.rid) != nil) {
+			t.Fatalf("MID %d RID %d was met %d times", r.mid, r.rid, n)
+		}
+	}
+	m.walk = nil
+	for name, h := range m.s.hosts {
+		if len(h.groups.walks) != 0 {
+			t.Fatalf("a walk that is over is still in the list of %s", name)
+		}
+	}
 }
 
 func (m *machine) find(mid uint64, rid int) *modelRecipient {
@@ -285,17 +335,12 @@ func TestQueueAgainstModel(t *testing.T) {
 			},
 			"deliver now": func(t *rapid.T) {
 				host := rapid.SampledFrom(m.hosts).Draw(t, "host")
-				want := 0
 				for _, r := range m.model {
 					if r.host == host && !r.busy {
 						r.due = 0
-						want++
 					}
 				}
-				if h := m.s.hosts[host]; h != nil {
-					if n := m.s.hurry(h); n != want {
-						t.Fatalf("%d recipients hurried, want %d", n, want)
-					}
+				for w := m.s.walk(Filter{Host: host}, m.now); m.s.hurryOn(w); {
 				}
 				m.step(t)
 			},
@@ -304,13 +349,18 @@ func TestQueueAgainstModel(t *testing.T) {
 					Host:   rapid.SampledFrom(append([]string{""}, m.hosts...)).Draw(t, "host"),
 					Sender: rapid.SampledFrom([]string{"", "A@x.example"}).Draw(t, "sender"),
 				}
-				for _, d := range m.s.delete(f) {
-					for _, rid := range d.rids {
-						r := m.find(d.mid, rid)
+				for _, g := range m.choose(f) {
+					for _, rcpt := range g.rcpts {
+						r := m.find(g.msg.env.MID, rcpt.RID)
 						if r == nil || r.busy || (f.Host != "" && f.Host != r.host) || (f.Sender != "" && r.sender == "") {
-							t.Fatalf("MID %d RID %d deleted by %+v", d.mid, rid, f)
+							t.Fatalf("MID %d RID %d deleted by %+v", g.msg.env.MID, rcpt.RID, f)
 						}
 						m.drop(r)
+					}
+					m.s.grab(g)
+					left := slices.ContainsFunc(m.model, func(r *modelRecipient) bool { return r.mid == g.msg.env.MID })
+					if m.s.drop(g).finished == left {
+						t.Fatalf("MID %d finished: %v, with recipients left: %v", g.msg.env.MID, !left, left)
 					}
 				}
 				for _, r := range m.model {
@@ -319,6 +369,31 @@ func TestQueueAgainstModel(t *testing.T) {
 					}
 				}
 			},
+			"redirect": func(t *rapid.T) {
+				to := rapid.SampledFrom([]string{"[relay.example]:25", "[192.0.2.1]:26"}).Draw(t, "to")
+				for _, g := range m.choose(Filter{except: to}) {
+					for _, rcpt := range g.rcpts {
+						r := m.find(g.msg.env.MID, rcpt.RID)
+						r.host, r.due, r.moved = to, 0, true
+					}
+					m.s.grab(g)
+					m.s.move(g, m.s.host(to, m.now), m.now)
+				}
+				for _, r := range m.model {
+					if !r.busy && r.host != to {
+						t.Fatalf("MID %d RID %d still goes to %s", r.mid, r.rid, r.host)
+					}
+				}
+				m.step(t)
+			},
+			"give back": func(t *rapid.T) {
+				for _, g := range m.choose(Filter{}) {
+					m.s.grab(g)
+					m.s.place(g, m.now)
+				}
+				m.step(t)
+			},
+			"look": m.look,
 		})
 		m.drain(t)
 	})

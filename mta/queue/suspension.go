@@ -175,7 +175,7 @@ func (q *Queue) Resume(domains []string) error {
 func sorted(domains []string) []string {
 	var list []string
 	for _, d := range domains {
-		list = append(list, Destination("@"+d))
+		list = append(list, hostKey(d))
 	}
 	return union(list, nil)
 }
