@@ -70,8 +70,6 @@ type Engine struct {
 	queue      *queue.Queue
 	deliver    *outbound.Deliverer
 
-	loaded map[uint64]bool // what the spool held at the start; the queue's until it has loaded, then recover's
-
 	parts
 	committed chan struct{}   // holds one token: the certificates in use may be others
 	held      []spool.Message // of the spool at the start: TLS reports for us
@@ -110,8 +108,8 @@ func New(opt Options) (*Engine, error) {
 	e.acme.Apply(w.managed)
 	e.deliver = e.deliverer()
 	e.queue = queue.New(queue.Options{
-		Config: e.config, Spool: queueSpool{e}, Log: opt.Log, Deliverer: e.deliver,
-		Bouncer:   &outbound.Bouncer{Config: e.config, Spool: e.spool},
+		Config: e.config, Spool: queueSpool{e.spool, e}, Log: opt.Log, Deliverer: e.deliver,
+		Bouncer: &outbound.Bouncer{Config: e.config, Spool: e.spool}, Way: func(destination string) string { return outbound.Together(e.config(), destination) },
 		Suspended: e.suspended.deliveries(), Grace: deliveryGrace, Fault: e.fault,
 	})
 	return e, nil
@@ -207,10 +205,9 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // recover closes in mail_logs what a process that died left open, and names what the spool found damaged.
 func (e *Engine) recover() {
-	if err := e.opt.Log.Recover(func(mid uint64) bool { return e.loaded[mid] }); err != nil {
+	if err := e.opt.Log.Recover(e.spool.Has); err != nil {
 		e.fault("recovering mail_logs", err)
 	}
-	e.loaded = nil
 	for _, m := range e.held {
 		e.takeReport(context.Background(), m)
 	}
@@ -220,14 +217,15 @@ func (e *Engine) recover() {
 	}
 }
 
-// queueSpool is the spool as the queue sees it; it remembers for recovery which messages were there at the start.
-type queueSpool struct{ e *Engine }
+// queueSpool is the spool as the queue sees it: without the reports that are for us.
+type queueSpool struct {
+	*spool.Spool
+	e *Engine
+}
 
 // Messages is queue.Spool's.
 func (q queueSpool) Messages(do func(spool.Message) error) error {
-	q.e.loaded = map[uint64]bool{}
-	return q.e.spool.Messages(func(m spool.Message) error {
-		q.e.loaded[m.MID] = true
+	return q.Spool.Messages(func(m spool.Message) error {
 		if q.e.holdsReport(m) {
 			q.e.held = append(q.e.held, m)
 			return nil
@@ -238,17 +236,6 @@ func (q queueSpool) Messages(do func(spool.Message) error) error {
 
 // Message is queue.Spool's.
 func (q queueSpool) Message(mid uint64) (spool.Message, error) { return q.e.spool.Message(mid) }
-
-// Update is queue.Spool's.
-func (q queueSpool) Update(mid uint64, updates ...spool.Update) error {
-	return q.e.spool.Update(mid, updates...)
-}
-
-// Remove is queue.Spool's.
-func (q queueSpool) Remove(mid uint64) error { return q.e.spool.Remove(mid) }
-
-// SetAside is queue.Spool's.
-func (q queueSpool) SetAside(mid uint64, reason string) error { return q.e.spool.SetAside(mid, reason) }
 
 // Close gives the spool and the state back, after Run has returned or if it never ran.
 func (e *Engine) Close() error {

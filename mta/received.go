@@ -47,15 +47,12 @@ func (e *Engine) takeReport(ctx context.Context, m spool.Message) {
 			done = append(done, spool.Update{RID: r.RID, State: m.States[i]})
 		}
 	}
-	if err := e.spool.Update(m.MID, done...); err != nil {
+	if _, err := e.spool.Update(m.MID, done...); err != nil {
 		e.fault("recording a TLS report", err)
 	}
 	if len(pending(m)) > 0 {
 		e.queue.Add(m)
 		return
-	}
-	if err := e.spool.Remove(m.MID); err != nil {
-		e.fault("removing a TLS report", err)
 	}
 	e.opt.Log.MessageFinished(m.MID)
 }

@@ -20,6 +20,9 @@ var errNotFinal = errors.New("its sender cannot be told, so it waits on")
 // bounceAll is Bounce for one message. It returns the count of recipients for whom it is final.
 func (q *Queue) bounceAll(mid uint64, tasks []*Task) (final int, err error) {
 	for _, task := range tasks {
+		if err := q.load(task); err != nil {
+			return final, err
+		}
 		for _, r := range q.settle(nil, 0, task, everyone(task, Hard, byOperator())) {
 			if r.outcome == Hard {
 				final++

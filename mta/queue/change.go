@@ -32,7 +32,7 @@ type change struct {
 	// at once. What fails or is not counted waits on as before.
 	write func(mid uint64, tasks []*Task) (int, error)
 	// end is the owner's part, for each task that was written. It is nil where write has ended the tasks itself.
-	end func(*state, *Task) conclusion
+	end func(*state, *Task) (finished bool)
 
 	done    Changed
 	lastMID uint64 // the latest message counted
@@ -75,7 +75,7 @@ type work struct {
 	tasks []*Task
 	count int
 	err   error
-	end   conclusion
+	end   bool // nothing is left of the message
 }
 
 // step takes what is there of some groups out of the deliveries' reach and changes it. It is a chore of the queue, which
@@ -109,7 +109,7 @@ func (c *change) step(ctx context.Context, list []handle) error {
 // grab takes those of the groups that are there still and nobody's, message by message.
 func (c *change) grab(s *state, list []handle) (items []*work) {
 	for _, h := range list {
-		if h.group.busy || !h.group.inHost.in {
+		if h.group.busy || !h.group.listed {
 			c.skipped = true
 			continue
 		}
@@ -139,7 +139,11 @@ func (c *change) work(ctx context.Context, items []*work) {
 			c.ended(s, item)
 		}
 	})
-	atOnce(items, func(item *work) { c.q.dispose(item.mid, item.end) })
+	for _, item := range items {
+		if item.end {
+			c.q.opt.Log.MessageFinished(item.mid)
+		}
+	}
 }
 
 var errInternal = errors.New("internal error")
@@ -149,8 +153,8 @@ func (c *change) ended(s *state, item *work) {
 	for _, task := range item.tasks {
 		switch g := task.group; {
 		case item.count > 0 && item.err == nil && c.end != nil:
-			item.end = c.end(s, task)
-		case g.busy && g.inHost.in:
+			item.end = c.end(s, task) || item.end
+		case g.busy && g.listed:
 			s.place(g, at(time.Now()))
 		}
 	}

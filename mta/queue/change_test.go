@@ -76,7 +76,7 @@ func TestDeleteGivesBackWhatTheSpoolRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent []uint64
 		b := run(t, func(_ context.Context, trip *Trip) {
-			sent = append(sent, trip.First.Envelope.MID)
+			sent = append(sent, trip.First.MID)
 			trip.Settle(trip.First, everyone(trip.First, Delivered, nil))
 		})
 		b.Suspend(nil)
@@ -216,7 +216,7 @@ func TestTheOldestIsFoundAfterARedirection(t *testing.T) {
 		var order []uint64
 		b.call(func(s *state) {
 			for g := s.hosts["[relay.example]:25"].groups.first; g != nil; g = g.inHost.next {
-				order = append(order, g.msg.env.MID)
+				order = append(order, g.msg.mid)
 			}
 		})
 		if !slices.Equal(order, []uint64{1, 2, 3, 4, 5}) {

@@ -42,7 +42,7 @@ func hostKey(name string) string { return Destination("@" + name) }
 func (f Filter) mayChoose() func(*group) bool {
 	want := senderHash(f.Sender)
 	return func(g *group) bool {
-		return (f.MID == 0 || f.MID == g.msg.env.MID) && (!f.bySender() || g.msg.senderHash() == want) && (f.except == "" || f.except != g.host.name)
+		return (f.MID == 0 || f.MID == g.msg.mid) && (!f.bySender() || g.msg.sender == want) && (f.except == "" || f.except != g.host.name)
 	}
 }
 
@@ -92,7 +92,7 @@ func (q *Queue) collect(ctx context.Context, f Filter, since time.Time) ([]handl
 	var list []handle
 	step := make([]handle, 0, walkStep)
 	err := q.stroll(ctx, f, at(since),
-		func(_ *state, g *group) { step = append(step, handle{g.msg.env.MID, g}) },
+		func(_ *state, g *group) { step = append(step, handle{g.msg.mid, g}) },
 		func() bool {
 			list = append(list, step...)
 			step = step[:0]
@@ -119,7 +119,7 @@ func (q *Queue) collectMessage(ctx context.Context, f Filter, since time.Time) (
 		err := q.stroll(ctx, f, at(since),
 			func(_ *state, g *group) {
 				list = append(list, handle{f.MID, g})
-				left -= len(g.rcpts)
+				left -= g.size()
 			},
 			func() bool { return left > 0 })
 		if err != nil {

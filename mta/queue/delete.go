@@ -13,7 +13,7 @@ import (
 // ends or the spool fails, what is counted is done and the rest is left.
 func (q *Queue) Delete(ctx context.Context, f Filter, p Progress) (Changed, error) {
 	c := &change{q: q, filter: f, progress: p, write: q.writeDeleted}
-	c.end = func(s *state, task *Task) conclusion { return s.drop(task.group) }
+	c.end = func(s *state, task *Task) bool { return s.drop(task.group) }
 	return c.run(ctx)
 }
 
@@ -25,7 +25,7 @@ func (q *Queue) writeDeleted(mid uint64, tasks []*Task) (int, error) {
 			updates = append(updates, spool.Update{RID: r.RID, State: spool.State{Done: true, Attempts: r.Attempts}})
 		}
 	}
-	if err := q.opt.Spool.Update(mid, updates...); err != nil && !gone(err) {
+	if _, err := q.opt.Spool.Update(mid, updates...); err != nil && !gone(err) {
 		return 0, fmt.Errorf("recording the deletion in MID %d: %w", mid, err)
 	}
 	rids := ridsOf(updates)
@@ -43,13 +43,13 @@ func ridsOf(updates []spool.Update) []int {
 }
 
 // drop takes a group that is in an operation's hands out of the queue, and returns whether that was its message's end.
-func (s *state) drop(g *group) conclusion {
-	n := len(g.rcpts)
+func (s *state) drop(g *group) (finished bool) {
+	n := g.size()
 	s.leave(g)
 	g.busy = false
 	g.host.lastActivity = at(time.Now())
 	g.host.counts.deleted += n
 	s.totals.Deleted += uint64(n)
-	g.msg.left -= n
+	g.msg.left -= int32(n)
 	return s.endOf(g.msg)
 }

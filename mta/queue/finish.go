@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"slices"
+
 	"posthouse/internal/cause"
 )
 
@@ -24,27 +26,24 @@ func (r *settled) told() bool { return r.outcome == Hard && r.failure != nil && 
 // done says that the recipient is never sent to again.
 func (r *settled) done() bool { return r.outcome != Soft && r.outcome != Again }
 
-// conclusion is what is to be done with a message's file when the last recipient is done.
-type conclusion struct {
-	finished bool   // false: others are still to be delivered to
-	damaged  string // why it is set aside rather than removed
+// finish takes note of what became of a task's recipients. It returns true when none of the message's is left.
+func (s *state) finish(task *Task, results []settled, now instant) (finished bool) {
+	for _, g := range task.groups() {
+		s.finishGroup(g, task.of(g, results), now)
+	}
+	return s.endOf(task.group.msg)
 }
 
-// finish takes note of what became of a task's recipients.
-func (s *state) finish(task *Task, results []settled, now instant) conclusion {
-	g := task.group
+// finishGroup is finish for those of one destination.
+func (s *state) finishGroup(g *group, results []*settled, now instant) {
 	h := g.host
 	h.lastActivity = now
-	h.active -= len(g.rcpts)
-	h.attempted -= attempted(g.rcpts)
-	rest := map[instant][]Recipient{}
+	h.active -= g.size()
+	h.attempted -= g.attempted()
+	rest := map[instant][]rcpt{}
 	var order []instant
-	for i := range results {
-		r := &results[i]
+	for _, r := range results {
 		s.count(h, r, now)
-		if r.failure != nil && r.failure.Damaged {
-			g.msg.damaged = r.failure.Text()
-		}
 		if r.done() {
 			g.msg.left--
 			continue
@@ -57,38 +56,65 @@ func (s *state) finish(task *Task, results []settled, now instant) conclusion {
 		if _, seen := rest[next]; !seen {
 			order = append(order, next)
 		}
-		rest[next] = append(rest[next], r.Recipient)
+		rest[next] = append(rest[next], rcpt{int32(r.RID), int32(r.Attempts)})
 		if r.failure != nil {
-			g.last = s.lastWords(h, r.failure)
+			g.last = s.lastWords(h, r.failure.summary())
 		}
 	}
 	for _, next := range order {
-		p := &group{msg: g.msg, host: h, rcpts: rest[next], due: next, last: g.last, warned: g.warned, delayedAt: -1, deadlineSlot: -1}
+		p := newGroup(g.msg, h, next, g.last, rest[next]...)
+		p.warned = g.warned
 		h.groups.before(g, p)
-		h.active += len(p.rcpts)
-		h.attempted += attempted(p.rcpts)
+		h.active += p.size()
+		h.attempted += p.attempted()
+		s.splitOff(g, p)
 		s.place(p, now)
 	}
 	h.groups.remove(g)
+	s.splitOff(g, nil)
 	s.rearm(h)
-	return s.endOf(g.msg)
+}
+
+// splitOff keeps the list of a message's groups: p comes out of g, or g is no more where p is nil.
+func (s *state) splitOff(g, p *group) {
+	list, spread := s.spread[g.msg.mid]
+	switch {
+	case !spread:
+	case p != nil:
+		s.spread[g.msg.mid] = append(list, p)
+	default:
+		s.spread[g.msg.mid] = slices.DeleteFunc(list, func(o *group) bool { return o == g })
+	}
 }
 
 // endOf forgets a message that has no recipient left.
-func (s *state) endOf(m *message) conclusion {
+func (s *state) endOf(m *message) (finished bool) {
 	if m.left > 0 {
-		return conclusion{}
+		return false
 	}
-	delete(s.messages, m.env.MID)
-	return conclusion{finished: true, damaged: m.damaged}
+	delete(s.messages, m.mid)
+	delete(s.spread, m.mid)
+	delete(s.fresh.messages, m.mid)
+	return true
 }
 
 // lastWords is a failure's text. The many messages that a dead host keeps waiting share one string.
-func (s *state) lastWords(h *host, f *Failure) string {
-	if text := f.summary(); text != h.lastError {
-		return text
+func (s *state) lastWords(h *host, text string) *string {
+	switch {
+	case text == "":
+		return nil
+	case h.lastError != nil && *h.lastError == text:
+		return h.lastError
 	}
-	return h.lastError
+	return &text
+}
+
+// lastWords is the latest failure of the destination in words.
+func (h *host) lastWords() string {
+	if h.lastError == nil {
+		return ""
+	}
+	return *h.lastError
 }
 
 // count adds one result to the counters.
@@ -131,8 +157,8 @@ func (c *counts) hardOf(k Kind) *int {
 
 // fault remembers the host's latest failure. An expiry says nothing new about the host.
 func (s *state) fault(h *host, id cause.ID, text string) {
-	if text = brief(text); text != h.lastError {
-		h.lastError = text
+	if text = brief(text); text != h.lastWords() {
+		h.lastError = &text
 	}
 	h.lastCause = string(id)
 }
@@ -163,5 +189,5 @@ func (s *state) down(h *host, known int, id cause.ID, text string, now instant) 
 	h.window = max(h.window/2, 1)
 	h.lastActivity = now
 	s.fault(h, id, text)
-	s.block(h, now.add(backoff(s.hostProfile(h.name), h.failures, s.random())))
+	s.block(h, now.add(backoff(s.hostProfile(h), h.failures, s.random())))
 }

@@ -65,14 +65,18 @@ func (m *memory) note(format string, args ...any) {
 	m.trace = append(m.trace, fmt.Sprintf(format, args...))
 }
 
-func (m *memory) Update(mid uint64, updates ...spool.Update) error {
+func (m *memory) Update(mid uint64, updates ...spool.Update) (finished bool, err error) {
 	for _, u := range updates {
 		m.note("update %d/%d done=%v attempts=%d", mid, u.RID, u.Done, u.Attempts)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
-		return m.fail
+		return false, m.fail
+	}
+	msg, ok := m.messages[mid]
+	if !ok {
+		return false, spool.ErrNotFound
 	}
 	for _, u := range updates {
 		for i, r := range m.messages[mid].Recipients {
@@ -82,7 +86,14 @@ func (m *memory) Update(mid uint64, updates ...spool.Update) error {
 			}
 		}
 	}
-	return nil
+	for _, st := range msg.States {
+		if !st.Done {
+			return false, nil
+		}
+	}
+	m.trace = append(m.trace, fmt.Sprintf("remove %d", mid))
+	delete(m.messages, mid)
+	return true, nil
 }
 
 func (m *memory) breakWith(err error) {
@@ -91,8 +102,8 @@ func (m *memory) breakWith(err error) {
 	m.fail = err
 }
 
-func (m *memory) Remove(mid uint64) error {
-	m.note("remove %d", mid)
+func (m *memory) Discard(mid uint64) error {
+	m.note("discard %d", mid)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.messages, mid)

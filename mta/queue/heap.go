@@ -5,10 +5,10 @@ package queue
 type heap[T comparable] struct {
 	items []T
 	less  func(a, b T) bool
-	place func(T) *int
+	place func(T) *int32
 }
 
-func newHeap[T comparable](less func(a, b T) bool, place func(T) *int) *heap[T] {
+func newHeap[T comparable](less func(a, b T) bool, place func(T) *int32) *heap[T] {
 	return &heap[T]{less: less, place: place}
 }
 
@@ -22,11 +22,11 @@ func (h *heap[T]) first() (item T, ok bool) {
 
 // fix puts the item where its present value belongs, and into the heap if it was outside.
 func (h *heap[T]) fix(item T) {
-	i := *h.place(item)
+	i := int(*h.place(item))
 	if i < 0 {
 		i = len(h.items)
 		h.items = append(h.items, item)
-		*h.place(item) = i
+		*h.place(item) = int32(i)
 	}
 	if !h.down(i) {
 		h.up(i)
@@ -35,7 +35,7 @@ func (h *heap[T]) fix(item T) {
 
 // remove takes the item out, if it is inside.
 func (h *heap[T]) remove(item T) {
-	i := *h.place(item)
+	i := int(*h.place(item))
 	if i < 0 {
 		return
 	}
@@ -54,7 +54,7 @@ func (h *heap[T]) remove(item T) {
 
 func (h *heap[T]) swap(i, j int) {
 	h.items[i], h.items[j] = h.items[j], h.items[i]
-	*h.place(h.items[i]), *h.place(h.items[j]) = i, j
+	*h.place(h.items[i]), *h.place(h.items[j]) = int32(i), int32(j)
 }
 
 func (h *heap[T]) up(i int) {

@@ -37,9 +37,9 @@ func (q *Queue) Oldest() (mid uint64, received time.Time) {
 		if g == nil {
 			return
 		}
-		age := g.msg.received()
-		if mid == 0 || age < oldest || age == oldest && g.msg.env.MID < mid {
-			mid, oldest = g.msg.env.MID, age
+		age := g.msg.arrived
+		if mid == 0 || age < oldest || age == oldest && g.msg.mid < mid {
+			mid, oldest = g.msg.mid, age
 		}
 	})
 	return mid, oldest.time()

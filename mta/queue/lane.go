@@ -7,7 +7,7 @@ import (
 
 // lane is a class of messages of one destination. What TLS cannot give to one class it may well give to another, so a
 // destination that is of no use to one of them need not rest for the others.
-type lane int
+type lane uint8
 
 const (
 	ordinary  lane = iota
@@ -36,7 +36,7 @@ type track struct {
 }
 
 // tracked is the track that a group belongs to.
-func (h *host) tracked(g *group) *track { return &h.tracks[laneOf(g.msg.env)] }
+func (h *host) tracked(g *group) *track { return &h.tracks[g.msg.lane] }
 
 // ready is how many groups are ready, in all lanes together.
 func (h *host) ready() int {
@@ -118,6 +118,6 @@ func (s *state) bar(h *host, t *Trip, id cause.ID, text string, now instant) {
 	}
 	k.barred++
 	h.window = max(h.window/2, 1)
-	k.resting = max(k.resting, now.add(backoff(s.hostProfile(h.name), k.barred, s.random())))
+	k.resting = max(k.resting, now.add(backoff(s.hostProfile(h), k.barred, s.random())))
 	s.rearm(h)
 }

@@ -114,7 +114,7 @@ func TestABarredLaneIsProbedByOneTrip(t *testing.T) {
 	other := started(m)[lenient]
 	m.s.next(other, m.now)
 	if task := <-other.offered; task != nil {
-		t.Errorf("MID %d goes with a trip of another lane while the lane is probed", task.Envelope.MID)
+		t.Errorf("MID %d goes with a trip of another lane while the lane is probed", task.MID)
 	}
 	m.s.up(h, ordinary, m.now)
 	m.finished(probe, Delivered)

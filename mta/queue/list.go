@@ -25,24 +25,33 @@ func (f *fifo) pop() *host {
 // links are a group's neighbours in one list.
 type links struct {
 	prev, next *group
-	in         bool
 }
 
-// list is a chain of groups, each of which has its links in the place that at returns. Taking one out of the middle
-// costs nothing, which is why it is not a slice.
+// list is a chain of groups, each of which has its links, and whether it is in the chain, in the places that at returns.
+// Taking one out of the middle costs nothing, which is why it is not a slice.
 type list struct {
-	at          func(*group) *links
+	at          func(*group) (*links, *bool)
 	first, last *group
 	n           int
 	walks       []*walk // that are in this list at the moment
 }
 
+func (l *list) links(g *group) *links {
+	k, _ := l.at(g)
+	return k
+}
+
+func (l *list) has(g *group) bool {
+	_, in := l.at(g)
+	return *in
+}
+
 // push puts g at the end.
 func (l *list) push(g *group) {
-	k := l.at(g)
-	*k = links{prev: l.last, in: true}
+	k, in := l.at(g)
+	*k, *in = links{prev: l.last}, true
 	if l.last != nil {
-		l.at(l.last).next = g
+		l.links(l.last).next = g
 	} else {
 		l.first = g
 	}
@@ -56,10 +65,11 @@ func (l *list) before(mark, g *group) {
 		l.push(g)
 		return
 	}
-	m, k := l.at(mark), l.at(g)
-	*k = links{prev: m.prev, next: mark, in: true}
+	m := l.links(mark)
+	k, in := l.at(g)
+	*k, *in = links{prev: m.prev, next: mark}, true
 	if m.prev != nil {
-		l.at(m.prev).next = g
+		l.links(m.prev).next = g
 	} else {
 		l.first = g
 	}
@@ -69,8 +79,8 @@ func (l *list) before(mark, g *group) {
 
 // remove takes g out, if it is inside.
 func (l *list) remove(g *group) {
-	k := l.at(g)
-	if !k.in {
+	k, in := l.at(g)
+	if !*in {
 		return
 	}
 	for _, w := range l.walks {
@@ -79,15 +89,15 @@ func (l *list) remove(g *group) {
 		}
 	}
 	if k.prev != nil {
-		l.at(k.prev).next = k.next
+		l.links(k.prev).next = k.next
 	} else {
 		l.first = k.next
 	}
 	if k.next != nil {
-		l.at(k.next).prev = k.prev
+		l.links(k.next).prev = k.prev
 	} else {
 		l.last = k.prev
 	}
-	*k = links{}
+	*k, *in = links{}, false
 	l.n--
 }

@@ -44,7 +44,7 @@ func (q *Queue) mids(ctx context.Context, f Filter) ([]uint64, error) {
 	var list []uint64
 	step := make([]uint64, 0, walkStep)
 	err := q.stroll(ctx, f, at(time.Now()),
-		func(_ *state, g *group) { step = append(step, g.msg.env.MID) },
+		func(_ *state, g *group) { step = append(step, g.msg.mid) },
 		func() bool {
 			list = append(list, step...)
 			step = step[:0]
@@ -119,7 +119,7 @@ func (q *Queue) place(ctx context.Context, info *MessageInfo) error {
 		err := q.stroll(ctx, Filter{Host: host}, at(time.Now()),
 			func(s *state, g *group) {
 				place++
-				if g.msg.env.MID == info.MID {
+				if g.msg.mid == info.MID {
 					left -= s.describe(g, place, recipients)
 				}
 			},
@@ -134,17 +134,17 @@ func (q *Queue) place(ctx context.Context, info *MessageInfo) error {
 // describe says of a group's recipients where they are, and returns how many of those that are asked about are in it.
 func (s *state) describe(g *group, place int, recipients []*RecipientState) (found int) {
 	h := g.host
-	for _, known := range g.rcpts {
-		i := slices.IndexFunc(recipients, func(r *RecipientState) bool { return r.RID == known.RID })
+	for _, known := range g.rcpts() {
+		i := slices.IndexFunc(recipients, func(r *RecipientState) bool { return r.RID == int(known.rid) })
 		if i < 0 {
 			continue
 		}
 		found++
 		r := recipients[i]
 		r.Phase, r.Next = s.phase(g)
-		r.Attempts, r.LastError = known.Attempts, cmp.Or(r.LastError, g.last)
+		r.Attempts, r.LastError = int(known.attempts), cmp.Or(r.LastError, g.said())
 		r.Place, r.Of = place, h.groups.n
-		r.HostState, r.HostCause, r.HostError, r.HostNext = s.hostState(h), h.lastCause, h.lastError, s.nextAttempt(h).time()
+		r.HostState, r.HostCause, r.HostError, r.HostNext = s.hostState(h), h.lastCause, h.lastWords(), s.nextAttempt(h).time()
 	}
 	return found
 }

@@ -78,10 +78,14 @@ func (q *Queue) success(task *Task, list []settled, p *config.BounceProfile) *sp
 	return &m
 }
 
-// warn sends a delay warning to whoever wants one.
+// warn sends a delay warning to whoever wants one. The recipients are in nobody else's hands meanwhile.
 func (q *Queue) warn(j job) {
+	if err := q.load(j.warn); err != nil {
+		q.opt.Fault(fmt.Sprintf("delay warning of MID %d", j.warn.MID), err)
+		return
+	}
 	env := j.warn.Envelope
-	_, profile := Profile(q.opt.Config(), j.warn.group.host.name, env)
+	_, profile := Profile(q.opt.Config(), j.warn.group.host.name, env.BounceProfile)
 	var late []Failed
 	for _, r := range j.warn.Recipients {
 		if r.wants(onDelay) {
@@ -99,13 +103,15 @@ func (q *Queue) warn(j job) {
 	}
 	q.announce(&m, env.MID)
 	q.Add(m)
+	q.persist(env.MID, warned(j.warn))
 }
 
-// assumeWarned keeps a restart from sending delay warnings again: the spool does not say which were sent, so those that
-// fell due before count as sent.
-func (s *state) assumeWarned(g *group, now instant) {
-	p := s.profile(g.host.name, g.msg.env)
-	for at := s.warnAt(g, p); at != 0 && at < now; at = s.warnAt(g, p) {
-		g.warned++
+// warned is what the spool has to know after a delay warning, so that a restart does not send it again.
+func warned(task *Task) (updates []spool.Update) {
+	for _, r := range task.Recipients {
+		st := r.state(task.group.due)
+		st.LastError = task.group.said()
+		updates = append(updates, spool.Update{RID: r.RID, State: st})
 	}
+	return updates
 }

@@ -165,12 +165,13 @@ func TestEveryRecipientIsWarnedOf(t *testing.T) {
 	})
 }
 
-// TestARestartRepeatsNoWarning: all that fell due before it count as sent, and the next one comes when it is due.
+// TestARestartRepeatsNoWarning: what the spool says was sent is not sent again, and the next one comes when it is due.
 func TestARestartRepeatsNoWarning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := run(t, nil, warnings(3), func(b *bench, _ *Options) {
 			m := letter(1, "a@x.example", "b@two.example")
 			m.Received = time.Now().Add(-25 * time.Minute)
+			m.States[0].Warned = 2
 			b.spool.messages[1] = m
 		})
 		pause(4 * time.Minute)
@@ -179,6 +180,9 @@ func TestARestartRepeatsNoWarning(t *testing.T) {
 		compare(t, "warnings", b.warned(), []string{"1 b@two.example"})
 		pause(time.Hour)
 		compare(t, "warnings in the end", b.warned(), []string{"1 b@two.example"})
+		if m, err := b.spool.Message(1); err != nil || m.States[0].Warned != 3 {
+			t.Errorf("the spool says %+v, %v", m.States, err)
+		}
 	})
 }
 

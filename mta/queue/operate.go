@@ -34,14 +34,14 @@ func (h *host) oldest() instant {
 	if h.groups.first == nil {
 		return 0
 	}
-	return at(h.groups.first.msg.env.Received)
+	return h.groups.first.msg.arrived
 }
 
 func (s *state) summary(h *host) HostSummary {
 	return HostSummary{
 		Host: h.name, State: s.hostState(h), Active: h.active, Connections: h.open,
 		Delivered: h.counts.delivered, SoftBounced: h.counts.soft, HardBounced: h.counts.hard(),
-		Oldest: h.oldest().time(), NextAttempt: s.nextAttempt(h).time(), LastCause: h.lastCause, LastError: h.lastError,
+		Oldest: h.oldest().time(), NextAttempt: s.nextAttempt(h).time(), LastCause: h.lastCause, LastError: h.lastWords(),
 	}
 }
 

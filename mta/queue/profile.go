@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"posthouse/config"
-	"posthouse/mta/spool"
 )
 
 // Destination is the destination that an address belongs to: its domain in lower case, or its address literal. An
@@ -21,22 +20,34 @@ func Destination(address string) string {
 
 // profile is the bounce profile in force for a message at a destination: the destination's own, else that of the
 // listener which took the message, else the default.
-func (s *state) profile(dest string, env *spool.Envelope) *config.BounceProfile {
-	_, p := Profile(s.config(), dest, env)
-	return p
-}
+func (s *state) profile(h *host, m *message) *config.BounceProfile { return s.profileAt(h, m.profile) }
 
 // hostProfile is the profile for what concerns a destination and no message.
-func (s *state) hostProfile(dest string) *config.BounceProfile {
-	return s.profile(dest, &spool.Envelope{})
+func (s *state) hostProfile(h *host) *config.BounceProfile { return s.profileAt(h, 0) }
+
+// profileAt remembers the latest answer for each destination: the same is asked for a million messages.
+func (s *state) profileAt(h *host, index uint16) *config.BounceProfile {
+	conf := s.config()
+	if k := &h.known; k.conf != conf || k.index != index {
+		_, p := Profile(conf, h.name, s.profiles[index])
+		*k = knownProfile{conf, index, p}
+	}
+	return h.known.profile
 }
 
-// Profile returns the bounce profile in force for a message at a destination, and its name.
-func Profile(conf *config.Config, dest string, env *spool.Envelope) (string, *config.BounceProfile) {
+// knownProfile is the answer to a question about a destination's bounce profile.
+type knownProfile struct {
+	conf    *config.Config
+	index   uint16
+	profile *config.BounceProfile
+}
+
+// Profile returns the bounce profile in force at a destination for a message with this one in its envelope, and its name.
+func Profile(conf *config.Config, dest string, own string) (string, *config.BounceProfile) {
 	d, entry := conf.Destination(dest)
-	names := []string{env.BounceProfile, d.BounceProfile, config.DefaultBounceProfile}
-	if own := conf.Destinations[entry]; entry != config.DefaultDestination && own != nil && own.BounceProfile != "" {
-		names[0] = own.BounceProfile
+	names := [...]string{own, d.BounceProfile, config.DefaultBounceProfile}
+	if set := conf.Destinations[entry]; entry != config.DefaultDestination && set != nil && set.BounceProfile != "" {
+		names[0] = set.BounceProfile
 	}
 	for _, name := range names {
 		if p := conf.Bounces[name]; p != nil {
@@ -73,23 +84,23 @@ func spent(p *config.BounceProfile, received time.Time, attempts int, now time.T
 // expiry is when a group is given up even if nothing tries it.
 func (s *state) expiry(g *group, p *config.BounceProfile) instant {
 	life := seconds(p.MaxQueueTime)
-	if g.rcpts[0].Attempts == 0 {
+	if g.one.attempts == 0 {
 		life = max(life, minLife)
 	}
-	return at(g.msg.env.Received).add(life)
+	return g.msg.arrived.add(life)
 }
 
 // warnAt is when a group's next delay warning is due; 0 for never.
 func (s *state) warnAt(g *group, p *config.BounceProfile) instant {
-	if env := g.msg.env; p.DelayWarning && g.warned < p.DelayWarnings && env.Sender != "" {
-		return at(env.Received).add(seconds(p.DelayWarningAfter) * time.Duration(g.warned+1))
+	if p.DelayWarning && int(g.warned) < p.DelayWarnings && !g.msg.null {
+		return g.msg.arrived.add(seconds(p.DelayWarningAfter) * time.Duration(g.warned+1))
 	}
 	return 0
 }
 
 // deadlineOf is when something happens to a group that is not an attempt.
 func (s *state) deadlineOf(g *group) instant {
-	p := s.profile(g.host.name, g.msg.env)
+	p := s.profile(g.host, g.msg)
 	return earlier(s.expiry(g, p), s.warnAt(g, p))
 }
 
@@ -100,7 +111,7 @@ func (s *state) meetDeadlines(now instant) {
 		if !ok || g.deadline > now {
 			return
 		}
-		p := s.profile(g.host.name, g.msg.env)
+		p := s.profile(g.host, g.msg)
 		expiry := s.expiry(g, p)
 		if expiry <= now {
 			s.chores++
@@ -110,8 +121,8 @@ func (s *state) meetDeadlines(now instant) {
 		if at := s.warnAt(g, p); at != 0 && at <= now {
 			g.warned++
 			s.chores++
-			task := &Task{Envelope: g.msg.env, Recipients: append([]Recipient(nil), g.rcpts...), group: g}
-			s.jobs = append(s.jobs, job{warn: task, until: expiry.time(), last: s.lastSaid(g)})
+			s.jobs = append(s.jobs, job{warn: s.grab(g), until: expiry.time(), last: s.lastSaid(g)})
+			continue
 		}
 		g.deadline = s.deadlineOf(g)
 		s.deadlines.fix(g)
@@ -120,10 +131,10 @@ func (s *state) meetDeadlines(now instant) {
 
 // lastSaid is the latest failure that kept a group waiting: its own, or its destination's if it was never tried.
 func (s *state) lastSaid(g *group) string {
-	if g.last == "" {
-		return g.host.lastError
+	if g.last == nil {
+		return g.host.lastWords()
 	}
-	return g.last
+	return *g.last
 }
 
 // expiredFailure is why a recipient is given up. last is what the latest attempt said.

@@ -20,10 +20,10 @@ var ErrStopped = errors.New("the queue has stopped")
 // Spool is where the queue's messages lie; *spool.Spool is one.
 type Spool interface {
 	Messages(do func(spool.Message) error) error
-	Message(mid uint64) (spool.Message, error) // spool.ErrNotFound where there is none
-	Update(mid uint64, updates ...spool.Update) error
-	Remove(mid uint64) error
+	Message(mid uint64) (spool.Message, error)
+	Update(mid uint64, updates ...spool.Update) (finished bool, err error)
 	SetAside(mid uint64, reason string) error
+	Discard(mid uint64) error
 }
 
 // Options of New. Config, Spool, Log, Deliverer and Bouncer must be given.
@@ -33,6 +33,10 @@ type Options struct {
 	Log       *maillog.Log
 	Deliverer Deliverer
 	Bouncer   Bouncer
+
+	// Way says by what the mail for a destination goes where that is not the DNS's to say, such as the name of a route with all
+	// that governs it. Destinations with the same way share transactions; those with none, "", do not. nil: none has one.
+	Way func(destination string) string
 
 	Suspended Suspension                   // as the last process left it
 	Grace     time.Duration                // what deliveries under way get at the end; 0: none
@@ -45,13 +49,18 @@ type Options struct {
 // until Run has taken up what the spool holds, and do nothing once it has returned.
 type Queue struct {
 	opt     Options
-	ops     chan func(*state)
+	wake    chan struct{} // the time of the next event has changed; holds one token
 	loaded  chan struct{}
 	ending  chan struct{} // closed when no trip and no chore is left
 	stopped chan struct{}
 	workers sync.WaitGroup
-	last    Suspension // when Run returned; read only once stopped is closed
-	totals  Totals     // likewise
+
+	mu     sync.Mutex      // guards the state; what is done under it waits for nothing
+	state  *state          // nil before Run has loaded it, and once it has ended
+	work   context.Context // of the deliveries
+	timed  instant         // the event that Run waits for
+	last   Suspension      // when Run returned; read only once stopped is closed
+	totals Totals          // likewise
 }
 
 // New returns a queue that Run brings to life.
@@ -62,11 +71,16 @@ func New(opt Options) *Queue {
 	if opt.Fault == nil {
 		opt.Fault = func(string, error) {}
 	}
+	if opt.Way == nil {
+		opt.Way = func(string) string { return "" }
+	}
 	if opt.Linger == 0 {
 		opt.Linger = lingerDefault
 	}
-	return &Queue{opt: opt, ops: make(chan func(*state)), loaded: make(chan struct{}),
-		ending: make(chan struct{}), stopped: make(chan struct{})}
+	return &Queue{
+		opt: opt, wake: make(chan struct{}, 1),
+		loaded: make(chan struct{}), ending: make(chan struct{}), stopped: make(chan struct{}),
+	}
 }
 
 // Loaded is closed when Run has taken up what the spool holds. Listeners are opened after that.
@@ -77,11 +91,12 @@ func (q *Queue) Loaded() <-chan struct{} { return q.loaded }
 func (q *Queue) Run(ctx context.Context) error {
 	defer close(q.stopped)
 	s := newState(q.opt.Config, q.opt.Random)
-	s.suspension = q.opt.Suspended
+	s.suspension, s.way = q.opt.Suspended, q.opt.Way
 	err := q.opt.Spool.Messages(func(m spool.Message) error {
 		s.add(m, at(time.Now()))
 		return ctx.Err()
 	})
+	s.sortByAge()
 	q.last = s.suspension
 	if ctx.Err() != nil {
 		return nil
@@ -89,39 +104,43 @@ func (q *Queue) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading the queue: %w", err)
 	}
-	close(q.loaded)
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	q.own(ctx, s, work, cut)
+	q.mu.Lock()
+	q.state, q.work = s, work
+	q.mu.Unlock()
+	close(q.loaded)
+	q.attend(ctx, cut)
 	close(q.ending)
 	q.workers.Wait()
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.last, q.totals = s.suspension, s.sum()
+	q.state = nil
 	return nil
 }
 
-// own is the owner's loop.
-func (q *Queue) own(ctx context.Context, s *state, work context.Context, cut func()) {
+// attend lets happen what time brings, until ctx has ended and no delivery is left.
+func (q *Queue) attend(ctx context.Context, cut func()) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	done := ctx.Done()
 	var grace <-chan time.Time
 	for {
-		s.step(at(time.Now()))
-		q.start(work, s)
-		if s.stopping && s.trips == 0 && s.chores == 0 {
+		next, over := q.advance()
+		if over {
 			return
 		}
-		if next := s.nextWake(); next != 0 && !s.stopping {
+		if next != 0 {
 			timer.Reset(max(time.Until(next.time()), 0))
 		} else {
 			timer.Stop()
 		}
 		select {
-		case f := <-q.ops:
-			f(s)
+		case <-q.wake:
 		case <-timer.C:
 		case <-done:
-			s.stopping = true
+			q.call(func(s *state) { s.stopping = true })
 			done = nil
 			grace = time.After(q.opt.Grace)
 		case <-grace:
@@ -130,12 +149,56 @@ func (q *Queue) own(ctx context.Context, s *state, work context.Context, cut fun
 	}
 }
 
-// start gives every job that the state wants done a goroutine.
-func (q *Queue) start(work context.Context, s *state) {
+// advance does what is due and says when something is due next, or that all is over.
+func (q *Queue) advance() (next instant, over bool) {
+	q.call(func(s *state) {
+		s.step(at(time.Now()))
+		if !s.stopping {
+			next = s.nextWake()
+		}
+		q.timed = next
+		over = s.stopping && s.trips == 0 && s.chores == 0
+	})
+	return next, over
+}
+
+// call runs f on the state, lets follow what it makes possible, and starts what that is. It returns false, with f not run,
+// when the queue has stopped. f waits for nothing and calls nothing that does.
+func (q *Queue) call(f func(*state)) bool {
+	select {
+	case <-q.loaded:
+	case <-q.stopped:
+		return false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := q.state
+	if s == nil {
+		return false
+	}
+	f(s)
+	s.step(at(time.Now()))
+	q.start(s)
+	if s.trips == 0 && s.stopping || !s.stopping && q.sooner(s.nextWake()) {
+		select {
+		case q.wake <- struct{}{}:
+		default:
+		}
+	}
+	return true
+}
+
+// sooner says whether an event comes before the one that Run waits for.
+func (q *Queue) sooner(next instant) bool {
+	return next != 0 && (q.timed == 0 || next < q.timed)
+}
+
+// start gives every job that the state wants done a goroutine; q.mu is held.
+func (q *Queue) start(s *state) {
 	for _, j := range s.jobs {
 		if j.trip != nil {
 			j.trip.queue = q
-			ctx, cancel := context.WithCancel(work)
+			ctx, cancel := context.WithCancel(q.work)
 			j.trip.cancel = cancel
 			q.workers.Go(func() { q.travel(ctx, j.trip) })
 			continue
@@ -152,6 +215,9 @@ func (q *Queue) travel(ctx context.Context, t *Trip) {
 		t.cancel()
 		q.call(func(s *state) { s.ended(t, at(time.Now())) })
 	}()
+	if !t.ready(t.First) {
+		return
+	}
 	q.guarded("delivery to "+t.host, func() { q.opt.Deliverer.Deliver(ctx, t) })
 	for len(t.open) > 0 {
 		task := t.open[0]
@@ -196,32 +262,25 @@ func (q *Queue) chore(j job) {
 		q.expire(j)
 	case j.warn != nil:
 		q.guarded("delay warning", func() { q.warn(j) })
+		q.call(func(s *state) { s.place(j.warn.group, at(time.Now())) })
 	}
 }
 
 func (q *Queue) expire(j job) {
 	q.guarded("expiry", func() {
+		if err := q.load(j.expire); err != nil {
+			q.unreadable(nil, j.expire, err)
+			return
+		}
 		q.settle(nil, 0, j.expire, everyone(j.expire, Hard, expiredFailure(j.last)))
 	})
 }
 
-// call has the owner run f and waits for it. It returns false, with f not run, when the queue has stopped.
-func (q *Queue) call(f func(*state)) bool {
-	done := make(chan struct{})
-	op := func(s *state) {
-		defer close(done)
-		f(s)
-	}
-	select {
-	case q.ops <- op:
-		<-done
-		return true
-	case <-q.stopped:
-		return false
-	}
-}
-
 // Add takes in a message that the spool holds. One that is known already is left alone.
 func (q *Queue) Add(m spool.Message) {
-	q.call(func(s *state) { s.add(m, at(time.Now())) })
+	q.call(func(s *state) {
+		if s.add(m, at(time.Now())) {
+			s.fresh.add(&m)
+		}
+	})
 }

@@ -16,10 +16,10 @@ func (q *Queue) Redirect(ctx context.Context, to config.Hop, p Progress) (Change
 	via := config.Redirected(to)
 	c := &change{q: q, filter: Filter{except: via}, progress: p}
 	c.write = func(mid uint64, tasks []*Task) (int, error) { return q.writeRedirected(mid, tasks, via) }
-	c.end = func(s *state, task *Task) conclusion {
+	c.end = func(s *state, task *Task) bool {
 		now := at(time.Now())
 		s.move(task.group, s.host(via, now), now)
-		return conclusion{}
+		return false
 	}
 	return c.run(ctx)
 }
@@ -41,10 +41,10 @@ func (q *Queue) writeRedirected(mid uint64, tasks []*Task, via string) (int, err
 	var updates []spool.Update
 	for i, r := range m.Recipients {
 		if st := m.States[i]; ours[r.RID] && !st.Done {
-			updates = append(updates, spool.Update{RID: r.RID, State: spool.State{Attempts: st.Attempts, LastError: st.LastError, Via: via}})
+			updates = append(updates, spool.Update{RID: r.RID, State: spool.State{Attempts: st.Attempts, LastError: st.LastError, Warned: st.Warned, Via: via}})
 		}
 	}
-	if err := q.opt.Spool.Update(mid, updates...); err != nil {
+	if _, err := q.opt.Spool.Update(mid, updates...); err != nil {
 		return 0, fmt.Errorf("recording where MID %d goes: %w", mid, err)
 	}
 	q.opt.Log.Redirected(mid, ridsOf(updates), via)
@@ -55,36 +55,36 @@ func (q *Queue) writeRedirected(mid uint64, tasks []*Task, via string) (int, err
 func (s *state) move(g *group, to *host, now instant) {
 	from := g.host
 	from.groups.remove(g)
-	from.active -= len(g.rcpts)
-	from.attempted -= attempted(g.rcpts)
+	from.active -= g.size()
+	from.attempted -= g.attempted()
 	s.rearm(from)
 	g.host, g.due = to, 0
 	to.groups.byAge(g, to.moved)
 	to.moved = g
-	to.active += len(g.rcpts)
-	to.attempted += attempted(g.rcpts)
+	to.active += g.size()
+	to.attempted += g.attempted()
 	s.place(g, now)
 }
 
 // byAge puts g where its age belongs. It is looked for from the end and, where near is in the list still, from there: a
 // million groups that come more or less in the order of their ages need no search.
 func (l *list) byAge(g, near *group) {
-	age := g.msg.received()
-	if near != nil && (near.host != g.host || !l.at(near).in) {
+	age := g.msg.arrived
+	if near != nil && (near.host != g.host || !l.has(near)) {
 		near = nil
 	}
 	back := l.last
-	for back != nil && back.msg.received() > age {
-		back = l.at(back).prev
+	for back != nil && back.msg.arrived > age {
+		back = l.links(back).prev
 		if near == nil {
 			continue
 		}
-		if near.msg.received() > age {
-			near = l.at(near).prev // nil at the beginning, where back arrives too
+		if near.msg.arrived > age {
+			near = l.links(near).prev // nil at the beginning, where back arrives too
 			continue
 		}
-		next := l.at(near).next
-		if next == nil || next.msg.received() > age {
+		next := l.links(near).next
+		if next == nil || next.msg.arrived > age {
 			back = near
 			break
 		}
@@ -99,5 +99,5 @@ func (l *list) after(mark, g *group) {
 		l.before(l.first, g)
 		return
 	}
-	l.before(l.at(mark).next, g)
+	l.before(l.links(mark).next, g)
 }

@@ -59,9 +59,9 @@ func (c crowd) Message(mid uint64) (spool.Message, error) {
 	return spool.Message{Envelope: env, States: []spool.State{{Attempts: 1, Next: c.began.Add(100 * time.Hour).Add(time.Duration(mid*7919%1000003) * time.Millisecond)}}}, nil
 }
 
-func (c crowd) Update(uint64, ...spool.Update) error { return nil }
-func (c crowd) Remove(uint64) error                  { return nil }
-func (c crowd) SetAside(uint64, string) error        { return nil }
+func (c crowd) Update(uint64, ...spool.Update) (bool, error) { return false, nil }
+func (c crowd) SetAside(uint64, string) error                { return nil }
+func (c crowd) Discard(uint64) error                         { return nil }
 
 // measured is a queue whose owner is asked all the time, so that the longest wait for it is known.
 type measured struct {

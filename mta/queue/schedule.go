@@ -145,48 +145,102 @@ func value(p *int, def int) int {
 	return *p
 }
 
-// take makes a task of the first group that is ready in a lane of the host, or of as much of it as one transaction and the limit of
-// recipients in a period allow. It returns nil, and blocks the host until the period ends, when that limit is reached.
+// take makes a task of the first group that is ready in a lane of the host, or of as much of it as one transaction and the
+// limit of recipients in a period allow; and of groups of the same message for other destinations that go the same way. It
+// returns nil, and blocks the host until the period ends, when that limit is reached.
 func (s *state) take(h *host, l lane, conf *config.Config, now instant) *Task {
 	g := h.tracks[l].ready.first
-	n := min(len(g.rcpts), maxRecipients)
+	n := s.allowed(h, min(g.size(), maxRecipients), conf, now)
+	if n == 0 {
+		s.block(h, h.rateStart.add(period(conf, h)))
+		return nil
+	}
+	task := s.grab(s.part(g, n))
+	for _, other := range s.spread[g.msg.mid] {
+		room := maxRecipients - len(task.Recipients)
+		if room == 0 || n < g.size() {
+			break
+		}
+		if l == ordinary && other.ready && s.together(h, other.host, now) {
+			if n := s.allowed(other.host, min(other.size(), room), conf, now); n > 0 {
+				s.join(task, s.part(other, n))
+			}
+		}
+	}
+	return task
+}
+
+// together says whether mail for two destinations may share a transaction: both may run, and nothing tells their ways apart.
+func (s *state) together(h, other *host, now instant) bool {
+	if h == other {
+		return true
+	}
+	way := s.way(h.name)
+	return way != "" && s.mayRun(other, now) && other.failures == 0 && way == s.way(other.name)
+}
+
+// allowed is how many of n recipients the destination may be sent to in this period; they are counted.
+func (s *state) allowed(h *host, n int, conf *config.Config, now instant) int {
 	dest, _ := conf.Destination(h.name)
 	if limit := value(dest.Recipients, 0) * s.exchangers(h, dest); limit > 0 {
-		period := time.Duration(value(dest.RecipientMinutes, 60)) * time.Minute
-		if now >= h.rateStart.add(period) {
+		if now >= h.rateStart.add(period(conf, h)) {
 			h.rateStart, h.rateCount = now, 0
-		}
-		if h.rateCount >= limit {
-			s.block(h, h.rateStart.add(period))
-			return nil
 		}
 		n = min(n, limit-h.rateCount)
 	}
+	n = max(n, 0)
 	h.rateCount += n
-	return s.grab(s.part(g, n))
+	return n
+}
+
+// period is in which the destination's recipients are counted.
+func period(conf *config.Config, h *host) time.Duration {
+	dest, _ := conf.Destination(h.name)
+	return time.Duration(value(dest.RecipientMinutes, 60)) * time.Minute
 }
 
 // part returns a group of the first n recipients of g, which is g itself if it has no more.
 func (s *state) part(g *group, n int) *group {
-	if n >= len(g.rcpts) {
+	if n >= g.size() {
 		return g
 	}
-	p := &group{msg: g.msg, host: g.host, due: g.due, last: g.last, warned: g.warned, delayedAt: -1, deadlineSlot: -1}
-	p.rcpts = append(p.rcpts, g.rcpts[:n]...)
-	g.rcpts = append([]Recipient(nil), g.rcpts[n:]...)
+	all := g.rcpts()
+	p := newGroup(g.msg, g.host, g.due, g.last, all[:n]...)
+	p.warned = g.warned
+	g.hold(all[n:])
 	g.host.groups.before(g, p)
+	s.splitOff(g, p)
 	return p
 }
 
 // grab makes a group busy and a task of it.
 func (s *state) grab(g *group) *Task {
+	s.occupy(g)
+	return s.task(g)
+}
+
+// occupy makes a group busy.
+func (s *state) occupy(g *group) {
 	g.busy = true
 	g.deadline = 0
 	g.host.tracked(g).ready.remove(g)
 	g.host.delayed.remove(g)
 	s.deadlines.remove(g)
 	s.rearm(g.host)
-	return &Task{Envelope: g.msg.env, Recipients: append([]Recipient(nil), g.rcpts...), group: g}
+}
+
+// task makes a task of a group.
+func (s *state) task(g *group) *Task {
+	task := &Task{MID: g.msg.mid, group: g, message: s.fresh.messages[g.msg.mid]}
+	task.take(g)
+	return task
+}
+
+// join makes a group busy and part of a task.
+func (s *state) join(task *Task, g *group) {
+	s.occupy(g)
+	task.also = append(task.also, g)
+	task.take(g)
 }
 
 // block keeps the host from running until then.

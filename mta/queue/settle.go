@@ -3,8 +3,6 @@ package queue
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
 	"time"
 
 	"posthouse/config"
@@ -35,7 +33,7 @@ func (t *Trip) Settle(task *Task, results []Result) []Result {
 // way, the owner gets its recipients back: as done if that is durable or if they have the message, else to be tried later.
 func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) []settled {
 	now := time.Now()
-	name, profile := Profile(q.opt.Config(), task.group.host.name, task.Envelope)
+	name, profile := Profile(q.opt.Config(), task.group.host.name, task.Envelope.BounceProfile)
 	list := judge(task, results, profile, now, q.opt.Random)
 	durable, concluded := false, false
 	defer func() {
@@ -47,24 +45,35 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) []set
 		}
 	}()
 	notices := q.notices(t, task, list, profile, now)
-	updates := updatesOf(list)
-	err := q.persist(task.Envelope.MID, updates)
+	q.rescue(task.MID, list)
+	q.persist(task.MID, updatesOf(list))
 	durable = true
 	q.report(dcid, task, list, name)
 	for i := range notices {
-		q.announce(&notices[i], task.Envelope.MID)
+		q.announce(&notices[i], task.MID)
 	}
 	concluded = true
-	end := q.conclude(t, task, list)
-	if err != nil {
-		q.workers.Go(func() { q.persistLater(task.Envelope.MID, updates, end) })
-	} else {
-		q.dispose(task.Envelope.MID, end)
-	}
+	q.conclude(t, task, list)
 	for _, m := range notices {
 		q.Add(m)
 	}
 	return list
+}
+
+// rescue keeps a copy of a message that turned out damaged, for people to look at.
+func (q *Queue) rescue(mid uint64, list []settled) {
+	for i := range list {
+		if f := list[i].failure; f != nil && f.Damaged {
+			q.setAside(mid, f.Text())
+			return
+		}
+	}
+}
+
+func (q *Queue) setAside(mid uint64, reason string) {
+	if err := q.opt.Spool.SetAside(mid, reason); err != nil {
+		q.opt.Fault(fmt.Sprintf("setting MID %d aside", mid), err)
+	}
 }
 
 // putBack is the results where settling them failed half-way: who has the message is not sent it again, and of the
@@ -78,7 +87,7 @@ func (q *Queue) putBack(task *Task, results []settled, next instant) []settled {
 		}
 		list = append(list, settled{Recipient: r, outcome: Soft, next: next, failure: internalFailure()})
 	}
-	q.persist(task.Envelope.MID, updatesOf(delivered))
+	q.persist(task.MID, updatesOf(delivered))
 	return append(list, delivered...)
 }
 
@@ -141,7 +150,7 @@ func (q *Queue) bounce(t *Trip, task *Task, list []settled, p *config.BounceProf
 	if err == nil {
 		return &m
 	}
-	q.opt.Fault(fmt.Sprintf("bounce of MID %d", task.Envelope.MID), err)
+	q.opt.Fault(fmt.Sprintf("bounce of MID %d", task.MID), err)
 	for i := range list {
 		if r := &list[i]; r.told() {
 			r.outcome = Soft
@@ -168,61 +177,44 @@ func updatesOf(list []settled) []spool.Update {
 		if r.outcome == Again {
 			continue
 		}
-		st := spool.State{Done: r.done(), Attempts: r.Attempts, Next: r.next.time()}
-		if !st.Done && r.failure != nil {
-			st.LastError = r.failure.summary()
+		st := spool.State{Done: r.done(), Attempts: r.Attempts}
+		if !st.Done {
+			st = r.state(r.next)
+			if r.failure != nil {
+				st.LastError = r.failure.summary()
+			}
 		}
 		updates = append(updates, spool.Update{RID: r.RID, State: st})
 	}
 	return updates
 }
 
-// persist makes the recipients' new states durable. A failure is told to the operator; the memory goes on with what is
-// true, and persistLater tries again.
-func (q *Queue) persist(mid uint64, updates []spool.Update) error {
-	if len(updates) == 0 {
-		return nil
+// state is what the spool has to know of a recipient that waits.
+func (r *Recipient) state(next instant) spool.State {
+	st := spool.State{Attempts: r.Attempts, Next: next.time(), Warned: r.warned}
+	if r.destination != Destination(r.Address) {
+		st.Via = r.destination
 	}
-	err := q.opt.Spool.Update(mid, updates...)
-	if err != nil {
-		q.opt.Fault(fmt.Sprintf("recording MID %d", mid), err)
-	}
-	if gone(err) {
-		return nil
-	}
-	return err
+	return st
 }
 
-// gone says that there is no file any more in which anything could be recorded, or from which it could come back.
-func gone(err error) bool { return errors.Is(err, spool.ErrNotFound) || errors.Is(err, fs.ErrNotExist) }
-
-// persistLater tries to make durable what could not be made so at first, until it succeeds or the queue ends; in that
-// case the recipients may be sent to again after the next start. Only what is done is worth it: a delayed recipient's
-// state is written anew by its next attempt.
-func (q *Queue) persistLater(mid uint64, updates []spool.Update, end conclusion) {
-	updates = slices.DeleteFunc(updates, func(u spool.Update) bool { return !u.Done })
+// persist records the recipients' new states. A disk that does not take them is told to the operator; the spool keeps them
+// and records them as soon as it can.
+func (q *Queue) persist(mid uint64, updates []spool.Update) {
 	if len(updates) == 0 {
 		return
 	}
-	ticker := time.NewTicker(persistAgain)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-q.ending:
-			return
-		case <-ticker.C:
-		}
-		err := q.opt.Spool.Update(mid, updates...)
-		if err == nil || gone(err) {
-			break
-		}
+	if _, err := q.opt.Spool.Update(mid, updates...); err != nil && !gone(err) {
+		q.opt.Fault(fmt.Sprintf("recording MID %d", mid), err)
 	}
-	q.dispose(mid, end)
 }
+
+// gone says that the spool has no such message any more.
+func gone(err error) bool { return errors.Is(err, spool.ErrNotFound) }
 
 // report writes the log lines of what became of the recipients.
 func (q *Queue) report(dcid uint64, task *Task, list []settled, profile string) {
-	mid := task.Envelope.MID
+	mid := task.MID
 	q.reportDelivered(dcid, mid, list)
 	for i := range list {
 		r := &list[i]
@@ -295,35 +287,20 @@ func (q *Queue) announce(m *spool.Message, of uint64) {
 	log.Queued(m.MID)
 }
 
-// conclude tells the owner, and returns whether that was the message's end.
-func (q *Queue) conclude(t *Trip, task *Task, list []settled) (end conclusion) {
+// conclude tells the state, and logs the message's end if this was it.
+func (q *Queue) conclude(t *Trip, task *Task, list []settled) {
+	finished := false
 	q.call(func(s *state) {
 		for i := range list {
 			if t != nil && list[i].outcome != Again {
 				t.achieved = true
 			}
 		}
-		end = s.finish(task, list, at(time.Now()))
+		finished = s.finish(task, list, at(time.Now()))
 	})
-	return end
-}
-
-// dispose takes a finished message out of the spool. The log line comes last: a message in the spool without it is one
-// whose end has not been written down yet.
-func (q *Queue) dispose(mid uint64, end conclusion) {
-	if !end.finished {
-		return
+	if finished {
+		q.opt.Log.MessageFinished(task.MID)
 	}
-	var err error
-	if end.damaged == "" {
-		err = q.opt.Spool.Remove(mid)
-	} else {
-		err = q.opt.Spool.SetAside(mid, end.damaged)
-	}
-	if err != nil {
-		q.opt.Fault(fmt.Sprintf("removing MID %d", mid), err)
-	}
-	q.opt.Log.MessageFinished(mid)
 }
 
 // entry is a failure as mail_logs states it.

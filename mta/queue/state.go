@@ -17,7 +17,6 @@ const (
 	pauseIdle     = time.Second            // how long a destination rests after a trip that achieved nothing
 	minLife       = 60 * time.Second       // a recipient is tried at least once before it expires, unless this has passed
 	sweepHosts    = 20000                  // destinations remembered before the idle ones are forgotten
-	persistAgain  = 10 * time.Second       // between two tries to record what the disk did not take
 	forgetAfter   = time.Hour              // how long an idle destination is remembered then
 	lingerDefault = 200 * time.Millisecond // how long an open connection waits for the next message
 )
@@ -50,12 +49,21 @@ func earlier(a, b instant) instant {
 	return a
 }
 
-// message is what all groups of one message share.
+// message is what all groups of one message share. There may be a million of them, so it holds nothing that the spool can
+// be asked for when it is needed.
 type message struct {
-	env  *spool.Envelope // without its recipients
-	left int             // recipients that are not done
+	mid     uint64
+	arrived instant
+	sender  uint32 // a hash, see senderHash
+	left    int32  // recipients that are not done
+	profile uint16 // the envelope's bounce profile, as an index of the state's names
+	lane    lane
+	null    bool // it has no sender
+}
 
-	damaged string // why its file is to be set aside in the end; empty for a sound one
+// rcpt is a recipient of a group.
+type rcpt struct {
+	rid, attempts int32
 }
 
 // group is recipients of one message at one destination that are due together. It is in exactly one of three places:
@@ -63,15 +71,57 @@ type message struct {
 type group struct {
 	msg      *message
 	host     *host
-	rcpts    []Recipient
+	one      rcpt    // the first of its recipients
+	more     *[]rcpt // the others; nil where there are none
 	due      instant // when delayed
 	deadline instant // when it expires or a warning is due; 0 while busy
-	last     string  // the latest failure in words
-	warned   int     // delay warnings sent
+	last     *string // the latest failure in words; nil: none
 
 	inHost, inReady         links
-	delayedAt, deadlineSlot int
-	busy                    bool
+	delayedAt, deadlineSlot int32
+	warned                  uint8 // delay warnings sent
+	busy, listed, ready     bool  // busy, in its host's list, in its track's
+}
+
+func newGroup(m *message, h *host, due instant, last *string, rcpts ...rcpt) *group {
+	g := &group{msg: m, host: h, due: due, last: last, delayedAt: -1, deadlineSlot: -1}
+	g.hold(rcpts)
+	return g
+}
+
+// hold makes the group one of these recipients.
+func (g *group) hold(rcpts []rcpt) {
+	g.one, g.more = rcpts[0], nil
+	if len(rcpts) > 1 {
+		rest := slices.Clone(rcpts[1:])
+		g.more = &rest
+	}
+}
+
+// size is how many recipients the group has.
+func (g *group) size() int {
+	if g.more == nil {
+		return 1
+	}
+	return 1 + len(*g.more)
+}
+
+// rcpts is the group's recipients.
+func (g *group) rcpts() []rcpt {
+	list := make([]rcpt, 1, g.size())
+	list[0] = g.one
+	if g.more != nil {
+		list = append(list, *g.more...)
+	}
+	return list
+}
+
+// said is the latest failure in words, empty where there was none.
+func (g *group) said() string {
+	if g.last == nil {
+		return ""
+	}
+	return *g.last
 }
 
 // host is one destination.
@@ -82,7 +132,7 @@ type host struct {
 	turn    lane // whose ready groups come first
 	delayed *heap[*group]
 	wake    instant // when something becomes possible here by itself
-	wakeAt  int
+	wakeAt  int32
 	queued  bool // is in the state's run queue
 
 	trips  map[*Trip]bool // under way
@@ -100,11 +150,13 @@ type host struct {
 	open                    int // connections
 	active, attempted       int // recipients
 	counts                  counts
-	lastCause, lastError    string
+	lastCause               string
+	lastError               *string // shared by all that it keeps waiting
 	lastTLS, last5xx        string
 	lastActivity, last5xxAt instant
 	route                   Routing
 	moved                   *group // the latest that was redirected to here
+	known                   knownProfile
 }
 
 // counts are a destination's counters since the start.
@@ -115,13 +167,17 @@ type counts struct {
 
 func (c counts) hard() int { return c.dns + c.fiveXX + c.filter + c.expired + c.other }
 
-// state is the whole queue. Only the owner goroutine touches it; it starts nothing and waits for nothing, which is
+// state is the whole queue. It is touched under the Queue's mutex only; it starts nothing and waits for nothing, which is
 // what makes it testable against a model.
 type state struct {
 	config func() *config.Config
-	random func() float64 // 0 to 1
+	random func() float64      // 0 to 1
+	way    func(string) string // see Options.Way
 
 	messages  map[uint64]*message
+	fresh     fresh               // what has just come in, so that its first delivery need not read it again
+	spread    map[uint64][]*group // the groups of messages that have more than one
+	profiles  []string            // names of bounce profiles that messages have
 	hosts     map[string]*host
 	order     []*host // the hosts as they came; grows at its end and is replaced by sweep, so that a walk may keep it
 	wakes     *heap[*host]
@@ -149,13 +205,16 @@ type job struct {
 
 func newState(conf func() *config.Config, random func() float64) *state {
 	return &state{
-		config: conf, random: random, sweepAt: sweepHosts,
+		config: conf, random: random, way: func(string) string { return "" }, sweepAt: sweepHosts,
 		messages: make(map[uint64]*message),
+		fresh:    newFresh(),
+		spread:   make(map[uint64][]*group),
+		profiles: []string{""},
 		hosts:    make(map[string]*host),
 		wakes: newHeap(func(a, b *host) bool { return a.wake < b.wake },
-			func(h *host) *int { return &h.wakeAt }),
+			func(h *host) *int32 { return &h.wakeAt }),
 		deadlines: newHeap(func(a, b *group) bool { return a.deadline < b.deadline },
-			func(g *group) *int { return &g.deadlineSlot }),
+			func(g *group) *int32 { return &g.deadlineSlot }),
 	}
 }
 
@@ -169,13 +228,13 @@ func (s *state) host(name string, now instant) *host {
 	}
 	h := &host{
 		name: name, wakeAt: -1, window: startWindow, trips: make(map[*Trip]bool),
-		groups: list{at: func(g *group) *links { return &g.inHost }},
+		groups: list{at: func(g *group) (*links, *bool) { return &g.inHost, &g.listed }},
 		delayed: newHeap(func(a, b *group) bool { return a.due < b.due },
-			func(g *group) *int { return &g.delayedAt }),
+			func(g *group) *int32 { return &g.delayedAt }),
 		lastActivity: now,
 	}
 	for l := range h.tracks {
-		h.tracks[l].ready.at = func(g *group) *links { return &g.inReady }
+		h.tracks[l].ready.at = func(g *group) (*links, *bool) { return &g.inReady, &g.ready }
 	}
 	s.hosts[name] = h
 	s.order = append(s.order, h)
@@ -199,11 +258,32 @@ func (s *state) add(m spool.Message, now instant) bool {
 	if s.messages[m.MID] != nil {
 		return true
 	}
-	env := m.Envelope
-	env.Recipients = nil
-	msg := &message{env: &env}
-	byHost := make(map[string][]*group)
+	msg := &message{
+		mid: m.MID, arrived: at(m.Received), sender: senderHash(m.Sender), profile: s.profileIndex(m.BounceProfile),
+		lane: laneOf(&m.Envelope), null: m.Sender == "",
+	}
+	groups := s.groupsOf(msg, &m, now)
+	if msg.left == 0 {
+		return false
+	}
+	s.messages[m.MID] = msg
+	if len(groups) > 1 {
+		s.spread[m.MID] = groups
+	}
+	for _, g := range groups {
+		s.enter(g, now)
+	}
+	return true
+}
+
+// groupsOf makes a message's groups.
+func (s *state) groupsOf(msg *message, m *spool.Message, now instant) []*group {
+	type place struct {
+		host string
+		due  instant
+	}
 	var order []*group
+	var index map[place]*group
 	for i, r := range m.Recipients {
 		var st spool.State
 		if i < len(m.States) {
@@ -212,39 +292,52 @@ func (s *state) add(m spool.Message, now instant) bool {
 		if st.Done {
 			continue
 		}
-		name := cmp.Or(st.Via, Destination(r.Address))
-		due := at(st.Next)
-		var g *group
-		for _, known := range byHost[name] {
-			if known.due == due {
-				g = known
-			}
-		}
-		if g == nil {
-			g = &group{msg: msg, host: s.host(name, now), due: due, last: st.LastError, delayedAt: -1, deadlineSlot: -1}
-			byHost[name] = append(byHost[name], g)
-			order = append(order, g)
-		}
-		g.rcpts = append(g.rcpts, Recipient{RID: r.RID, Address: r.Address, Notify: r.Notify, ORcpt: r.ORcpt, Attempts: st.Attempts})
 		msg.left++
+		p := place{cmp.Or(st.Via, Destination(r.Address)), at(st.Next)}
+		one := rcpt{int32(r.RID), int32(st.Attempts)}
+		if g := index[p]; g != nil {
+			g.add(one)
+			continue
+		}
+		g := newGroup(msg, s.host(p.host, now), p.due, s.lastWords(s.host(p.host, now), st.LastError), one)
+		g.warned = uint8(min(st.Warned, 255))
+		order = append(order, g)
+		if len(m.Recipients) > 1 {
+			if index == nil {
+				index = make(map[place]*group)
+			}
+			index[p] = g
+		}
 	}
-	if msg.left == 0 {
-		return false
+	return order
+}
+
+// add puts another recipient into the group.
+func (g *group) add(r rcpt) {
+	if g.more == nil {
+		g.more = new([]rcpt)
 	}
-	s.messages[m.MID] = msg
-	for _, g := range order {
-		s.assumeWarned(g, now)
-		s.enter(g, now)
+	*g.more = append(*g.more, r)
+}
+
+// profileIndex is where the state keeps the name of a bounce profile.
+func (s *state) profileIndex(name string) uint16 {
+	if i := slices.Index(s.profiles, name); i >= 0 {
+		return uint16(i)
 	}
-	return true
+	if len(s.profiles) == 1<<16 {
+		return 0
+	}
+	s.profiles = append(s.profiles, name)
+	return uint16(len(s.profiles) - 1)
 }
 
 // enter puts a new group into its destination.
 func (s *state) enter(g *group, now instant) {
 	h := g.host
 	h.groups.push(g)
-	h.active += len(g.rcpts)
-	h.attempted += attempted(g.rcpts)
+	h.active += g.size()
+	h.attempted += g.attempted()
 	s.place(g, now)
 }
 
@@ -255,15 +348,16 @@ func (s *state) leave(g *group) {
 	h.tracked(g).ready.remove(g)
 	h.delayed.remove(g)
 	s.deadlines.remove(g)
-	h.active -= len(g.rcpts)
-	h.attempted -= attempted(g.rcpts)
+	h.active -= g.size()
+	h.attempted -= g.attempted()
 	s.rearm(h)
 }
 
-func attempted(rcpts []Recipient) int {
+// attempted is how many of the group's recipients were tried before.
+func (g *group) attempted() int {
 	n := 0
-	for i := range rcpts {
-		if rcpts[i].Attempts > 0 {
+	for _, r := range g.rcpts() {
+		if r.attempts > 0 {
 			n++
 		}
 	}

@@ -62,7 +62,7 @@ func (m *machine) choose(f Filter) []*group {
 		}
 	}); {
 	}
-	slices.SortStableFunc(list, func(a, b *group) int { return cmp.Compare(a.msg.env.MID, b.msg.env.MID) })
+	slices.SortStableFunc(list, func(a, b *group) int { return cmp.Compare(a.msg.mid, b.msg.mid) })
 	return list
 }
 
@@ -75,8 +75,8 @@ func (m *machine) look(t *rapid.T) {
 		}
 	}
 	more := m.walk.step(rapid.IntRange(1, 5).Draw(t, "steps"), func(g *group) {
-		for _, r := range g.rcpts {
-			m.met[[2]uint64{g.msg.env.MID, uint64(r.RID)}]++
+		for _, r := range g.rcpts() {
+			m.met[[2]uint64{g.msg.mid, uint64(r.rid)}]++
 		}
 	})
 	if more {
@@ -107,19 +107,21 @@ func (m *machine) find(mid uint64, rid int) *modelRecipient {
 
 // hand takes note of a task that the queue hands out, and checks that it may be.
 func (m *machine) hand(t *rapid.T, task *Task, host string) {
-	if m.s.suspension.Covers(host) {
-		t.Fatalf("a task for the suspended %s", host)
+	if len(task.Recipients) > maxRecipients {
+		t.Fatalf("%d recipients in one task", len(task.Recipients))
 	}
 	for _, r := range task.Recipients {
-		known := m.find(task.Envelope.MID, r.RID)
+		known := m.find(task.MID, r.RID)
 		switch {
 		case known == nil:
-			t.Fatalf("MID %d RID %d is done and handed out", task.Envelope.MID, r.RID)
+			t.Fatalf("MID %d RID %d is done and handed out", task.MID, r.RID)
 		case known.busy:
 			t.Fatalf("MID %d RID %d is handed out twice", known.mid, known.rid)
 		case known.due > m.now:
 			t.Fatalf("MID %d RID %d is handed out %v early", known.mid, known.rid, time.Duration(known.due-m.now))
-		case known.host != host:
+		case m.s.suspension.Covers(known.host):
+			t.Fatalf("a task for the suspended %s", known.host)
+		case known.host != host && (m.s.way(host) == "" || m.s.way(host) != m.s.way(known.host)):
 			t.Fatalf("MID %d RID %d goes to %s, not %s", known.mid, known.rid, host, known.host)
 		}
 		known.busy = true
@@ -144,9 +146,9 @@ func (m *machine) step(t *rapid.T) {
 func (m *machine) expire(t *rapid.T, task *Task) {
 	var list []settled
 	for _, r := range task.Recipients {
-		known := m.find(task.Envelope.MID, r.RID)
+		known := m.find(task.MID, r.RID)
 		if known == nil || known.busy {
-			t.Fatalf("MID %d RID %d expires while it is done or under way", task.Envelope.MID, r.RID)
+			t.Fatalf("MID %d RID %d expires while it is done or under way", task.MID, r.RID)
 		}
 		m.drop(known)
 		list = append(list, settled{Recipient: r, outcome: Hard, failure: expiredFailure("")})
@@ -165,7 +167,7 @@ func (m *machine) settle(t *rapid.T, trip *Trip, choose func() Outcome) {
 	trip.forget(task)
 	var list []settled
 	for _, r := range task.Recipients {
-		known := m.find(task.Envelope.MID, r.RID)
+		known := m.find(task.MID, r.RID)
 		res := settled{Recipient: r, outcome: choose()}
 		known.busy = false
 		switch res.outcome {
@@ -177,7 +179,7 @@ func (m *machine) settle(t *rapid.T, trip *Trip, choose func() Outcome) {
 		case Soft:
 			res.Attempts++
 			res.failure = &Failure{Class: "4.1.0", Code: 450, Lines: []string{"later"}}
-			res.next = m.now.add(backoff(m.s.hostProfile(known.host), res.Attempts, 0.5))
+			res.next = m.now.add(backoff(m.s.hostProfile(m.s.hosts[known.host]), res.Attempts, 0.5))
 			known.attempts, known.due = res.Attempts, res.next
 		case Again:
 			known.due = 0
@@ -185,10 +187,10 @@ func (m *machine) settle(t *rapid.T, trip *Trip, choose func() Outcome) {
 		trip.achieved = trip.achieved || res.outcome != Again
 		list = append(list, res)
 	}
-	finished := m.s.finish(task, list, m.now).finished
-	left := slices.ContainsFunc(m.model, func(r *modelRecipient) bool { return r.mid == task.Envelope.MID })
+	finished := m.s.finish(task, list, m.now)
+	left := slices.ContainsFunc(m.model, func(r *modelRecipient) bool { return r.mid == task.MID })
 	if finished == left {
-		t.Fatalf("MID %d finished: %v, with recipients left: %v", task.Envelope.MID, finished, left)
+		t.Fatalf("MID %d finished: %v, with recipients left: %v", task.MID, finished, left)
 	}
 }
 
@@ -199,8 +201,12 @@ func (m *machine) end(trip *Trip) {
 }
 
 func newMachine(conf *config.Config) *machine {
+	s := newState(func() *config.Config { return conf }, func() float64 { return 0.5 })
+	s.way = func(name string) string {
+		return map[string]string{"two.example": "a route", "[192.0.2.1]": "a route"}[name]
+	}
 	return &machine{
-		s:     newState(func() *config.Config { return conf }, func() float64 { return 0.5 }),
+		s:     s,
 		now:   at(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)),
 		hosts: []string{"one.example", "two.example", "rate.example", "[192.0.2.1]"},
 	}
@@ -238,7 +244,7 @@ func (m *machine) checkPlaces(t *rapid.T, h *host) {
 		if g.busy {
 			places++
 		}
-		if g.inReady.in {
+		if g.ready {
 			places++
 			ready++
 		}
@@ -246,10 +252,10 @@ func (m *machine) checkPlaces(t *rapid.T, h *host) {
 			places++
 			delayed++
 		}
-		if places != 1 || (g.deadlineSlot < 0) != g.busy || len(g.rcpts) == 0 {
-			t.Fatalf("a group of MID %d is in %d places, with deadline at %d", g.msg.env.MID, places, g.deadlineSlot)
+		if places != 1 || (g.deadlineSlot < 0) != g.busy || g.size() == 0 {
+			t.Fatalf("a group of MID %d is in %d places, with deadline at %d", g.msg.mid, places, g.deadlineSlot)
 		}
-		if received := at(g.msg.env.Received); received < prior {
+		if received := g.msg.arrived; received < prior {
 			t.Fatalf("groups of %s are not in the order of their messages", h.name)
 		} else {
 			prior = received
@@ -350,17 +356,17 @@ func TestQueueAgainstModel(t *testing.T) {
 					Sender: rapid.SampledFrom([]string{"", "A@x.example"}).Draw(t, "sender"),
 				}
 				for _, g := range m.choose(f) {
-					for _, rcpt := range g.rcpts {
-						r := m.find(g.msg.env.MID, rcpt.RID)
+					for _, rcpt := range g.rcpts() {
+						r := m.find(g.msg.mid, int(rcpt.rid))
 						if r == nil || r.busy || (f.Host != "" && f.Host != r.host) || (f.Sender != "" && r.sender == "") {
-							t.Fatalf("MID %d RID %d deleted by %+v", g.msg.env.MID, rcpt.RID, f)
+							t.Fatalf("MID %d RID %d deleted by %+v", g.msg.mid, rcpt.rid, f)
 						}
 						m.drop(r)
 					}
 					m.s.grab(g)
-					left := slices.ContainsFunc(m.model, func(r *modelRecipient) bool { return r.mid == g.msg.env.MID })
-					if m.s.drop(g).finished == left {
-						t.Fatalf("MID %d finished: %v, with recipients left: %v", g.msg.env.MID, !left, left)
+					left := slices.ContainsFunc(m.model, func(r *modelRecipient) bool { return r.mid == g.msg.mid })
+					if m.s.drop(g) == left {
+						t.Fatalf("MID %d finished: %v, with recipients left: %v", g.msg.mid, !left, left)
 					}
 				}
 				for _, r := range m.model {
@@ -372,8 +378,8 @@ func TestQueueAgainstModel(t *testing.T) {
 			"redirect": func(t *rapid.T) {
 				to := rapid.SampledFrom([]string{"[relay.example]:25", "[192.0.2.1]:26"}).Draw(t, "to")
 				for _, g := range m.choose(Filter{except: to}) {
-					for _, rcpt := range g.rcpts {
-						r := m.find(g.msg.env.MID, rcpt.RID)
+					for _, rcpt := range g.rcpts() {
+						r := m.find(g.msg.mid, int(rcpt.rid))
 						r.host, r.due, r.moved = to, 0, true
 					}
 					m.s.grab(g)

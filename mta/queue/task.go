@@ -46,14 +46,52 @@ type Recipient struct {
 	Notify   string // what the sender wants to be told of, as in spool.Recipient
 	ORcpt    string // what the sender calls the recipient, likewise
 	Attempts int    // that ended without delivery
+
+	destination string // where it waits
+	warned      int    // delay warnings sent
 }
 
-// Task is a message with the recipients that one transaction is for; all have the same destination.
+// Task is a message with the recipients that one transaction is for. All go the same way, though not all need have the
+// trip's destination as their domain.
 type Task struct {
-	Envelope   *spool.Envelope // without its recipients; shared, never modified
+	MID        uint64
+	Envelope   *spool.Envelope // shared, never modified
 	Recipients []Recipient
 
-	group *group
+	group   *group         // of the destination that it was made for
+	also    []*group       // of others
+	message *spool.Message // where it has just come in; nil: the spool is asked
+}
+
+// groups is all groups that the task is made of.
+func (t *Task) groups() []*group { return append([]*group{t.group}, t.also...) }
+
+// take adds a group's recipients, of which no more is known yet than the queue remembers.
+func (t *Task) take(g *group) {
+	for _, r := range g.rcpts() {
+		t.Recipients = append(t.Recipients, Recipient{RID: int(r.rid), Attempts: int(r.attempts), destination: g.host.name, warned: int(g.warned)})
+	}
+}
+
+// of is the results for a group's recipients.
+func (t *Task) of(g *group, results []settled) []*settled {
+	var list []*settled
+	if len(t.also) == 0 {
+		for i := range results {
+			list = append(list, &results[i])
+		}
+		return list
+	}
+	ours := make(map[int]bool)
+	for _, r := range g.rcpts() {
+		ours[int(r.rid)] = true
+	}
+	for i := range results {
+		if r := &results[i]; ours[r.RID] {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
 // Outcome says what came of one recipient in an attempt.

@@ -46,27 +46,50 @@ func (t *Trip) Next(ctx context.Context) (*Task, bool) {
 	if limit := value(dest.Messages, 0); ctx.Err() != nil || (limit > 0 && t.given >= limit) {
 		return nil, false
 	}
+	for {
+		task := t.next(ctx)
+		if task == nil {
+			return nil, false
+		}
+		t.given++
+		t.open = append(t.open, task)
+		if t.ready(task) {
+			return task, true
+		}
+	}
+}
+
+// next is the state's answer.
+func (t *Trip) next(ctx context.Context) *Task {
 	if !t.queue.call(func(s *state) { s.next(t, at(time.Now())) }) {
-		return nil, false
+		return nil
+	}
+	select {
+	case task := <-t.offered:
+		return task
+	default:
 	}
 	timer := time.NewTimer(t.queue.opt.Linger)
 	defer timer.Stop()
-	var task *Task
 	select {
-	case task = <-t.offered:
+	case task := <-t.offered:
+		return task
 	case <-timer.C:
-		t.queue.call(func(s *state) { s.giveUp(t) })
-		task = <-t.offered
 	case <-ctx.Done():
-		t.queue.call(func(s *state) { s.giveUp(t) })
-		task = <-t.offered
 	}
-	if task == nil {
-		return nil, false
+	t.queue.call(func(s *state) { s.giveUp(t) })
+	return <-t.offered
+}
+
+// ready reads what has to be known of a task. One that cannot be read is settled, and false.
+func (t *Trip) ready(task *Task) bool {
+	err := t.queue.load(task)
+	if err == nil {
+		return true
 	}
-	t.given++
-	t.open = append(t.open, task)
-	return task, true
+	t.forget(task)
+	t.queue.unreadable(t, task, err)
+	return false
 }
 
 // Connected says that a connection was opened, under this DCID. The limit of messages a connection counts from here.

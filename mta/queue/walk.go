@@ -34,7 +34,7 @@ func (w *walk) step(budget int, meet func(*group)) bool {
 			continue
 		}
 		w.last = g
-		if g.msg.received() <= w.since {
+		if g.msg.arrived <= w.since {
 			meet(g)
 		}
 	}
@@ -65,13 +65,9 @@ func (w *walk) end() {
 	w.at, w.last = nil, nil
 }
 
-func (m *message) received() instant { return at(m.env.Received) }
-
 // senderHash is what the owner compares of senders, in lower case. Who acts on a sender's mail reads the envelope as well.
 func senderHash(sender string) uint32 {
 	h := fnv.New32a()
 	io.WriteString(h, strings.ToLower(sender))
 	return h.Sum32()
 }
-
-func (m *message) senderHash() uint32 { return senderHash(m.env.Sender) }

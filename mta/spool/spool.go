@@ -67,17 +67,17 @@ type Spool struct {
 	entries  map[uint64]entry
 	fresh    map[uint64]*item // the latest states that are not on stable storage yet
 	segments map[uint64]*segment
-	cur      *segment // to which run appends; nil: none yet
-	last     uint64   // number of the latest segment
-	found    uint64   // number of the latest segment that Open found
-	handed   bool     // Messages has run
-	next     *batch   // what is written next
-	writing  *batch   // what is being written; nil: nothing
-	expected int      // messages that may come at the same time, as far as the last batches tell
-	want     int      // messages for which gather waits
-	hurry    bool     // the next batch is not to wait
-	closing  bool // nothing new is taken
-	draining bool // run ends when nothing is left
+	cur      *segment              // to which run appends; nil: none yet
+	last     uint64                // number of the latest segment
+	found    uint64                // number of the latest segment that Open found
+	handed   bool                  // Messages has run
+	next     *batch                // what is written next
+	writing  *batch                // what is being written; nil: nothing
+	expected int                   // messages that may come at the same time, as far as the last batches tell
+	want     int                   // messages for which gather waits
+	hurry    bool                  // the next batch is not to wait
+	closing  bool                  // nothing new is taken
+	draining bool                  // run ends when nothing is left
 	trouble  error                 // why the latest batch failed; nil: it did not
 	orphans  []uint64              // finished messages with a file of their own
 	copies   map[uint64][]*segment // where else messages lie: only after a death in the middle of a rewrite

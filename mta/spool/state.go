@@ -192,3 +192,16 @@ func (s *Spool) copyOut(g *segment, offset, length int64, to string) error {
 	}
 	return errors.Join(err, f.Close())
 }
+
+// Discard finishes a message whatever its recipients' states are: nobody can be sent what cannot be read.
+func (s *Spool) Discard(mid uint64) error {
+	s.mu.Lock()
+	e, ok := s.entries[mid]
+	if !ok {
+		s.mu.Unlock()
+		return fmt.Errorf("discard message %d: %w", mid, ErrNotFound)
+	}
+	b := s.enqueue(s.finish(mid, e)...)
+	s.mu.Unlock()
+	return s.stalled(b)
+}
