@@ -14,6 +14,9 @@ const escapeLimit = 500
 // promised is that no value can forge or hide a line, not that the original can be had back.
 func Escape(s string) string { return escape(s, escapeLimit) }
 
+// EscapeLine is Escape for a whole line of any length.
+func EscapeLine(line string) string { return clean(line) }
+
 // clean escapes a whole line's text and leaves its length alone.
 func clean(text string) string { return escape(text, len(text)*6) }
 

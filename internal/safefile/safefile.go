@@ -62,12 +62,24 @@ func Write(path string, data []byte, perm fs.FileMode) error { return WriteFS(OS
 
 // WriteFS is Write on another file system.
 func WriteFS(fsys FS, path string, data []byte, perm fs.FileMode) error {
+	return write(fsys, path, perm, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// WriteBy is Write for content that need not be in memory: content writes it. Where that fails, the file is as it was.
+func WriteBy(path string, perm fs.FileMode, content func(io.Writer) error) error {
+	return write(OS, path, perm, content)
+}
+
+func write(fsys FS, path string, perm fs.FileMode, content func(io.Writer) error) error {
 	dir := filepath.Dir(path)
 	f, err := fsys.CreateTemp(dir, tempPattern)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := fill(f, data, perm); err != nil {
+	if err := fill(f, perm, content); err != nil {
 		fsys.Remove(f.Name())
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -83,10 +95,10 @@ func WriteFS(fsys FS, path string, data []byte, perm fs.FileMode) error {
 
 // fill writes, syncs and closes f. The mode is set before the content is there, so that a secret is never readable
 // under a wider one.
-func fill(f File, data []byte, perm fs.FileMode) error {
+func fill(f File, perm fs.FileMode, content func(io.Writer) error) error {
 	err := f.Chmod(perm)
 	if err == nil {
-		_, err = f.Write(data)
+		err = content(f)
 	}
 	if err == nil {
 		err = f.Sync()

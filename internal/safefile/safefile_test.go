@@ -2,6 +2,7 @@ package safefile
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -167,4 +168,19 @@ func FuzzName(f *testing.F) {
 			t.Errorf("%q leads to %q", name, got)
 		}
 	})
+}
+
+func TestWriteBy(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := WriteBy(path, 0o600, func(w io.Writer) error { _, err := io.WriteString(w, "whole"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	err := WriteBy(path, 0o600, func(w io.Writer) error { io.WriteString(w, "a part"); return broken })
+	if !errors.Is(err, broken) || content(t, path) != "whole" {
+		t.Errorf("%v, and the file has %q", err, content(t, path))
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) != 0 {
+		t.Errorf("left over: %q", left)
+	}
 }
