@@ -123,6 +123,7 @@ type notices struct {
 
 	failed, late []string  // the recipients of the latest bounce, and those of each warning behind its message
 	tried        time.Time // the last attempt that a bounce tells of
+	how          Notice    // of the latest bounce
 }
 
 func (n *notices) Bounce(env *spool.Envelope, failed []Failed, how Notice) (spool.Message, error) {
@@ -132,7 +133,7 @@ func (n *notices) Bounce(env *spool.Envelope, failed []Failed, how Notice) (spoo
 	if fail != nil {
 		return spool.Message{}, fail
 	}
-	n.failed = nil
+	n.failed, n.how = nil, how
 	for _, f := range failed {
 		n.failed, n.tried = append(n.failed, f.Address), f.At
 	}
