@@ -148,7 +148,7 @@ func newResolver(conf config.DNS) dns.Resolver {
 	for _, s := range conf.Servers {
 		servers = append(servers, dns.Server(s))
 	}
-	return dns.New(servers)
+	return dns.New(servers, &e.resolved)
 }
 
 // incoming prepares the next handshake on a listener.
