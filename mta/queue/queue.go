@@ -239,5 +239,10 @@ func (q *Queue) call(f func(*state)) bool {
 
 // Add takes in a message that the spool holds. One that is known already is left alone.
 func (q *Queue) Add(m spool.Message) {
-	q.call(func(s *state) { s.add(m, at(time.Now())) })
+	q.call(func(s *state) {
+		s.add(m, at(time.Now()))
+		if m.Bounce {
+			s.totals.Generated += uint64(len(m.Recipients))
+		}
+	})
 }
