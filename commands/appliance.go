@@ -63,6 +63,7 @@ type Engine interface {
 	// Recipients whose delivery is under way are left to it.
 	Delete(ctx context.Context, f mta.Filter) (messages int, err error)
 
+	Counting
 	Status() mta.Status
 	Resolver() dns.Resolver // with the nameservers of the running configuration
 

@@ -199,6 +199,7 @@ func (b *bench) log(name, kind string, lines ...string) *eventlog.Log {
 
 // engineNotes is an engine that answers from its fields and notes the calls.
 type engineNotes struct {
+	counting
 	resolver   *dns.Fake
 	listeners  []mta.ListenerStatus
 	hosts      []mta.HostSummary

@@ -26,7 +26,7 @@ exchangers are those of the latest look-up, with the time that they have left.`,
 			}
 			status, ok := a.Engine.Host(host)
 			if !ok {
-				return shell.Fail("Unknown host %q: nothing was queued for it since the start.", host)
+				return unknownHost(host)
 			}
 			if s.JSON {
 				return s.PrintJSON(hostStatusJSON(status))
@@ -36,6 +36,11 @@ exchangers are those of the latest look-up, with the time that they have left.`,
 		},
 		Complete: func(_ *shell.Session, args []string) []string { return startingWith(args, hostNames(a)) },
 	}
+}
+
+// unknownHost refuses a destination of which nothing is known.
+func unknownHost(host string) error {
+	return shell.Fail("Unknown host %q: nothing was queued for it since the start.", host)
 }
 
 func hostArgument(s *shell.Session, args []string) (string, error) {

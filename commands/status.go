@@ -19,8 +19,9 @@ func status(a *Appliance) *shell.Command {
 		Summary: "Show the system's state.",
 		Batch:   []string{"status", "status detail"},
 		Help: `Counters are shown since the last reset, since the start, and since the first start ever. "status detail" adds
-the completed recipients by outcome, the delivered ones by how their connection was protected, and what the appliance
-takes of the machine's memory, processors and disk.`,
+the completed recipients by outcome, the delivered ones by how their connection was protected, what happens an hour, as
+seen over the last minute, 5 minutes and 15 minutes, and what the appliance takes of the machine's memory, processors and
+disk.`,
 		JSON: true,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			detail := len(args) == 1 && len(args[0]) > 0 && strings.HasPrefix("detail", strings.ToLower(args[0]))
@@ -64,12 +65,15 @@ func printStatus(s *shell.Session, st mta.Status, l *load) {
 	s.Printf("%-31s%s\n%-31s%s\n%-31s%s\n", "Last counter reset:", reset, "System status:", st.System, "Oldest Message:", oldest)
 	s.Printf("\n%-28s%14s%16s%16s\n", "Counters:", "Reset", "Uptime", "Lifetime")
 	for _, row := range statusCounters(st) {
-		if row.title != "" && (!row.detail || detail) {
+		if !row.detail || detail {
 			printCounter(s, row)
 		}
 	}
 	s.Printf("  Current IDs\n%s%s%s", currentID("Message ID (MID)", st.MID),
 		currentID("Injection Conn. ID (ICID)", st.ICID), currentID("Delivery Conn. ID (DCID)", st.DCID))
+	if detail {
+		printRates(s, st.Rates)
+	}
 	s.Printf("\n%-28s%13s\n", "Gauges:", "Current")
 	if detail {
 		s.Printf("  System\n%s%s%s", utilization("RAM", l.RAMPercent), utilization("CPU", l.CPUPercent), utilization("Disk", l.DiskPercent))
@@ -133,6 +137,7 @@ func statusCounters(st mta.Status) []counterRow {
 		{"  Receiving", nil, false},
 		{"    Messages Received", &st.MessagesReceived, false},
 		{"    Recipients Received", &st.RecipientsReceived, false},
+		{"    Gen. Bounce Recipients", &st.GeneratedBounces, true},
 		{"  Rejection", nil, false},
 		{"    Rejected Recipients", &st.RejectedRecipients, false},
 		{"    Dropped Messages", &st.DroppedMessages, false},
@@ -141,6 +146,11 @@ func statusCounters(st mta.Status) []counterRow {
 		{"  Completion", nil, false},
 		{"    Completed Recipients", &st.CompletedRecipients, false},
 		{"      Hard Bounced Recipients", &st.HardBounced, true},
+		{"        DNS Hard Bounces", &st.DNSHard, true},
+		{"        5XX Hard Bounces", &st.FiveXXHard, true},
+		{"        Filter Hard Bounces", &st.FilterHard, true},
+		{"        Expired Hard Bounces", &st.ExpiredHard, true},
+		{"        Other Hard Bounces", &st.OtherHard, true},
 		{"      Delivered Recipients", &st.Delivered, true},
 		{"        TLS, Verified", &st.TLSVerified, true},
 		{"        TLS, Encrypted", &st.TLSEncrypted, true},
@@ -156,6 +166,33 @@ func printCounter(s *shell.Session, row counterRow) {
 	}
 	s.Printf("%s%*s%16s%16s\n", row.title, 42-len(row.title), thousands(row.counter.Reset), thousands(row.counter.Uptime),
 		thousands(row.counter.Lifetime))
+}
+
+// hourlyRow is one line of the rates; without a rate it is a heading.
+type hourlyRow struct {
+	title string
+	rate  *mta.Rate
+}
+
+func printRates(s *shell.Session, r mta.Rates) {
+	s.Printf("\n%-28s%14s%16s%16s\n", "Rates (Events Per Hour):", "1-Minute", "5-Minutes", "15-Minutes")
+	for _, row := range []hourlyRow{
+		{"  Receiving", nil},
+		{"    Messages Received", &r.MessagesReceived},
+		{"    Recipients Received", &r.RecipientsReceived},
+		{"  Queue", nil},
+		{"    Soft Bounced Events", &r.SoftBouncedEvents},
+		{"  Completion", nil},
+		{"    Completed Recipients", &r.CompletedRecipients},
+		{"      Hard Bounced Recipients", &r.HardBounced},
+		{"      Delivered Recipients", &r.Delivered},
+	} {
+		if row.rate == nil {
+			s.Println(row.title)
+			continue
+		}
+		s.Printf("%s%*s%16s%16s\n", row.title, 42-len(row.title), thousands(row.rate[0]), thousands(row.rate[1]), thousands(row.rate[2]))
+	}
 }
 
 func currentID(title string, id uint64) string {
@@ -196,6 +233,24 @@ type counterJSON struct {
 	Lifetime uint64 `json:"lifetime"`
 }
 
+// rateJSON is a rate in events an hour, by what it was seen over.
+type rateJSON struct {
+	One     uint64 `json:"minutes_1"`
+	Five    uint64 `json:"minutes_5"`
+	Fifteen uint64 `json:"minutes_15"`
+}
+
+func ratesJSON(r mta.Rates) map[string]rateJSON {
+	rates := make(map[string]rateJSON)
+	for name, rate := range map[string]mta.Rate{
+		"messages_received": r.MessagesReceived, "recipients_received": r.RecipientsReceived, "soft_bounced_events": r.SoftBouncedEvents,
+		"completed_recipients": r.CompletedRecipients, "hard_bounced_recipients": r.HardBounced, "delivered_recipients": r.Delivered,
+	} {
+		rates[name] = rateJSON{rate[0], rate[1], rate[2]}
+	}
+	return rates
+}
+
 func statusJSON(st mta.Status, l load) any {
 	counters := make(map[string]counterJSON)
 	for name, c := range map[string]mta.Counter{
@@ -203,6 +258,8 @@ func statusJSON(st mta.Status, l load) any {
 		"rejected_recipients": st.RejectedRecipients, "dropped_messages": st.DroppedMessages,
 		"soft_bounced_events": st.SoftBouncedEvents, "completed_recipients": st.CompletedRecipients,
 		"hard_bounced_recipients": st.HardBounced, "delivered_recipients": st.Delivered, "deleted_recipients": st.Deleted,
+		"generated_bounce_recipients": st.GeneratedBounces, "dns_hard_bounces": st.DNSHard, "smtp_5xx_hard_bounces": st.FiveXXHard,
+		"filter_hard_bounces": st.FilterHard, "expired_hard_bounces": st.ExpiredHard, "other_hard_bounces": st.OtherHard,
 		"delivered_tls_verified": st.TLSVerified, "delivered_tls_encrypted": st.TLSEncrypted, "delivered_in_clear": st.InClear,
 	} {
 		counters[name] = counterJSON(c)
@@ -214,6 +271,7 @@ func statusJSON(st mta.Status, l load) any {
 		System        string                 `json:"system_status"`
 		OldestMessage *time.Time             `json:"oldest_message"`
 		Counters      map[string]counterJSON `json:"counters"`
+		Rates         map[string]rateJSON    `json:"rates_per_hour"`
 		MID           uint64                 `json:"mid"`
 		ICID          uint64                 `json:"icid"`
 		DCID          uint64                 `json:"dcid"`
@@ -230,7 +288,7 @@ func statusJSON(st mta.Status, l load) any {
 		RAMPercent    int                    `json:"ram_percent"`
 		CPUPercent    int                    `json:"cpu_percent"`
 		DiskPercent   int                    `json:"disk_percent"`
-	}{st.At, st.UpSince, orNil(st.LastReset), st.System, orNil(st.OldestMessage), counters, st.MID, st.ICID, st.DCID,
+	}{st.At, st.UpSince, orNil(st.LastReset), st.System, orNil(st.OldestMessage), counters, ratesJSON(st.Rates), st.MID, st.ICID, st.DCID,
 		st.InboundConnections, st.OutboundConnections, st.ActiveRecipients, st.Unattempted, st.Attempted, st.WorkQueue,
 		st.Destinations, st.KilobytesUsed * 1024, st.KilobytesFree * 1024, l.RAM, l.RAMPercent, l.CPUPercent, l.DiskPercent}
 }

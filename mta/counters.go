@@ -2,13 +2,15 @@ package mta
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
 )
 
-// countersSaved is how often the counters are written while they change: what a sudden death may cost.
-const countersSaved = time.Second
+// countersSaved is how often the counters are written while they change. With what the writing takes, a sudden death
+// costs less than a second's worth.
+const countersSaved = time.Second / 2
 
 // counts are events by the name under which they are kept on disk.
 type counts map[string]uint64
@@ -23,6 +25,7 @@ type counters struct {
 	reset  counts     // lifetimes at the last reset
 	since  time.Time  // of the last reset, zero for never
 	saved  counts     // lifetimes as last written
+	recent samples
 }
 
 // countersFile is the form on disk.
@@ -70,28 +73,72 @@ func (c *counters) keep(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case now := <-tick.C:
+			live := c.live()
+			c.sample(now, live)
 			// A disk that is full now may have room at the next tick; counting goes on meanwhile.
-			_ = c.save()
+			_ = c.write(live)
 		}
 	}
 }
 
-// save writes the lifetimes where one has changed since the last time.
-func (c *counters) save() error {
-	now := c.live()
+// sample takes note of the counts for the rates.
+func (c *counters) sample(now time.Time, live counts) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for name, n := range c.before {
-		now[name] += n
-	}
+	c.recent.add(now, live)
+}
+
+// rates returns a function that gives the rate of a count by its name.
+func (c *counters) rates(now time.Time) func(name string) Rate {
+	live := c.live()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.recent.rates(now, live)
+}
+
+// save writes the lifetimes where one has changed since the last time.
+func (c *counters) save() error { return c.write(c.live()) }
+
+func (c *counters) write(live counts) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.lifetimes(live)
 	if maps.Equal(now, c.saved) {
 		return nil
 	}
-	if err := writeState(c.path, countersFile{Lifetime: now, Reset: c.reset, ResetAt: c.since}); err != nil {
+	return c.store(now)
+}
+
+// lifetimes are the counts of this run and all before it. The caller holds mu.
+func (c *counters) lifetimes(live counts) counts {
+	all := maps.Clone(live)
+	for name, n := range c.before {
+		all[name] += n
+	}
+	return all
+}
+
+// store writes the file. The caller holds mu.
+func (c *counters) store(lifetimes counts) error {
+	if err := writeState(c.path, countersFile{Lifetime: lifetimes, Reset: c.reset, ResetAt: c.since}); err != nil {
 		return err
 	}
-	c.saved = now
+	c.saved = lifetimes
+	return nil
+}
+
+// begin lets the counters since the last reset begin at nothing, as of now. The error says that they do so until a restart
+// only.
+func (c *counters) begin(now time.Time) error {
+	live := c.live()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lifetimes := c.lifetimes(live)
+	c.reset, c.since = lifetimes, now
+	if err := c.store(lifetimes); err != nil {
+		return fmt.Errorf("it is so now, but will not outlive a restart: %w", err)
+	}
 	return nil
 }
 

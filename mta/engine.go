@@ -19,6 +19,7 @@ import (
 	"posthouse/certstore"
 	"posthouse/certstore/acme"
 	"posthouse/config"
+	"posthouse/internal/dns"
 	"posthouse/internal/eventlog"
 	"posthouse/mta/alert"
 	"posthouse/mta/inbound"
@@ -26,6 +27,7 @@ import (
 	"posthouse/mta/outbound"
 	"posthouse/mta/queue"
 	"posthouse/mta/spool"
+	"posthouse/mta/workqueue"
 )
 
 // How long transactions under way may take when the appliance stops; idle peers are told at once.
@@ -67,6 +69,8 @@ type Engine struct {
 	suspended  *suspensions
 	counters   *counters
 	injected   *inbound.Counters
+	resolved   *dns.Counters // outlives the resolvers of the configurations
+	work       *workqueue.Queue
 	queue      *queue.Queue
 	deliver    *outbound.Deliverer
 
@@ -90,7 +94,7 @@ func New(opt Options) (*Engine, error) {
 		opt.Bound = func() {}
 	}
 	e := &Engine{
-		opt: opt, began: time.Now(), ready: make(chan struct{}), committed: make(chan struct{}, 1), injected: &inbound.Counters{},
+		opt: opt, began: time.Now(), ready: make(chan struct{}), committed: make(chan struct{}, 1), injected: &inbound.Counters{}, resolved: &dns.Counters{},
 		listeners: map[string]*inbound.Listener{}, sockets: map[string]*socket{}, lastPort: map[string]int{},
 	}
 	if err := e.open(); err != nil {
@@ -106,10 +110,14 @@ func New(opt Options) (*Engine, error) {
 	e.live.Store(w)
 	e.lists.Apply(w.lists)
 	e.acme.Apply(w.managed)
+	e.work = workqueue.New(workqueue.Options{
+		Spool: e.spool, Log: opt.Log, Next: e.forward, Keep: e.suspended.pause, Paused: e.suspended.work, Fault: e.fault,
+	})
 	e.deliver = e.deliverer()
 	e.queue = queue.New(queue.Options{
 		Config: e.config, Spool: queueSpool{e.spool, e}, Log: opt.Log, Deliverer: e.deliver,
-		Bouncer: &outbound.Bouncer{Config: e.config, Spool: e.spool}, Way: func(destination string) string { return outbound.Together(e.config(), destination) },
+		Bouncer:   &outbound.Bouncer{Config: e.config, Spool: e.spool},
+		Way:       func(destination string) string { return outbound.Together(e.config(), destination) },
 		Suspended: e.suspended.deliveries(), Grace: deliveryGrace, Fault: e.fault,
 	})
 	return e, nil
@@ -185,6 +193,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer stopDelivering()
 	group.Go(func() error { return e.queue.Run(delivering) })
 	group.Go(func() error { return e.counters.keep(delivering) })
+	group.Go(func() error { return e.attend(delivering, "the work queue", e.work.Run) })
 	group.Go(func() error { return e.runParts(delivering) })
 	select {
 	case <-e.queue.Loaded():
@@ -226,6 +235,9 @@ type queueSpool struct {
 // Messages is queue.Spool's.
 func (q queueSpool) Messages(do func(spool.Message) error) error {
 	return q.Spool.Messages(func(m spool.Message) error {
+		if q.e.work.Load(m) {
+			return nil
+		}
 		if q.e.holdsReport(m) {
 			q.e.held = append(q.e.held, m)
 			return nil

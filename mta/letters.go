@@ -43,7 +43,7 @@ func (e *Engine) send(ctx context.Context, l letter) error {
 	}
 	log.Ready(env.MID, env.Size, env.Sender)
 	log.Queued(env.MID)
-	e.Accepted(ctx, spool.Message{Envelope: env, States: make([]spool.State, len(env.Recipients))})
+	e.forward(ctx, spool.Message{Envelope: env, States: make([]spool.State, len(env.Recipients))})
 	return nil
 }
 

@@ -18,8 +18,8 @@ import (
 	"posthouse/mta/spool"
 )
 
-// Accepted hands a message that is in the spool to the queue; a TLS report of others is read.
-func (e *Engine) Accepted(ctx context.Context, m spool.Message) {
+// forward hands a message that is in the spool to the queue; a TLS report of others is read.
+func (e *Engine) forward(ctx context.Context, m spool.Message) {
 	if e.holdsReport(m) {
 		e.takeReport(ctx, m)
 		return

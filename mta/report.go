@@ -1,10 +1,12 @@
 package mta
 
 import (
+	"net/netip"
 	"time"
 
 	"posthouse/mta/queue"
 	"posthouse/mta/spool"
+	"posthouse/mta/workqueue"
 )
 
 // The queue's reports, under the engine's name: whoever operates the engine needs no part of it.
@@ -49,20 +51,52 @@ type Counter struct {
 	Reset, Uptime, Lifetime uint64
 }
 
+// Rates are what happens an hour.
+type Rates struct {
+	MessagesReceived, RecipientsReceived        Rate
+	SoftBouncedEvents                           Rate
+	CompletedRecipients, HardBounced, Delivered Rate
+}
+
+// DNSStatus is what the dnsstatus command shows. Each request is one of the last four.
+type DNSStatus struct {
+	At                                time.Time
+	Requests, Network                 Counter
+	Hits, Misses, Exceptions, Expired Counter
+}
+
+// Peer is an address with open connections to a listener.
+type Peer struct {
+	Listener string
+	Addr     netip.Addr
+	Name     string // its reverse name, as far as it is known; "" for none
+	Count    int    // of open connections
+}
+
+// How the work between acceptance and delivery stands.
+type (
+	WorkQueueStatus = workqueue.Status
+	WorkQueuePause  = workqueue.Pause
+)
+
 // Status is what the status command shows.
 type Status struct {
 	At, UpSince, LastReset, OldestMessage               time.Time // the last two are zero for never and none
-	System                                              string    // Online, Offline, Receiving suspended, Delivery suspended, Resource conservation
+	System                                              string    // Online, Offline, Receiving suspended, Delivery suspended, Work queue paused, Resource conservation
 	MessagesReceived, RecipientsReceived                Counter
 	RejectedRecipients, DroppedMessages                 Counter
 	SoftBouncedEvents, CompletedRecipients              Counter
+	GeneratedBounces                                    Counter // recipients of notices
 	HardBounced, Delivered, Deleted                     Counter // recipients
+	DNSHard, FiveXXHard, FilterHard                     Counter // hard bounced recipients by reason
+	ExpiredHard, OtherHard                              Counter
 	TLSVerified, TLSEncrypted, InClear                  Counter // delivered recipients by protection
 	MID, ICID, DCID                                     uint64  // the latest given out
 	InboundConnections, OutboundConnections             int
 	ActiveRecipients, Unattempted, Attempted, WorkQueue int
 	Destinations                                        int
 	KilobytesUsed, KilobytesFree                        int64
+	Rates                                               Rates
 }
 
 // ListenerStatus is one listener as the shell's operational commands see it.

@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -14,11 +15,21 @@ func (e *Engine) count() counts {
 		"recipients_received": e.injected.Recipients.Load(),
 		"rejected_recipients": e.injected.RejectedRecipients.Load(),
 		"dropped_messages":    e.injected.Dropped.Load(),
+		"dns_requests":        e.resolved.Requests.Load(),
+		"dns_network":         e.resolved.Network.Load(),
+		"dns_hits":            e.resolved.Hits.Load(),
+		"dns_misses":          e.resolved.Misses.Load(),
+		"dns_exceptions":      e.resolved.Exceptions.Load(),
+		"dns_expired":         e.resolved.Expired.Load(),
 	}
 	if e.queue == nil {
 		return c
 	}
-	t := e.queue.Totals()
+	t := e.queue.Counts()
+	c["generated_bounces"] = t.Generated
+	for kind, name := range hardBounces {
+		c[name] = t.Reasons[kind]
+	}
 	c["soft_bounced_events"] = t.SoftBounced
 	c["hard_bounced_recipients"] = t.HardBounced
 	c["delivered_recipients"] = t.Delivered
@@ -30,24 +41,84 @@ func (e *Engine) count() counts {
 	return c
 }
 
+// hardBounces are the names of the counts of hard bounces, by reason.
+var hardBounces = [...]string{
+	queue.Other: "hard_other", queue.DNS: "hard_dns", queue.FiveXX: "hard_5xx", queue.Filtered: "hard_filter", queue.Expired: "hard_expired",
+}
+
 // Status is what the status command shows, as of now.
 func (e *Engine) Status() Status {
 	t := e.queue.Totals()
 	count := e.counters.values()
 	used, free := e.spool.Usage()
+	now := time.Now()
 	return Status{
-		At: time.Now(), UpSince: e.began, LastReset: e.counters.lastReset(), OldestMessage: t.Oldest, System: e.system(),
+		At: now, UpSince: e.began, LastReset: e.counters.lastReset(), OldestMessage: t.Oldest, System: e.system(),
 		MessagesReceived: count("messages_received"), RecipientsReceived: count("recipients_received"),
 		RejectedRecipients: count("rejected_recipients"), DroppedMessages: count("dropped_messages"),
 		SoftBouncedEvents: count("soft_bounced_events"), CompletedRecipients: count("completed_recipients"),
 		HardBounced: count("hard_bounced_recipients"), Delivered: count("delivered_recipients"), Deleted: count("deleted_recipients"),
+		GeneratedBounces: count("generated_bounces"), DNSHard: count("hard_dns"), FiveXXHard: count("hard_5xx"),
+		FilterHard: count("hard_filter"), ExpiredHard: count("hard_expired"), OtherHard: count("hard_other"),
 		TLSVerified: count("tls_verified"), TLSEncrypted: count("tls_encrypted"), InClear: count("in_clear"),
 		MID: e.spool.LastMID(), ICID: e.icid.Current(), DCID: e.dcid.Current(),
 		InboundConnections: int(e.injected.Connections.Load()), OutboundConnections: t.Connections,
-		ActiveRecipients: t.Active, Unattempted: t.Unattempted, Attempted: t.Attempted,
+		ActiveRecipients: t.Active, Unattempted: t.Unattempted, Attempted: t.Attempted, WorkQueue: e.work.Status().Waiting,
 		Destinations: t.Destinations, KilobytesUsed: used, KilobytesFree: free,
+		Rates: e.rates(now),
 	}
 }
+
+func (e *Engine) rates(now time.Time) Rates {
+	rate := e.counters.rates(now)
+	return Rates{
+		MessagesReceived: rate("messages_received"), RecipientsReceived: rate("recipients_received"),
+		SoftBouncedEvents: rate("soft_bounced_events"), CompletedRecipients: rate("completed_recipients"),
+		HardBounced: rate("hard_bounced_recipients"), Delivered: rate("delivered_recipients"),
+	}
+}
+
+// ResetCounters lets the counters since the last reset begin at nothing and returns as of when.
+func (e *Engine) ResetCounters() (time.Time, error) {
+	now := time.Now()
+	return now, e.counters.begin(now)
+}
+
+// DNS is what the dnsstatus command shows, as of now.
+func (e *Engine) DNS() DNSStatus {
+	count := e.counters.values()
+	return DNSStatus{
+		At: time.Now(), Requests: count("dns_requests"), Network: count("dns_network"), Hits: count("dns_hits"),
+		Misses: count("dns_misses"), Exceptions: count("dns_exceptions"), Expired: count("dns_expired"),
+	}
+}
+
+// FlushDNS forgets every answer of the nameservers and returns how many there were.
+func (e *Engine) FlushDNS() int { return e.live.Load().resolver.Flush() }
+
+// Peers are the addresses that have open connections to listeners, in no order.
+func (e *Engine) Peers() []Peer {
+	e.mu.Lock()
+	listeners := maps.Clone(e.listeners)
+	e.mu.Unlock()
+	var list []Peer
+	for name, l := range listeners {
+		for _, p := range l.Peers() {
+			list = append(list, Peer{name, p.Addr, p.Name, p.Count})
+		}
+	}
+	return list
+}
+
+// WorkQueue says how the work between acceptance and delivery stands.
+func (e *Engine) WorkQueue() WorkQueueStatus { return e.work.Status() }
+
+// PauseWorkQueue keeps what is accepted from now on from delivery. The state survives a restart; the error says when it
+// could not be written down.
+func (e *Engine) PauseWorkQueue(by, reason string) error { return e.work.Pause(by, reason) }
+
+// ResumeWorkQueue releases what was kept.
+func (e *Engine) ResumeWorkQueue() error { return e.work.Resume() }
 
 // lowSpace is the room, in kilobytes, below which the appliance says that it saves its resources: new mail is about to
 // be refused with 452.
@@ -66,6 +137,8 @@ func (e *Engine) system() string {
 		return "Receiving suspended"
 	case !delivery:
 		return "Delivery suspended"
+	case e.work.Status().Paused != nil:
+		return "Work queue paused"
 	case free < lowSpace:
 		return "Resource conservation"
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"posthouse/mta/queue"
+	"posthouse/mta/workqueue"
 )
 
 // suspensions is what operators have stopped. It survives a restart: who suspends a listener does not expect the next
@@ -18,12 +19,14 @@ type suspensions struct {
 	mu        sync.Mutex // guards everything below
 	listeners map[string]bool
 	delivery  queue.Suspension
+	work      *workqueue.Pause // nil: the work queue is not paused
 }
 
 // suspensionsFile is the form on disk.
 type suspensionsFile struct {
 	Listeners []string         `json:"listeners"`
 	Delivery  queue.Suspension `json:"delivery"`
+	Work      *workqueue.Pause `json:"work_queue,omitempty"`
 }
 
 // openSuspensions reads the file at path; a file that is not there means that nothing is suspended.
@@ -33,7 +36,7 @@ func openSuspensions(path string) (*suspensions, error) {
 	if err := readState(path, &file); err != nil {
 		return nil, err
 	}
-	s.delivery = file.Delivery
+	s.delivery, s.work = file.Delivery, file.Work
 	for _, name := range file.Listeners {
 		s.listeners[name] = true
 	}
@@ -46,7 +49,9 @@ func (s *suspensions) update(change func()) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change()
-	err := writeState(s.path, suspensionsFile{Listeners: slices.Sorted(maps.Keys(s.listeners)), Delivery: s.delivery})
+	err := writeState(s.path, suspensionsFile{
+		Listeners: slices.Sorted(maps.Keys(s.listeners)), Delivery: s.delivery, Work: s.work,
+	})
 	if err != nil {
 		return fmt.Errorf("it is so now, but will not outlive a restart: %w", err)
 	}
@@ -55,6 +60,9 @@ func (s *suspensions) update(change func()) error {
 	}
 	return nil
 }
+
+// pause writes down that the work queue is paused, or with nil that it is not.
+func (s *suspensions) pause(p *workqueue.Pause) error { return s.update(func() { s.work = p }) }
 
 func (s *suspensions) listener(name string) bool {
 	s.mu.Lock()

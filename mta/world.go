@@ -27,7 +27,7 @@ import (
 type world struct {
 	conf     *config.Config
 	trust    *tlspolicy.Trust
-	resolver dns.Resolver
+	resolver dns.Caching
 	roots    *x509.CertPool               // the lists of authorities in force
 	servers  map[string]servers           // by listener
 	profiles map[string][]tls.Certificate // certificates by profile
@@ -64,7 +64,7 @@ func (e *Engine) build(before *world, conf *config.Config) (*world, error) {
 	if before != nil && reflect.DeepEqual(before.conf.DNS, conf.DNS) {
 		w.resolver = before.resolver
 	} else {
-		w.resolver = newResolver(conf.DNS)
+		w.resolver = e.newResolver(conf.DNS)
 	}
 	if err := e.trusted(w); err != nil {
 		return nil, err
@@ -143,12 +143,12 @@ func (w *world) clientCertificates(profile string) ([]tls.Certificate, error) {
 	return certs, nil
 }
 
-func newResolver(conf config.DNS) dns.Resolver {
+func (e *Engine) newResolver(conf config.DNS) dns.Caching {
 	var servers []dns.Server
 	for _, s := range conf.Servers {
 		servers = append(servers, dns.Server(s))
 	}
-	return dns.New(servers)
+	return dns.New(servers, e.resolved)
 }
 
 // incoming prepares the next handshake on a listener.
@@ -193,6 +193,9 @@ func (r resolver) TLSA(ctx context.Context, name string) (dns.Answer, error) {
 	return r.now().TLSA(ctx, name)
 }
 
+// Answering is dns.Resolver's.
+func (r resolver) Answering(addr netip.Addr) bool { return r.now().Answering(addr) }
+
 // Text is dns.Resolver's.
 func (r resolver) Text(ctx context.Context, name string) ([]string, error) {
 	return r.now().Text(ctx, name)
@@ -201,7 +204,7 @@ func (r resolver) Text(ctx context.Context, name string) ([]string, error) {
 // newListener makes a listener that goes by the configuration in force.
 func (e *Engine) newListener(name string) *inbound.Listener {
 	return inbound.New(inbound.Options{
-		Name: name, Config: e.config, TLS: e.incoming, Spool: inbound.Store(e.spool), Sink: e, Names: resolver{e},
+		Name: name, Config: e.config, TLS: e.incoming, Spool: inbound.Store(e.spool), Sink: e.work, Names: resolver{e},
 		Log: e.opt.Log, System: e.opt.System, ICID: e.icid.Next, Counters: e.injected,
 		Ended: e.metrics.Incoming,
 	})

@@ -166,6 +166,10 @@ func (s *Session) Closing(format string, a ...any) {
 // Unpaged switches paging off for the rest of the command: for output that never ends, such as tail.
 func (s *Session) Unpaged() { s.scr.setPaging(false) }
 
+// InputEnded is closed once the client sends no more lines, though some that came may not have been asked for: then a
+// script that has a command without an end in it goes on.
+func (s *Session) InputEnded() <-chan struct{} { return s.typed.ended }
+
 // Hostname is the appliance's name, as the main prompt shows it.
 func (s *Session) Hostname() string { return s.opts.hostname() }
 

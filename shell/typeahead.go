@@ -28,6 +28,7 @@ type typeahead struct {
 	err   error         // why the client sends no more
 	wake  chan struct{} // something came; capacity 1
 	space chan struct{} // there is room again; capacity 1
+	ended chan struct{} // closed when err is set
 
 	keys      bool   // a terminal: Ctrl-C interrupts, and CR LF is one key
 	interrupt func() // set while a command runs and no question waits
@@ -54,7 +55,7 @@ func (t *typeahead) pending() int {
 }
 
 func newTypeahead(keys bool) *typeahead {
-	return &typeahead{keys: keys, wake: make(chan struct{}, 1), space: make(chan struct{}, 1)}
+	return &typeahead{keys: keys, wake: make(chan struct{}, 1), space: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // pump reads r until it fails or quit is closed. It is the goroutine that feeds the typeahead.
@@ -77,6 +78,7 @@ func (t *typeahead) end(err error) {
 	t.mu.Lock()
 	t.err = err
 	t.mu.Unlock()
+	close(t.ended)
 	notify(t.wake)
 }
 

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"container/list"
 	"sync"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 const (
 	maxTTL      = 24 * time.Hour  // nothing is believed for longer
 	negativeTTL = 5 * time.Minute // the longest that an absence is believed (RFC 2308 §5 allows up to 3 hours)
-	maxAnswers  = 20000           // answers kept at once
+	maxAnswers  = 50000           // answers kept at once
+	maxBytes    = 32 << 20        // and what they may take in memory: one answer can be long
 )
 
 // answer is a certain answer, positive or negative. It is immutable.
@@ -58,60 +60,99 @@ func (a *answer) failure(name string, qtype uint16) error {
 	return &Error{Name: name, Type: mdns.TypeToString[qtype], Kind: kind, Secure: a.secure}
 }
 
+// size is about how many bytes the answer takes in memory.
+func (a *answer) size() int {
+	const each, record = 300, 100 // what an answer and a record take beside their text
+	n := each + len(a.name)
+	for _, rr := range a.records {
+		n += record + 2*mdns.Len(rr)
+	}
+	return n
+}
+
 // question is a key of the cache.
 type question struct {
 	name  string
 	qtype uint16
 }
 
-// cache keeps certain answers for as long as they live.
+// cache keeps certain answers for as long as they live, those that are asked for before others, and joins whoever asks
+// a question to those who wait for its answer already.
 type cache struct {
-	now func() time.Time
+	now   func() time.Time
+	count *Counters
 
-	mu      sync.Mutex
-	answers map[question]*answer
+	mu      sync.Mutex // guards everything below
+	answers map[question]*list.Element
+	recent  *list.List // of *kept, what was asked for last in front
+	bytes   int
+	flights map[question]*flight
 }
 
-func newCache(now func() time.Time) *cache {
-	return &cache{now: now, answers: make(map[question]*answer)}
+// kept is an answer in its place.
+type kept struct {
+	question
+	*answer
+	bytes int
 }
 
-func (c *cache) get(name string, qtype uint16) (*answer, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	key := question{name, qtype}
-	ans, ok := c.answers[key]
-	if ok && !c.now().Before(ans.expires) {
-		delete(c.answers, key)
+func newCache(now func() time.Time, count *Counters) *cache {
+	return &cache{now: now, count: count, answers: make(map[question]*list.Element), recent: list.New(), flights: make(map[question]*flight)}
+}
+
+// get returns an answer that is still alive and counts what it found. The caller holds mu.
+func (c *cache) get(q question) (*answer, bool) {
+	c.count.Requests.Add(1)
+	e, ok := c.answers[q]
+	if !ok {
+		c.count.Misses.Add(1)
 		return nil, false
 	}
-	return ans, ok
+	k := e.Value.(*kept)
+	switch {
+	case !c.now().Before(k.expires):
+		c.drop(e)
+		c.count.Expired.Add(1)
+		return nil, false
+	case len(k.records) == 0:
+		c.count.Exceptions.Add(1)
+	default:
+		c.count.Hits.Add(1)
+	}
+	c.recent.MoveToFront(e)
+	return k.answer, true
 }
 
-func (c *cache) put(name string, qtype uint16, ans *answer) {
+// put keeps an answer and makes room for it: what was not asked for the longest goes. The caller holds mu.
+func (c *cache) put(q question, ans *answer) {
 	if !c.now().Before(ans.expires) {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.answers) >= maxAnswers {
-		c.evict()
+	if e, ok := c.answers[q]; ok {
+		c.drop(e)
 	}
-	c.answers[question{name, qtype}] = ans
+	k := &kept{q, ans, ans.size()}
+	c.answers[q] = c.recent.PushFront(k)
+	c.bytes += k.bytes
+	for c.recent.Len() > maxAnswers || c.bytes > maxBytes {
+		c.drop(c.recent.Back())
+	}
 }
 
-// evict makes room: what has expired goes, and if that is little, a quarter of the rest as the map happens to give it.
-func (c *cache) evict() {
-	now := c.now()
-	for key, ans := range c.answers {
-		if !now.Before(ans.expires) {
-			delete(c.answers, key)
-		}
-	}
-	for key := range c.answers {
-		if len(c.answers) <= maxAnswers*3/4 {
-			return
-		}
-		delete(c.answers, key)
-	}
+// drop forgets an answer. The caller holds mu.
+func (c *cache) drop(e *list.Element) {
+	k := c.recent.Remove(e).(*kept)
+	delete(c.answers, k.question)
+	c.bytes -= k.bytes
+}
+
+// flush forgets every answer and returns how many there were. Questions under way are not concerned.
+func (c *cache) flush() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.recent.Len()
+	clear(c.answers)
+	c.recent.Init()
+	c.bytes = 0
+	return n
 }

@@ -34,6 +34,18 @@ type Resolver interface {
 	// TLSA returns the TLSA records of a name such as "_25._tcp.mx1.example.com", at least one when the error is nil.
 	// What the error means for DANE depends on its kind, and on Error.Secure where the records are absent.
 	TLSA(ctx context.Context, name string) (Answer, error)
+
+	// Answering is false while none of the nameservers that Reverse would ask for an address answers anything. Who needs
+	// the answer for little more than a log line does not wait for it then.
+	Answering(addr netip.Addr) bool
+}
+
+// Caching is a Resolver with a memory.
+type Caching interface {
+	Resolver
+
+	// Flush forgets every answer and returns how many there were.
+	Flush() int
 }
 
 // NullMX is the host of a null MX record (RFC 7505 §3).

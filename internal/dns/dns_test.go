@@ -25,7 +25,7 @@ func asking(addresses ...string) *resolver {
 	for i, a := range addresses {
 		list = append(list, Server{Address: a, Priority: i})
 	}
-	r := New(list).(*resolver)
+	r := New(list, nil).(*resolver)
 	r.timeout = 300 * time.Millisecond
 	return r
 }
@@ -181,17 +181,6 @@ func TestCacheKeepsAnswersAsLongAsTheyLive(t *testing.T) {
 	}
 }
 
-func TestCacheIsBounded(t *testing.T) {
-	c := newCache(time.Now)
-	ans := &answer{expires: time.Now().Add(time.Hour)}
-	for i := range maxAnswers + 10 {
-		c.put(fmt.Sprintf("n%d", i), mdns.TypeA, ans)
-	}
-	if len(c.answers) > maxAnswers {
-		t.Errorf("%d answers kept, want at most %d", len(c.answers), maxAnswers)
-	}
-}
-
 func TestTruncatedAnswersComeOverTCP(t *testing.T) {
 	s := dnstest.Start(t)
 	s.Odd("big.example", func(q *mdns.Msg, tcp bool) *mdns.Msg {
@@ -238,7 +227,7 @@ func TestServersAreAskedInTurn(t *testing.T) {
 func TestServersOfADomain(t *testing.T) {
 	inside := dnstest.Start(t, "a.corp.example. 60 IN MX 5 inside.example.")
 	outside := dnstest.Start(t, "a.corp.example. 60 IN MX 5 outside.example.", "corp.example.net. 60 IN MX 5 outside.example.")
-	r := New([]Server{{Address: outside.Address}, {Address: inside.Address, Domain: "corp.example", Priority: 5}})
+	r := New([]Server{{Address: outside.Address}, {Address: inside.Address, Domain: "corp.example", Priority: 5}}, nil)
 	for domain, want := range map[string]string{"a.corp.example": "inside.example", "corp.example.net": "outside.example"} {
 		list, err := r.MX(t.Context(), domain)
 		if err != nil || list[0].Host != want {

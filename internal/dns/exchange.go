@@ -23,14 +23,13 @@ func (r *resolver) ask(ctx context.Context, name string, qtype uint16) (*answer,
 	if _, ok := mdns.IsDomainName(name); !ok || name == "" {
 		return nil, &Error{Name: name, Type: mdns.TypeToString[qtype], Kind: NotFound, Err: errors.New("not a domain name")}
 	}
-	if ans, ok := r.cache.get(name, qtype); ok {
-		return ans, ans.failure(name, qtype)
+	ans, flight := r.find(question{name, qtype})
+	if flight != nil {
+		var err error
+		if ans, err = r.wait(ctx, question{name, qtype}, flight); err != nil {
+			return nil, err
+		}
 	}
-	ans, err := r.resolve(ctx, name, qtype)
-	if err != nil {
-		return nil, err
-	}
-	r.cache.put(name, qtype, ans)
 	return ans, ans.failure(name, qtype)
 }
 
@@ -82,29 +81,33 @@ func follow(msg *mdns.Msg, name string, qtype uint16) (end string, records []mdn
 	return end, records, ttl
 }
 
-// askServers goes through the servers by priority until one gives an answer that is certain. The AD bit is proof only
+// turns is the servers for a name in the order in which they are asked, each as often as it deserves: those that answer
+// by priority, and again, then those that are slow.
+func (r *resolver) turns(name string) []Server {
+	good, slow := r.health.sort(r.servers().forName(name))
+	var list []Server
+	for range r.rounds {
+		list = append(list, good...)
+	}
+	return append(list, slow...)
+}
+
+// askServers goes through the servers until one gives an answer that is certain. The AD bit is proof only
 // where the operator vouches for the server: anybody on the way to another could have set it.
 func (r *resolver) askServers(ctx context.Context, name string, qtype uint16) (msg *mdns.Msg, secure bool, err error) {
-	servers := r.servers().forName(name)
-	fault := &Error{Name: name, Type: mdns.TypeToString[qtype], Kind: Temporary}
-	if len(servers) == 0 {
-		fault.Err = errors.New("no nameserver")
-		return nil, false, fault
-	}
-	for range r.rounds {
-		for _, srv := range servers {
-			msg, err := r.exchange(ctx, srv, name, qtype)
-			if err == nil {
-				return msg, srv.Validating && msg.AuthenticatedData, nil
-			}
-			fault.Err = fmt.Errorf("asking %s: %w", srv.Address, err)
-			if errors.Is(err, errBogus) {
-				fault.Kind = Bogus
-				return nil, false, fault
-			}
-			if ctx.Err() != nil {
-				return nil, false, fault
-			}
+	fault := &Error{Name: name, Type: mdns.TypeToString[qtype], Kind: Temporary, Err: errors.New("no nameserver")}
+	for _, srv := range r.turns(name) {
+		msg, err := r.exchange(ctx, srv, name, qtype)
+		if err == nil {
+			return msg, srv.Validating && msg.AuthenticatedData, nil
+		}
+		fault.Err = fmt.Errorf("asking %s: %w", srv.Address, err)
+		if errors.Is(err, errBogus) {
+			fault.Kind = Bogus
+			break
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	return nil, false, fault
@@ -142,10 +145,27 @@ func (r *resolver) exchange(ctx context.Context, srv Server, name string, qtype 
 	return nil, fmt.Errorf("answer %s", mdns.RcodeToString[msg.Rcode])
 }
 
-// roundTrip sends one question and waits for its answer, no longer than the timeout or the context allow.
+// roundTrip sends one question and waits for its answer, no longer than the timeout or the context allow, and takes note
+// of a server that does not answer.
 func (r *resolver) roundTrip(ctx context.Context, network, address string, q *mdns.Msg) (*mdns.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	limited, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
+	leave, err := r.health.enter(limited, address)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	r.cache.count.Network.Add(1)
+	began := time.Now()
+	msg, err := r.send(limited, network, address, q)
+	if err == nil || ctx.Err() == nil || time.Since(began) >= unanswered { // else somebody had no time to wait
+		r.health.note(address, err == nil)
+	}
+	return msg, err
+}
+
+// send is one question and its answer over a connection of its own.
+func (r *resolver) send(ctx context.Context, network, address string, q *mdns.Msg) (*mdns.Msg, error) {
 	client := &mdns.Client{Net: network, Timeout: r.timeout, UDPSize: udpSize, Dialer: &net.Dialer{Timeout: r.timeout}}
 	conn, err := client.DialContext(ctx, address)
 	if err != nil {

@@ -151,3 +151,6 @@ func (f *Fake) TLSA(_ context.Context, name string) (Answer, error) {
 	}
 	return Answer{}, f.fault(end, "TLSA", secure)
 }
+
+// Answering implements Resolver.
+func (f *Fake) Answering(netip.Addr) bool { return true }

@@ -16,6 +16,7 @@ type resolver struct {
 	servers func() serverSet
 	hosts   *hostsFile // nil: only nameservers are asked
 	cache   *cache
+	health  *health
 	timeout time.Duration // for one question to one server
 	rounds  int           // how often the list of servers is gone through
 }
@@ -25,9 +26,12 @@ type resolver struct {
 const localhost = "localhost"
 
 // New returns a resolver that asks the given servers. With none it does as the host system does: the addresses of
-// /etc/hosts first, then the servers of /etc/resolv.conf.
-func New(servers []Server) Resolver {
-	r := &resolver{cache: newCache(time.Now), timeout: 3 * time.Second, rounds: 2}
+// /etc/hosts first, then the servers of /etc/resolv.conf. It counts in counters, which may be nil.
+func New(servers []Server, counters *Counters) Caching {
+	if counters == nil {
+		counters = new(Counters)
+	}
+	r := &resolver{cache: newCache(time.Now, counters), health: newHealth(time.Now), timeout: 3 * time.Second, rounds: 2}
 	if len(servers) == 0 {
 		system := newSystemServers("/etc/resolv.conf")
 		r.servers, r.hosts = system.set, newHostsFile("/etc/hosts")
@@ -36,6 +40,24 @@ func New(servers []Server) Resolver {
 	set := newServerSet(servers)
 	r.servers = func() serverSet { return set }
 	return r
+}
+
+// Flush implements Caching.
+func (r *resolver) Flush() int { return r.cache.flush() }
+
+// Answering implements Resolver.
+func (r *resolver) Answering(addr netip.Addr) bool {
+	arpa, err := reverseName(addr)
+	if err != nil {
+		return true
+	}
+	good, slow := r.health.sort(r.servers().forName(arpa))
+	return len(good) > 0 || len(slow) == 0
+}
+
+// reverseName is the name under which an address's names are.
+func reverseName(addr netip.Addr) (string, error) {
+	return mdns.ReverseAddr(addr.Unmap().WithZone("").String())
 }
 
 // MX implements Resolver.
@@ -137,7 +159,7 @@ func (r *resolver) Reverse(ctx context.Context, addr netip.Addr) ([]string, erro
 			return []string{localhost}, nil
 		}
 	}
-	arpa, err := mdns.ReverseAddr(addr.Unmap().WithZone("").String())
+	arpa, err := reverseName(addr)
 	if err != nil {
 		return nil, &Error{Name: addr.String(), Type: "PTR", Kind: NotFound, Err: err}
 	}
@@ -165,7 +187,7 @@ func (r *resolver) Query(ctx context.Context, name, qtype string) ([]Record, err
 	}
 	if t == mdns.TypePTR {
 		if addr, err := netip.ParseAddr(name); err == nil {
-			name, _ = mdns.ReverseAddr(addr.Unmap().WithZone("").String())
+			name, _ = reverseName(addr)
 		}
 	}
 	ans, err := r.ask(ctx, name, t)

@@ -15,7 +15,7 @@ import (
 
 // believing returns a resolver that believes the server's word about DNSSEC.
 func believing(s *dnstest.Server) *resolver {
-	r := New([]Server{{Address: s.Address, Validating: true}}).(*resolver)
+	r := New([]Server{{Address: s.Address, Validating: true}}, nil).(*resolver)
 	r.timeout = 300 * time.Millisecond
 	return r
 }
@@ -86,7 +86,7 @@ func TestNothingIsAskedBesideServersThatValidate(t *testing.T) {
 	good.Fail("signed.example")
 	r := New([]Server{
 		{Address: good.Address, Validating: true, Priority: 5}, {Address: other.Address}, {Address: other.Address, Domain: "corp.example"},
-	}).(*resolver)
+	}, nil).(*resolver)
 	r.timeout = 300 * time.Millisecond
 	if list, err := r.MX(t.Context(), "signed.example"); KindOf(err) != Temporary {
 		t.Errorf("MX = %+v, %v; want a temporary failure", list, err)

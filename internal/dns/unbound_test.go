@@ -44,7 +44,7 @@ mx.failing.example. A 192.0.2.4
 		t.Fatal(err)
 	}
 	t.Cleanup(stopUnbound)
-	r := New([]Server{{Address: address, Validating: true}}).(*resolver)
+	r := New([]Server{{Address: address, Validating: true}}, nil).(*resolver)
 	r.timeout = 20 * time.Second
 
 	for domain, secure := range map[string]bool{"signed.example": true, "plain.example": false} {
@@ -91,7 +91,7 @@ mx.failing.example. A 192.0.2.4
 	}
 
 	// The same server, not believed.
-	doubting := New([]Server{{Address: address}})
+	doubting := New([]Server{{Address: address}}, nil)
 	if list, err := doubting.MX(t.Context(), "signed.example"); err != nil || list[0].Secure {
 		t.Errorf("without validating: %+v, %v", list, err)
 	}

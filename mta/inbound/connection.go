@@ -122,7 +122,10 @@ func address(a net.Addr) netip.Addr {
 // decide looks the peer up in the host access table.
 func (c *connection) decide(ctx context.Context) {
 	c.table = c.l.table(c.listener)
-	c.name, c.verified = c.l.nameOf(ctx, c.remote, c.table.NeedsName())
+	name, verified := c.l.nameOf(ctx, c.remote, c.table.NeedsName())
+	c.mu.Lock() // for Peers
+	c.name, c.verified = name, verified
+	c.mu.Unlock()
 	c.lookUp(nil)
 }
 

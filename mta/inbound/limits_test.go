@@ -47,8 +47,10 @@ func TestRefusingIsBounded(t *testing.T) {
 	}
 }
 
-// deaf is a nameserver that never answers.
-type deaf struct{}
+// deaf is a nameserver that never answers, which may be known already.
+type deaf struct{ known bool }
+
+func (d deaf) Answering(netip.Addr) bool { return !d.known }
 
 func (deaf) Reverse(ctx context.Context, _ netip.Addr) ([]string, error) {
 	<-ctx.Done()
@@ -62,11 +64,14 @@ func (deaf) Addresses(ctx context.Context, _ string) ([]dns.Addr, error) {
 
 func TestLookupIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for needed, want := range map[bool]time.Duration{false: lookupForLog, true: lookupNeeded} {
+		for _, test := range []struct {
+			known, needed bool
+			want          time.Duration
+		}{{false, false, lookupForLog}, {false, true, lookupNeeded}, {true, false, deafForLog}, {true, true, deafNeeded}} {
 			start := time.Now()
-			name, verified, _ := reverseName(context.Background(), deaf{}, netip.MustParseAddr("192.0.2.1"), needed)
-			if took := time.Since(start); took != want || name != "" || verified {
-				t.Errorf("needed %v: %v, %q %v", needed, took, name, verified)
+			name, verified, _ := reverseName(context.Background(), deaf{test.known}, netip.MustParseAddr("192.0.2.1"), test.needed)
+			if took := time.Since(start); took != test.want || name != "" || verified {
+				t.Errorf("%+v: %v, %q %v", test, took, name, verified)
 			}
 		}
 	})

@@ -60,6 +60,7 @@ type Sink interface {
 type Names interface {
 	Reverse(ctx context.Context, addr netip.Addr) ([]string, error)
 	Addresses(ctx context.Context, host string) ([]dns.Addr, error)
+	Answering(addr netip.Addr) bool // whether a nameserver can be expected to know
 }
 
 // Options are what a listener works with. All fields are needed except Now and Ended.

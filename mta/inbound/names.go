@@ -16,6 +16,10 @@ const (
 	lookupNeeded = 10 * time.Second
 	lookupForLog = 2 * time.Second
 	maxReverse   = 5 // names of one address that are followed
+	// While no nameserver answers anything, what is wanted for the log is hardly worth a wait, and a table gets by without
+	// names rather than hold up every caller.
+	deafNeeded = 2 * time.Second
+	deafForLog = 250 * time.Millisecond
 	// What could not be looked up is not asked for again for a while: an unreachable nameserver would hold up every
 	// banner. Where the table decides by the name, that must not outlast the trouble by much.
 	forgetNeeded = 10 * time.Second
@@ -67,10 +71,7 @@ func (l *Listener) nameOf(ctx context.Context, addr netip.Addr, needed bool) (na
 // reverseName looks up what the address is called. verified means that the name leads back to the address; without
 // that the first name is returned, for the log only. The error is one of lookups that may succeed later.
 func reverseName(ctx context.Context, names Names, addr netip.Addr, needed bool) (name string, verified bool, err error) {
-	limit := lookupForLog
-	if needed {
-		limit = lookupNeeded
-	}
+	limit := patience(names.Answering(addr), needed)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	list, err := names.Reverse(ctx, addr)
@@ -85,6 +86,19 @@ func reverseName(ctx context.Context, names Names, addr netip.Addr, needed bool)
 		err = errors.Join(err, passing(fault))
 	}
 	return list[0], false, err
+}
+
+// patience is how long a connection waits for its peer's name.
+func patience(answering, needed bool) time.Duration {
+	switch {
+	case answering && needed:
+		return lookupNeeded
+	case answering:
+		return lookupForLog
+	case needed:
+		return deafNeeded
+	}
+	return deafForLog
 }
 
 // passing is err unless it says for certain that there is nothing to be found.

@@ -116,7 +116,6 @@ func (in inflow) Commit(ctx context.Context) smtp.Reply {
 		c.l.opts.Counters.Dropped.Add(1)
 		c.l.opts.Log.MessageFinished(m.MID)
 	} else {
-		c.l.opts.Log.Queued(m.MID)
 		c.l.opts.Sink.Accepted(ctx, m)
 	}
 	return smtp.NewReply(250, "2.0.0", fmt.Sprintf("ok:  Message %d accepted", m.MID))

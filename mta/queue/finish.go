@@ -129,6 +129,7 @@ func (s *state) count(h *host, r *settled, now instant) {
 		s.totals.SoftBounced++
 	case Hard:
 		s.totals.HardBounced++
+		s.totals.Reasons[r.failure.Kind]++
 		*h.counts.hardOf(r.failure.Kind)++
 	}
 	if f := r.failure; f != nil {

@@ -282,5 +282,8 @@ func (q *Queue) Add(m spool.Message) {
 		if s.add(m, at(time.Now())) {
 			s.fresh.add(&m)
 		}
+		if m.Bounce {
+			s.totals.Generated += uint64(len(m.Recipients))
+		}
 	})
 }

@@ -134,6 +134,8 @@ type Routing struct {
 type Totals struct {
 	SoftBounced, HardBounced, Delivered, Deleted uint64    // since the start
 	Protected                                    [3]uint64 // delivered recipients, by Protection
+	Reasons                                      [5]uint64 // hard bounced recipients, by Kind
+	Generated                                    uint64    // recipients of notices
 
 	Active, Unattempted, Attempted int // recipients queued
 	Messages                       int

@@ -1,0 +1,33 @@
+package commands
+
+import (
+	"context"
+
+	"posthouse/shell"
+)
+
+func dnsFlush(a *Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "dnsflush",
+		Summary: "Clear the DNS cache.",
+		Batch:   []string{"dnsflush -y"},
+		Help: `What nameservers have answered is forgotten and asked for anew, such as after a record was corrected. The addresses
+that a destination's mail is on its way to stay until they expire: see hoststatus.`,
+		WholeWord: true,
+		Run: func(_ context.Context, s *shell.Session, args []string) error {
+			sure := len(args) == 1 && isYes(args[0])
+			if len(args) > 0 && !sure {
+				return shell.Usage("Invalid word %q: dnsflush takes nothing or -y.", args[0])
+			}
+			if !sure {
+				var err error
+				sure, err = s.YesNo("Are you sure you want to clear out the DNS cache?", false)
+				if err != nil || !sure {
+					return err
+				}
+			}
+			s.Printf("DNS cache cleared: %s.\n", counted(a.Engine.FlushDNS(), "answer"))
+			return nil
+		},
+	}
+}

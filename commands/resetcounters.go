@@ -1,0 +1,36 @@
+package commands
+
+import (
+	"context"
+	"time"
+
+	"posthouse/shell"
+)
+
+func resetCounters(a *Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "resetcounters",
+		Summary: "Let the counters begin at nothing.",
+		Batch:   []string{"resetcounters"},
+		Help: `The first column of status and dnsstatus begins at nothing; the others go on. What hoststatus counts runs since the
+start and is left alone.`,
+		JSON:      true,
+		WholeWord: true,
+		Run: func(_ context.Context, s *shell.Session, args []string) error {
+			if err := noWords("resetcounters", args); err != nil {
+				return err
+			}
+			at, err := a.Engine.ResetCounters()
+			if err != nil {
+				return shell.Fail("Failed to reset the counters: %v.", err)
+			}
+			if s.JSON {
+				return s.PrintJSON(struct {
+					At time.Time `json:"counters_reset"`
+				}{at})
+			}
+			s.Printf("Counters reset: %s\n", stamp(at))
+			return nil
+		},
+	}
+}
