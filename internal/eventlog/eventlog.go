@@ -176,27 +176,49 @@ func (l *Log) SetLevel(level Level) {
 
 // Line adds a line, with the present time unless the Log is raw. It does not wait for the disk. Parts of text that come from outside went
 // through Escape; a control byte that is left in it all the same is escaped here, so one call is always one line.
-func (l *Log) Line(level Level, text string) {
-	text = clean(text)
+func (l *Log) Line(level Level, text string) { addLine(l, level, clean(text)) }
+
+// LineBytes is Line for a text that is the caller's again when it returns.
+func (l *Log) LineBytes(level Level, text []byte) {
+	if !plain(text) {
+		l.Line(level, string(text))
+		return
+	}
+	addLine(l, level, text)
+}
+
+// addLine adds a line of clean text and sees to it that it is written.
+func addLine[T string | []byte](l *Log, level Level, text T) {
 	l.mu.Lock()
 	if l.closed || level > l.level {
 		l.mu.Unlock()
 		return
 	}
-	l.add(level, text)
-	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default:
+	if l.room(len(text)) {
+		l.stamp()
+		if l.opts.Raw {
+			l.pending = append(append(l.pending, text...), '\n')
+		} else {
+			l.pending = appendLine(l.pending, l.prefix, level, text)
+		}
 	}
+	l.mu.Unlock()
+	l.kick()
 }
 
-// add appends a line to what is pending; mu is held, so the lines are in the order of their times.
-func (l *Log) add(level Level, text string) {
-	if len(l.pending)+l.backlog+len(text) > maxPending {
+// room says whether memory has room for a text of so many bytes, and counts a line that is lost for want of it.
+// mu is held.
+func (l *Log) room(n int) bool {
+	if len(l.pending)+l.backlog+n > maxPending {
 		l.dropped++
-		return
+		return false
 	}
+	return true
+}
+
+// stamp makes prefix the present time and tells of lines that were lost before. mu is held, so that lines are in the
+// order of their times.
+func (l *Log) stamp() {
 	now := l.opts.Now()
 	if s := now.Unix(); s != l.second || l.prefix == "" {
 		l.second, l.prefix = s, now.Format(timeLayout)
@@ -206,11 +228,6 @@ func (l *Log) add(level Level, text string) {
 		l.dropped = 0
 		l.pending = l.appendLost(l.pending, n)
 	}
-	if l.opts.Raw {
-		l.pending = append(append(l.pending, text...), '\n')
-		return
-	}
-	l.pending = appendLine(l.pending, l.prefix, level, text)
 }
 
 // appendLost says how many lines there are not.
@@ -221,7 +238,7 @@ func (l *Log) appendLost(b []byte, n int) []byte {
 	return appendLine(b, l.prefix, Warning, fmt.Sprintf("%d lines were lost because the log could not be written", n))
 }
 
-func appendLine(b []byte, prefix string, level Level, text string) []byte {
+func appendLine[T string | []byte](b []byte, prefix string, level Level, text T) []byte {
 	b = append(b, prefix...)
 	b = append(b, ' ')
 	b = append(b, level.String()...)
