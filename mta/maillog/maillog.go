@@ -6,12 +6,6 @@
 package maillog
 
 import (
-	"fmt"
-	"net/netip"
-	"strconv"
-	"strings"
-
-	"posthouse/internal/cause"
 	"posthouse/internal/eventlog"
 )
 
@@ -29,8 +23,12 @@ func (l *Log) Flush() error { return l.log.Flush() }
 // esc makes a value from outside safe; see eventlog.Escape.
 func esc(s string) string { return eventlog.Escape(s) }
 
+// info writes one line. What stands for %s and %d is described at appendf.
 func (l *Log) info(format string, args ...any) {
-	l.log.Line(eventlog.Info, fmt.Sprintf(format, args...))
+	b := lineBuffers.Get().(*[]byte)
+	*b = appendf((*b)[:0], format, args)
+	l.log.LineBytes(eventlog.Info, *b)
+	lineBuffers.Put(b)
 }
 
 // orNone gives the word that stands for an absent value.
@@ -39,46 +37,6 @@ func orNone(s string) string {
 		return "None"
 	}
 	return esc(s)
-}
-
-// addr prints an address without its zone and IPv4 as IPv4, or a hyphen where there is none.
-func addr(a netip.Addr) string {
-	if !a.IsValid() {
-		return "-"
-	}
-	return a.Unmap().WithZone("").String()
-}
-
-// rids prints recipients as "[0, 1]".
-func rids(list []int) string {
-	b := []byte{'['}
-	for i, r := range list {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		b = strconv.AppendInt(b, int64(r), 10)
-	}
-	return string(append(b, ']'))
-}
-
-// because prints a cause as the end of a TLS failure line, and nothing for none.
-func because(id cause.ID) string {
-	if id == "" {
-		return ""
-	}
-	return " [" + string(id) + "]"
-}
-
-// quote writes an escaped value in single quotes, or in double ones where it holds a single quote itself.
-func quote(s string) string {
-	s = esc(s)
-	if !strings.Contains(s, "'") {
-		return "'" + s + "'"
-	}
-	if !strings.Contains(s, `"`) {
-		return `"` + s + `"`
-	}
-	return "'" + strings.ReplaceAll(s, "'", `\'`) + "'"
 }
 
 // timeLayout is how times stand inside a line.
