@@ -13,8 +13,7 @@ import (
 // pass sends content through a header reader in blocks of at most size bytes.
 func pass(t interface{ Fatal(...any) }, in string, size, maxHops int) (*header, string, error) {
 	var out bytes.Buffer
-	h := &header{out: &out, maxHops: maxHops, add: func(date, id bool) []byte {
-		var b []byte
+	h := &header{out: &out, maxHops: maxHops, add: func(b []byte, date, id bool) []byte {
 		if date {
 			b = append(b, "Date: now\r\n"...)
 		}

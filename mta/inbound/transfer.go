@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"posthouse/config"
 	"posthouse/mta/maillog"
@@ -14,18 +18,62 @@ import (
 
 // transfer is a message on its way in, from MAIL to its end.
 type transfer struct {
-	mid  uint64
-	from string
-	to   []string          // by RID
-	rids map[smtp.Path]int // the same by mailbox
-	utf8 bool              // the client asked for SMTPUTF8
+	mid   uint64
+	from  string
+	to    []string          // by RID
+	boxes []smtp.Path       // the same as mailboxes
+	rids  map[smtp.Path]int // the same by mailbox, where there are many
+	utf8  bool              // the client asked for SMTPUTF8
 
 	requireTLS bool // the client asked for REQUIRETLS
 	wide       bool // an address is not ASCII
 
-	file Message // nil before the content, and for what is discarded
-	head *header
-	size int64
+	began time.Time // of the content
+	file  Message   // nil before the content, and for what is discarded
+	head  header
+	size  int64
+}
+
+// transfers keeps the memory of those that are over for others.
+var transfers = sync.Pool{New: func() any { return new(transfer) }}
+
+// newTransfer returns an empty one; free gives it back when nothing refers to it any more.
+func newTransfer() *transfer { return transfers.Get().(*transfer) }
+
+func (t *transfer) free() {
+	clear(t.to)
+	clear(t.boxes)
+	*t = transfer{to: t.to[:0], boxes: t.boxes[:0], head: t.head.fresh()}
+	if cap(t.to) <= fewRecipients {
+		transfers.Put(t)
+	}
+}
+
+// fewRecipients are compared one by one, which takes less time than to look them up.
+const fewRecipients = 16
+
+// find returns the RID of a mailbox that was named before.
+func (t *transfer) find(box smtp.Path) (rid int, again bool) {
+	if t.rids != nil {
+		rid, again = t.rids[box]
+		return rid, again
+	}
+	rid = slices.Index(t.boxes, box)
+	return rid, rid >= 0
+}
+
+// add takes a recipient that was not named before.
+func (t *transfer) add(box smtp.Path, address string) {
+	rid := len(t.to)
+	t.to, t.boxes = append(t.to, address), append(t.boxes, box)
+	if t.rids != nil {
+		t.rids[box] = rid
+	} else if len(t.to) > fewRecipients {
+		t.rids = make(map[smtp.Path]int, 4*fewRecipients)
+		for i, b := range t.boxes {
+			t.rids[b] = i
+		}
+	}
 }
 
 // errLoop says that a message has come past too many hosts.
@@ -59,9 +107,9 @@ func (c *connection) Data(context.Context) (smtp.Content, smtp.Reply) {
 		}
 		t.file = file
 	}
-	now := c.l.opts.Now()
-	t.head = &header{maxHops: c.conf.Injection.MaxHops, add: c.origin(now), out: content{c}}
-	if _, err := t.head.out.Write(c.received(now)); err != nil {
+	t.began = c.l.opts.Now()
+	t.head.maxHops, t.head.add, t.head.out = c.conf.Injection.MaxHops, c.adds, content{c}
+	if err := t.head.trace(c.received); err != nil {
 		reply := c.noRoom(err).reply
 		t.file.Abort()
 		t.file = nil
@@ -110,6 +158,7 @@ func (in inflow) Commit(ctx context.Context) smtp.Reply {
 		return r.reply
 	}
 	c.record(&m.Envelope)
+	c.transfer.free()
 	c.transfer = nil
 	c.accepted++
 	if c.listener.Type == config.Blackhole {
@@ -119,7 +168,7 @@ func (in inflow) Commit(ctx context.Context) smtp.Reply {
 		c.l.opts.Log.Queued(m.MID)
 		c.l.opts.Sink.Accepted(ctx, m)
 	}
-	return smtp.NewReply(250, "2.0.0", fmt.Sprintf("ok:  Message %d accepted", m.MID))
+	return smtp.NewReply(250, "2.0.0", "ok:  Message "+strconv.FormatUint(m.MID, 10)+" accepted")
 }
 
 // store finishes the content and makes the message durable.
