@@ -288,12 +288,12 @@ func (h *header) text(i int) string {
 // has8bit says whether p holds a byte that is not ASCII.
 func has8bit(p []byte) bool {
 	const high = 0x8080808080808080
-	word := binary.LittleEndian.Uint64
-	for len(p) >= 32 {
-		if (word(p)|word(p[8:])|word(p[16:])|word(p[24:]))&high != 0 {
+	for ; len(p) >= 32; p = p[32:] {
+		w := binary.LittleEndian.Uint64(p) | binary.LittleEndian.Uint64(p[8:]) |
+			binary.LittleEndian.Uint64(p[16:]) | binary.LittleEndian.Uint64(p[24:])
+		if w&high != 0 {
 			return true
 		}
-		p = p[32:]
 	}
 	for _, c := range p {
 		if c >= utf8.RuneSelf {

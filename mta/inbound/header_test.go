@@ -131,3 +131,12 @@ func FuzzHeader(f *testing.F) {
 		headerIsStable(t, in, 1+int(uint(size)%200))
 	})
 }
+
+// BenchmarkHas8bit looks at the content of a small message.
+func BenchmarkHas8bit(b *testing.B) {
+	p := bytes.Repeat([]byte("abcdefgh"), 512)
+	b.SetBytes(int64(len(p)))
+	for b.Loop() {
+		has8bit(p)
+	}
+}
