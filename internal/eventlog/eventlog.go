@@ -8,6 +8,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -187,46 +188,68 @@ func (l *Log) LineBytes(level Level, text []byte) {
 	addLine(l, level, text)
 }
 
-// addLine adds a line of clean text and sees to it that it is written.
-func addLine[T string | []byte](l *Log, level Level, text T) {
-	l.mu.Lock()
-	if l.closed || level > l.level {
-		l.mu.Unlock()
-		return
-	}
-	if l.room(len(text)) {
-		l.stamp()
-		if l.opts.Raw {
-			l.pending = append(append(l.pending, text...), '\n')
-		} else {
-			l.pending = appendLine(l.pending, l.prefix, level, text)
+// Lines is LineBytes for several lines, each with its end. They stand together and have the same time.
+func (l *Log) Lines(level Level, text []byte) {
+	for line := range bytes.Lines(text) {
+		if !plain(line[:len(line)-1]) {
+			l.eachLine(level, text)
+			return
 		}
 	}
-	l.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || level > l.level {
+		return
+	}
+	l.stamp()
+	for line := range bytes.Lines(text) {
+		add(l, level, line[:len(line)-1])
+	}
 	l.kick()
 }
 
-// room says whether memory has room for a text of so many bytes, and counts a line that is lost for want of it.
-// mu is held.
-func (l *Log) room(n int) bool {
-	if len(l.pending)+l.backlog+n > maxPending {
-		l.dropped++
-		return false
+// eachLine adds lines one by one.
+func (l *Log) eachLine(level Level, text []byte) {
+	for line := range bytes.Lines(text) {
+		l.LineBytes(level, line[:len(line)-1])
 	}
-	return true
 }
 
-// stamp makes prefix the present time and tells of lines that were lost before. mu is held, so that lines are in the
-// order of their times.
-func (l *Log) stamp() {
-	now := l.opts.Now()
-	if s := now.Unix(); s != l.second || l.prefix == "" {
-		l.second, l.prefix = s, now.Format(timeLayout)
+// addLine adds a line of clean text and sees to it that it is written.
+func addLine[T string | []byte](l *Log, level Level, text T) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || level > l.level {
+		return
+	}
+	l.stamp()
+	add(l, level, text)
+	l.kick()
+}
+
+// add appends a line to what is pending, with the time of the last stamp; mu is held.
+func add[T string | []byte](l *Log, level Level, text T) {
+	if len(l.pending)+l.backlog+len(text) > maxPending {
+		l.dropped++
+		return
 	}
 	if l.dropped > 0 {
 		n := l.dropped
 		l.dropped = 0
 		l.pending = l.appendLost(l.pending, n)
+	}
+	if l.opts.Raw {
+		l.pending = append(append(l.pending, text...), '\n')
+		return
+	}
+	l.pending = appendLine(l.pending, l.prefix, level, text)
+}
+
+// stamp makes prefix the present time. mu is held, so that lines are in the order of their times.
+func (l *Log) stamp() {
+	now := l.opts.Now()
+	if s := now.Unix(); s != l.second || l.prefix == "" {
+		l.second, l.prefix = s, now.Format(timeLayout)
 	}
 }
 

@@ -437,7 +437,13 @@ func TestLineBytes(t *testing.T) {
 	copy(text, "two\n")
 	l.LineBytes(Info, append(text, '\n'))
 	l.LineBytes(Debug, text)
-	want := []string{"Sat Apr  7 00:57:53 2018 Warning: one", `Sat Apr  7 00:57:53 2018 Info: two\x0a`}
+	l.Lines(Warning, []byte("three\nfour\n"))
+	l.Lines(Info, []byte("five\n\tsix\n\n"))
+	l.Lines(Debug, []byte("seven\n"))
+	l.Lines(Info, nil)
+	want := []string{"Sat Apr  7 00:57:53 2018 Warning: one", `Sat Apr  7 00:57:53 2018 Info: two\x0a`,
+		"Sat Apr  7 00:57:53 2018 Warning: three", "Sat Apr  7 00:57:53 2018 Warning: four",
+		"Sat Apr  7 00:57:53 2018 Info: five", `Sat Apr  7 00:57:53 2018 Info: \x09six`, "Sat Apr  7 00:57:53 2018 Info: "}
 	if got := texts(t, l); !slices.Equal(got, want) {
 		t.Errorf("lines %q", got)
 	}

@@ -59,8 +59,10 @@ func (c *connection) Mail(_ context.Context, m smtp.Mail) smtp.Reply {
 	t := newTransfer()
 	t.mid, t.from, t.requireTLS, t.utf8, t.wide = c.l.opts.Spool.NextMID(), from.String(), m.RequireTLS, m.UTF8, !from.ASCII()
 	c.transfer = t
-	c.l.opts.Log.MessageStarted(t.mid, c.icid)
-	c.l.opts.Log.From(t.mid, c.icid, t.from)
+	c.l.opts.Log.Together(func(log *maillog.Log) {
+		log.MessageStarted(t.mid, c.icid)
+		log.From(t.mid, c.icid, t.from)
+	})
 	return smtp.NewReply(250, "2.1.0", "sender <"+t.from+"> ok")
 }
 

@@ -163,9 +163,7 @@ func (in inflow) Commit(ctx context.Context) smtp.Reply {
 	c.accepted++
 	if c.listener.Type == config.Blackhole {
 		c.l.opts.Counters.Dropped.Add(1)
-		c.l.opts.Log.MessageFinished(m.MID)
 	} else {
-		c.l.opts.Log.Queued(m.MID)
 		c.l.opts.Sink.Accepted(ctx, m)
 	}
 	return smtp.NewReply(250, "2.0.0", "ok:  Message "+strconv.FormatUint(m.MID, 10)+" accepted")
@@ -213,14 +211,21 @@ func (t *transfer) describe(env *spool.Envelope) {
 func (c *connection) record(env *spool.Envelope) {
 	c.l.opts.Counters.Messages.Add(1)
 	c.l.opts.Counters.Recipients.Add(uint64(len(env.Recipients)))
-	log, table := c.l.opts.Log, maillog.Inbound
+	table, kept := maillog.Inbound, c.listener.Type != config.Blackhole
 	if env.Relay {
 		table = maillog.Outbound
 	}
-	log.MessageID(env.MID, env.MessageID)
-	log.Subject(env.MID, env.Subject)
-	log.Ready(env.MID, env.Size, env.Sender)
-	log.PolicyMatched(env.MID, "DEFAULT", table)
+	c.l.opts.Log.Together(func(log *maillog.Log) {
+		log.MessageID(env.MID, env.MessageID)
+		log.Subject(env.MID, env.Subject)
+		log.Ready(env.MID, env.Size, env.Sender)
+		log.PolicyMatched(env.MID, "DEFAULT", table)
+		if kept {
+			log.Queued(env.MID)
+		} else {
+			log.MessageFinished(env.MID)
+		}
+	})
 }
 
 func isPostmaster(local string) bool { return strings.EqualFold(local, "postmaster") }

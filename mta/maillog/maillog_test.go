@@ -219,6 +219,27 @@ func TestFormerLines(t *testing.T) {
 	}
 }
 
+// TestTogether writes every line at once, and wants the same as if each were written for itself.
+func TestTogether(t *testing.T) {
+	each := linesOf(t, func(l *Log) {
+		for _, r := range rows {
+			r.do(l)
+		}
+	})
+	for range 2 { // The second time, memory is there already.
+		together := linesOf(t, func(l *Log) {
+			l.Together(func(l *Log) {
+				for _, r := range rows {
+					r.do(l)
+				}
+			})
+		})
+		if !slices.Equal(together, each) {
+			t.Errorf("together\n%s\none by one\n%s", strings.Join(together, "\n"), strings.Join(each, "\n"))
+		}
+	}
+}
+
 func TestTwoLinesFinishAMessage(t *testing.T) {
 	got := linesOf(t, func(l *Log) {
 		l.DroppedByFilter(1, "drop it")
