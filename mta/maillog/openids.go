@@ -38,7 +38,11 @@ func (o *openIDs) see(line []byte) {
 // message takes a line that begins with MID or Message. Most lines do, and few of them matter.
 func (o *openIDs) message(s scan) {
 	if s.literal("MID ") {
-		if mid, ok := s.number(); ok && string(s.rest) == " queued for delivery" {
+		rest, queued := bytes.CutSuffix(s.rest, []byte(" queued for delivery"))
+		if s.rest = rest; !queued {
+			return
+		}
+		if mid, ok := s.number(); ok && len(s.rest) == 0 {
 			o.received(mid)
 		}
 		return
