@@ -25,9 +25,7 @@ type visit struct {
 	accepted  int // messages
 	transfer  *transfer
 
-	adds  func(b []byte, date, id bool) []byte // the connection's origin
-	dated int64                                // the second that date stands for
-	date  []byte
+	adds func(b []byte, date, id bool) []byte // the connection's origin
 }
 
 // Hello implements smtp.Backend.

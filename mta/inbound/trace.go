@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"strconv"
 	"strings"
+	"time"
 
 	"posthouse/internal/openssl"
 )
@@ -95,11 +96,21 @@ func (c *connection) origin(b []byte, date, id bool) []byte {
 	return b
 }
 
-// appendDate appends the time at which the content began. It is made once a second: many messages may come in one.
-func (c *connection) appendDate(b []byte) []byte {
-	now := c.transfer.began
-	if second := now.Unix(); second != c.dated || len(c.date) == 0 {
-		c.dated, c.date = second, now.AppendFormat(c.date[:0], "Mon, 02 Jan 2006 15:04:05 -0700")
+// appendDate appends the time at which the content began.
+func (c *connection) appendDate(b []byte) []byte { return append(b, c.l.date(c.transfer.began)...) }
+
+// date is a time in a header. It is made once a second: many messages may come in one.
+func (l *Listener) date(t time.Time) string {
+	d := l.dated.Load()
+	if d == nil || d.second != t.Unix() {
+		d = &dated{t.Unix(), t.Format("Mon, 02 Jan 2006 15:04:05 -0700")}
+		l.dated.Store(d)
 	}
-	return append(b, c.date...)
+	return d.text
+}
+
+// dated is the text of a second.
+type dated struct {
+	second int64
+	text   string
 }
