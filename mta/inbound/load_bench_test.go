@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -214,4 +215,51 @@ func benchTimes(b *testing.B) (user, kernel time.Duration) {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano()), time.Duration(u.Stime.Nano())
+}
+
+// BenchmarkIdle has a thousand sessions wait for a command, and reports what each holds; the client's end, which is in this
+// process, included.
+func BenchmarkIdle(b *testing.B) {
+	b.Run("bare", func(b *testing.B) { benchIdle(b, bareLoad(b)) })
+	b.Run("listener", func(b *testing.B) {
+		r := newRig(b, func(_ *rig, c *config.Config, l *config.Listener) {
+			l.MaxConnections, l.HostAccess.Default.MaxConcurrency = 2000, new(2000)
+		})
+		benchIdle(b, r.addr)
+	})
+}
+
+func benchIdle(b *testing.B, addr string) {
+	const sessions = 1000
+	for b.Loop() {
+		before := benchMemory()
+		conns := make([]net.Conn, sessions)
+		for i := range conns {
+			conn, err := net.Dial("tcp", addr)
+			if err != nil {
+				b.Fatal(err)
+			}
+			conns[i] = conn
+			r := bufio.NewReaderSize(conn, 1024)
+			if err := benchHear(r); err != nil {
+				b.Fatal(err)
+			}
+			if err := benchSay(conn, r, loadHello); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(benchMemory()-before)/sessions, "B/session")
+		for _, conn := range conns {
+			conn.Close()
+		}
+	}
+}
+
+// benchMemory is what the heap and the stacks hold.
+func benchMemory() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
 }
