@@ -78,8 +78,10 @@ func (c *Config) Route(domain string) (r *Route, key string, ok bool) {
 // A postmaster without an entry of its own is accepted where any recipient of the domain is (RFC 5321 §4.5.1).
 func (r RecipientAccess) Lookup(local, domain string) (rule *RecipientRule, ok bool) {
 	local, domain = strings.ToLower(local), domainKey(domain)
-	for _, key := range []string{local + "@" + domain, local + "@"} {
-		if rule := r[key]; rule != nil {
+	var space [maxAddress]byte // no message should cost a string for a key that is hardly ever there
+	address := append(append(append(space[:0], local...), '@'), domain...)
+	for _, key := range [][]byte{address, address[:len(local)+1]} {
+		if rule := r[string(key)]; rule != nil {
 			return rule, true
 		}
 	}
@@ -109,6 +111,9 @@ func (r RecipientAccess) serves(domain string) bool {
 	}
 	return false
 }
+
+// maxAddress is what the addresses that SMTP permits fit into (RFC 5321 §4.5.3.1.3).
+const maxAddress = 256
 
 // cutAddress splits user@ or user@domain at its last @.
 func cutAddress(key string) (local, domain string, ok bool) {

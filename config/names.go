@@ -67,7 +67,11 @@ func validDomainKey(s string) bool {
 // round: how a sender writes it must not decide which rule holds (RFC 5890 §2.3.2.1).
 func suffixes(domain string) []string {
 	domain = domainKey(domain)
-	own, other := suffixesOf(domain), suffixesOf(otherForm(domain))
+	own, form := suffixesOf(domain), otherForm(domain)
+	if form == domain {
+		return own
+	}
+	other := suffixesOf(form)
 	if len(own) != len(other) {
 		return own
 	}
@@ -97,7 +101,7 @@ func otherForm(domain string) string {
 
 // suffixesOf is suffixes of one form.
 func suffixesOf(domain string) []string {
-	keys := []string{domain}
+	keys := append(make([]string, 0, 8), domain) // with room for what the caller adds to the keys of most domains
 	if strings.HasPrefix(domain, "[") {
 		return keys
 	}

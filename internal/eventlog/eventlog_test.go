@@ -403,3 +403,48 @@ func FuzzEscape(f *testing.F) {
 		}
 	})
 }
+
+// TestPlain holds the test of eight bytes at a time to the plain one, for every byte at every place.
+func TestPlain(t *testing.T) {
+	for length := range 20 {
+		for place := range length {
+			for c := range 256 {
+				b := []byte(strings.Repeat("~ ", 10)[:length])
+				b[place] = byte(c)
+				want := c >= 0x20 && c < 0x7f
+				if plain(b) != want || plain(string(b)) != want {
+					t.Fatalf("%q: %v", b, !want)
+				}
+			}
+		}
+	}
+}
+
+func FuzzPlain(f *testing.F) {
+	f.Add([]byte("plain text of some length"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		want := !slices.ContainsFunc(b, func(c byte) bool { return c < 0x20 || c >= 0x7f })
+		if plain(b) != want {
+			t.Errorf("%q: %v", b, !want)
+		}
+	})
+}
+
+func TestLineBytes(t *testing.T) {
+	l := mustOpen(t, testOptions(t, newClock()))
+	text := []byte("one")
+	l.LineBytes(Warning, text)
+	copy(text, "two\n")
+	l.LineBytes(Info, append(text, '\n'))
+	l.LineBytes(Debug, text)
+	l.Lines(Warning, []byte("three\nfour\n"))
+	l.Lines(Info, []byte("five\n\tsix\n\n"))
+	l.Lines(Debug, []byte("seven\n"))
+	l.Lines(Info, nil)
+	want := []string{"Sat Apr  7 00:57:53 2018 Warning: one", `Sat Apr  7 00:57:53 2018 Info: two\x0a`,
+		"Sat Apr  7 00:57:53 2018 Warning: three", "Sat Apr  7 00:57:53 2018 Warning: four",
+		"Sat Apr  7 00:57:53 2018 Info: five", `Sat Apr  7 00:57:53 2018 Info: \x09six`, "Sat Apr  7 00:57:53 2018 Info: "}
+	if got := texts(t, l); !slices.Equal(got, want) {
+		t.Errorf("lines %q", got)
+	}
+}

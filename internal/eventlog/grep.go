@@ -63,11 +63,11 @@ func (l *Log) grepFile(ctx context.Context, stamp string, g *grep) error {
 	if !g.query.Since.IsZero() && info.ModTime().Before(g.query.Since.Truncate(time.Second)) {
 		return nil // its last line is older than what is asked for
 	}
-	_, err = eachLine(io.LimitReader(f, info.Size()), func(line string) error {
+	_, err = eachLine(io.LimitReader(f, info.Size()), func(line []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return g.line(line)
+		return g.line(string(line))
 	})
 	return err
 }

@@ -28,8 +28,9 @@ func LineTime(line string) (t time.Time, ok bool) {
 	return t, err == nil
 }
 
-// eachLine calls do with every complete line of r, without its line end, and returns how many bytes those were.
-func eachLine(r io.Reader, do func(line string) error) (int64, error) {
+// eachLine calls do with every complete line of r, without its line end and valid only during the call, and returns how
+// many bytes those were.
+func eachLine(r io.Reader, do func(line []byte) error) (int64, error) {
 	b := bufio.NewReaderSize(r, maxLine)
 	var read int64
 	for {
@@ -44,14 +45,15 @@ func eachLine(r io.Reader, do func(line string) error) (int64, error) {
 		if err == nil {
 			line = line[:len(line)-1]
 		}
-		if err := do(string(line)); err != nil {
+		if err := do(line); err != nil {
 			return read, err
 		}
 	}
 }
 
-// ReadFile calls do with every complete line of one log file, without its line end, and ends with do's error.
-func ReadFile(path string, do func(line string) error) error {
+// ReadFile calls do with every complete line of one log file, without its line end and valid only during the call, and ends
+// with do's error.
+func ReadFile(path string, do func(line []byte) error) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func FuzzReaders(f *testing.F) {
 			lines = strings.Split(whole, "\n")
 		}
 		var got []string
-		if _, err := eachLine(bytes.NewReader(content), func(s string) error { got = append(got, s); return nil }); err != nil {
+		if _, err := eachLine(bytes.NewReader(content), func(s []byte) error { got = append(got, string(s)); return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Join(got, "\n") != strings.Join(lines, "\n") && longest(content) < maxLine {

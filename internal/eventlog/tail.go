@@ -42,11 +42,11 @@ func (l *Log) follow(ctx context.Context, stamp string, offset int64, do func(st
 	for {
 		// What is known before the read decides: a later file means that this one does not grow after it.
 		stamps, grown, ended := l.snapshot()
-		n, err := eachLine(io.NewSectionReader(f, offset, 1<<62-offset), func(line string) error {
+		n, err := eachLine(io.NewSectionReader(f, offset, 1<<62-offset), func(line []byte) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return do(line)
+			return do(string(line))
 		})
 		offset += n
 		if err != nil {

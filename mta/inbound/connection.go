@@ -230,6 +230,7 @@ func (c *connection) ended() {
 func (c *connection) begin() *smtp.Session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.adds = c.origin
 	c.session = smtp.NewSession(c.conn, c.sessionOptions(), c)
 	if c.stopping {
 		c.session.Stop()

@@ -23,7 +23,7 @@ const (
 type header struct {
 	out     io.Writer
 	maxHops int
-	add     func(date, id bool) []byte // makes the missing fields
+	add     func(b []byte, date, id bool) []byte // appends the missing fields
 
 	eight       bool // there is 8-bit content
 	eightHeader bool // in the header
@@ -35,6 +35,23 @@ type header struct {
 	hops    int
 	fields  [len(watched)]field
 	current *field // continuation lines belong to it; nil: to nothing of interest
+}
+
+// fresh returns a header for the next message that has the memory of this one.
+func (h *header) fresh() (next header) {
+	next.line = h.line[:0]
+	for i := range h.fields {
+		next.fields[i].value = h.fields[i].value[:0]
+	}
+	return next
+}
+
+// trace passes on what stands above the header. make appends it to what it is given.
+func (h *header) trace(make func(b []byte) []byte) error {
+	h.line = make(h.line)
+	err := h.pass(h.line)
+	h.line = h.line[:0]
+	return err
 }
 
 // field is a header field that is watched for.
@@ -53,25 +70,61 @@ const (
 	fieldTLSRequired
 )
 
-// write takes the next block of content.
+// write takes the next block of content. Lines of the header are looked at where they are and passed on together; only one
+// that is cut by the end of the block is held.
 func (h *header) write(p []byte) error {
 	if !h.eight && has8bit(p) {
 		h.eight = true
 	}
-	for len(p) > 0 && !h.inBody {
-		end := bytes.IndexByte(p, '\n') + 1
-		whole := end > 0
-		if !whole {
-			end = len(p)
-		}
-		h.line = append(h.line, p[:end]...)
-		p = p[end:]
-		if whole || len(h.line) >= maxHeld {
-			if err := h.flush(whole); err != nil {
+	from := 0 // p[from:i] was looked at and is not passed on yet
+	for i := 0; i < len(p) && !h.inBody; {
+		end := i + bytes.IndexByte(p[i:], '\n') + 1
+		if end == i || len(h.line) > 0 || h.middle {
+			if err := h.pass(p[from:i]); err != nil {
 				return err
 			}
+			n, err := h.hold(p[i:])
+			if err != nil {
+				return err
+			}
+			i += n
+			from = i
+			continue
 		}
+		over, err := h.look(p[i:end])
+		if err != nil {
+			return err
+		}
+		if over {
+			if err := h.pass(p[from:i]); err != nil {
+				return err
+			}
+			if err := h.leave(p[i:end]); err != nil {
+				return err
+			}
+			from = i
+			break
+		}
+		i = end
 	}
+	return h.pass(p[from:])
+}
+
+// hold takes the rest of a line, or what there is of one, and returns its length.
+func (h *header) hold(p []byte) (int, error) {
+	end := bytes.IndexByte(p, '\n') + 1
+	whole := end > 0
+	if !whole {
+		end = len(p)
+	}
+	h.line = append(h.line, p[:end]...)
+	if whole || len(h.line) >= maxHeld {
+		return end, h.flush(whole)
+	}
+	return end, nil
+}
+
+func (h *header) pass(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
@@ -94,31 +147,50 @@ func (h *header) finish() error {
 
 // flush passes the held line on. whole says that its end is there.
 func (h *header) flush(whole bool) error {
-	if !h.middle {
-		if err := h.classify(); err != nil {
+	if h.middle {
+		h.seek8bit(h.line)
+	} else {
+		over, err := h.look(h.line)
+		if err == nil && over {
+			err = h.leave(h.line)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	if !h.inBody && !h.eightHeader && has8bit(h.line) {
-		h.eightHeader = true
-	}
-	_, err := h.out.Write(h.line)
+	err := h.pass(h.line)
 	h.line, h.middle = h.line[:0], !whole
 	return err
 }
 
-// classify looks at a line from its beginning.
-func (h *header) classify() error {
-	line := h.line[:min(len(h.line), maxHeld)] // more than that is here or not as the blocks happen to be cut
-	if h.begun && (line[0] == ' ' || line[0] == '\t') {
-		h.current.collect(line)
-		return nil
+// look reads a line from its beginning, and says whether the header was over before it.
+func (h *header) look(line []byte) (over bool, err error) {
+	held := line[:min(len(line), maxHeld)] // more than that is here or not as the blocks happen to be cut
+	if h.begun && (held[0] == ' ' || held[0] == '\t') {
+		h.current.collect(held)
+		h.seek8bit(line)
+		return false, nil
 	}
-	name, value, ok := bytes.Cut(line, []byte(":"))
-	if name = bytes.TrimRight(name, " \t"); ok && isFieldName(name) {
-		h.begun = true
-		return h.field(name, value)
+	name, value, ok := bytes.Cut(held, colon)
+	if name = bytes.TrimRight(name, " \t"); !ok || !isFieldName(name) {
+		return true, nil
 	}
+	h.begun = true
+	h.seek8bit(line)
+	return false, h.field(name, value)
+}
+
+var colon = []byte{':'}
+
+// seek8bit looks for 8-bit content in a line of the header, where there is any at all.
+func (h *header) seek8bit(line []byte) {
+	if h.eight && !h.eightHeader && has8bit(line) {
+		h.eightHeader = true
+	}
+}
+
+// leave ends the header before a line.
+func (h *header) leave(line []byte) error {
 	if err := h.end(); err != nil {
 		return err
 	}
@@ -143,17 +215,22 @@ func isFieldName(name []byte) bool {
 // field notes the field that begins here.
 func (h *header) field(name, value []byte) error {
 	h.current = nil
-	if strings.EqualFold(string(name), "received") {
+	if is(name, "received") {
 		return h.hop()
 	}
 	for i := range watched {
-		if f := &h.fields[i]; !f.seen && strings.EqualFold(string(name), watched[i]) {
+		if f := &h.fields[i]; !f.seen && is(name, watched[i]) {
 			f.seen = true
 			f.collect(value)
 			h.current = f
 		}
 	}
 	return nil
+}
+
+// is compares without regard to case. Most names differ in length already.
+func is(name []byte, want string) bool {
+	return len(name) == len(want) && strings.EqualFold(string(name), want)
 }
 
 // hop counts a host that the message came past (RFC 5321 §6.3).
@@ -179,7 +256,7 @@ func (h *header) end() error {
 	if !date && !id {
 		return nil
 	}
-	added := h.add(date, id)
+	added := h.add(nil, date, id)
 	if _, value, found := bytes.Cut(added, []byte("Message-ID:")); found {
 		h.fields[fieldID].collect(bytes.TrimSpace(value))
 	}
@@ -210,11 +287,13 @@ func (h *header) text(i int) string {
 
 // has8bit says whether p holds a byte that is not ASCII.
 func has8bit(p []byte) bool {
-	for len(p) >= 8 {
-		if binary.LittleEndian.Uint64(p)&0x8080808080808080 != 0 {
+	const high = 0x8080808080808080
+	for ; len(p) >= 32; p = p[32:] {
+		w := binary.LittleEndian.Uint64(p) | binary.LittleEndian.Uint64(p[8:]) |
+			binary.LittleEndian.Uint64(p[16:]) | binary.LittleEndian.Uint64(p[24:])
+		if w&high != 0 {
 			return true
 		}
-		p = p[8:]
 	}
 	for _, c := range p {
 		if c >= utf8.RuneSelf {

@@ -13,8 +13,7 @@ import (
 // pass sends content through a header reader in blocks of at most size bytes.
 func pass(t interface{ Fatal(...any) }, in string, size, maxHops int) (*header, string, error) {
 	var out bytes.Buffer
-	h := &header{out: &out, maxHops: maxHops, add: func(date, id bool) []byte {
-		var b []byte
+	h := &header{out: &out, maxHops: maxHops, add: func(b []byte, date, id bool) []byte {
 		if date {
 			b = append(b, "Date: now\r\n"...)
 		}
@@ -131,4 +130,13 @@ func FuzzHeader(f *testing.F) {
 		}
 		headerIsStable(t, in, 1+int(uint(size)%200))
 	})
+}
+
+// BenchmarkHas8bit looks at the content of a small message.
+func BenchmarkHas8bit(b *testing.B) {
+	p := bytes.Repeat([]byte("abcdefgh"), 512)
+	b.SetBytes(int64(len(p)))
+	for b.Loop() {
+		has8bit(p)
+	}
 }

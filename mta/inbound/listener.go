@@ -91,6 +91,7 @@ type Listener struct {
 	limits *limits
 	names  nameless
 	access atomic.Pointer[accessTable] // of the latest connection's configuration
+	dated  atomic.Pointer[dated]       // the latest
 
 	mu      sync.Mutex
 	era     int // counts the calls of Shutdown: each ends what began in the eras before

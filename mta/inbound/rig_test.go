@@ -17,8 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"posthouse/certstore"
 	"posthouse/config"
 	"posthouse/internal/dns"
@@ -27,8 +25,6 @@ import (
 	"posthouse/mta/spool"
 	"posthouse/mta/tlspolicy"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // rig is a listener on loopback with everything that it needs, and what came of it.
 type rig struct {

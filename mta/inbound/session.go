@@ -24,6 +24,8 @@ type visit struct {
 	toldNoTLS bool
 	accepted  int // messages
 	transfer  *transfer
+
+	adds func(b []byte, date, id bool) []byte // the connection's origin
 }
 
 // Hello implements smtp.Backend.
@@ -52,12 +54,14 @@ func (c *connection) Mail(_ context.Context, m smtp.Mail) smtp.Reply {
 	if !ok {
 		return smtp.NewReply(501, "5.5.2", "syntax error sender address needs a domain")
 	}
-	c.transfer = &transfer{
-		mid: c.l.opts.Spool.NextMID(), mail: m, from: from.String(), wide: !from.ASCII(), rids: make(map[smtp.Path]int),
-	}
-	c.l.opts.Log.MessageStarted(c.transfer.mid, c.icid)
-	c.l.opts.Log.From(c.transfer.mid, c.icid, c.transfer.from)
-	return smtp.NewReply(250, "2.1.0", "sender <"+c.transfer.from+"> ok")
+	t := newTransfer()
+	t.mid, t.mail, t.from, t.wide = c.l.opts.Spool.NextMID(), m, from.String(), !from.ASCII()
+	c.transfer = t
+	c.l.opts.Log.Together(func(log *maillog.Log) {
+		log.MessageStarted(t.mid, c.icid)
+		log.From(t.mid, c.icid, t.from)
+	})
+	return smtp.NewReply(250, "2.1.0", "sender <"+t.from+"> ok")
 }
 
 // Recipient implements smtp.Backend.
@@ -67,26 +71,26 @@ func (c *connection) Recipient(_ context.Context, r smtp.Rcpt) smtp.Reply {
 	if !ok {
 		return smtp.NewReply(501, "5.5.2", "syntax error recipient address needs a domain")
 	}
-	rid, again := t.rids[mailbox(to)]
+	box, address := mailbox(to), to.String()
+	rid, again := t.find(box)
 	if limit := value(policy.MaxRecipients); limit > 0 && len(t.to) >= limit && !again {
 		return smtp.NewReply(452, "4.5.3", "Too many recipients")
 	}
-	reply, ok := c.admits(to)
+	reply, ok := c.admits(to, address)
 	if !ok {
 		c.l.opts.Counters.RejectedRecipients.Add(1)
-		c.l.opts.Log.ToRejected(t.mid, c.icid, to.String())
+		c.l.opts.Log.ToRejected(t.mid, c.icid, address)
 		return reply
 	}
 	if limit := policy.MaxRecipientsPerHour; limit != nil && !c.l.limits.recipient(c.remote, *limit, c.l.opts.Now()) {
 		return smtp.NewReply(452, "4.7.1", "Too many recipients received this hour")
 	}
 	if again { // Whoever is named twice gets the message once.
-		c.l.opts.Log.To(t.mid, c.icid, rid, to.String())
+		c.l.opts.Log.To(t.mid, c.icid, rid, address)
 		return reply
 	}
-	c.l.opts.Log.To(t.mid, c.icid, len(t.to), to.String())
-	t.rids[mailbox(to)] = len(t.to)
-	t.to, t.wishes = append(t.to, to.String()), append(t.wishes, r.Wishes)
+	c.l.opts.Log.To(t.mid, c.icid, len(t.to), address)
+	t.add(box, address, r.Wishes)
 	t.wide = t.wide || !to.ASCII()
 	return reply
 }
@@ -114,20 +118,22 @@ func (c *connection) complete(p smtp.Path) (smtp.Path, bool) {
 }
 
 // admits asks the recipient access table, unless the peer may send to everybody or nothing is kept anyway.
-func (c *connection) admits(to smtp.Path) (smtp.Reply, bool) {
-	taken := smtp.NewReply(250, "2.1.5", "recipient <"+to.String()+"> ok")
-	if c.access.behavior == config.Relay || c.listener.Type == config.Blackhole {
-		return taken, true
+func (c *connection) admits(to smtp.Path, address string) (smtp.Reply, bool) {
+	words := ""
+	if c.access.behavior != config.Relay && c.listener.Type != config.Blackhole {
+		// A private listener has no such table: whoever may not relay has nothing to send here.
+		rule, ok := c.listener.RecipientAccess.Lookup(to.Local, to.Domain)
+		if !ok || !rule.Accept {
+			return rejection(rule), false
+		}
+		if rule.Code == 250 {
+			words = rule.Text
+		}
 	}
-	// A private listener has no such table: whoever may not relay has nothing to send here.
-	rule, ok := c.listener.RecipientAccess.Lookup(to.Local, to.Domain)
-	if !ok || !rule.Accept {
-		return rejection(rule), false
+	if words == "" {
+		words = "recipient <" + address + "> ok"
 	}
-	if rule.Code == 250 && rule.Text != "" {
-		taken = smtp.NewReply(250, "2.1.5", rule.Text)
-	}
-	return taken, true
+	return smtp.NewReply(250, "2.1.5", words), true
 }
 
 // rejection is what a rule says to a recipient that it rejects. rule may be nil.
@@ -170,4 +176,5 @@ func (c *connection) abort() {
 		t.file.Abort()
 	}
 	c.l.opts.Log.ReceivingAborted(t.mid)
+	t.free()
 }

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"posthouse/config"
 	"posthouse/mta/maillog"
@@ -19,13 +23,58 @@ type transfer struct {
 	from   string
 	to     []string          // by RID
 	wishes []smtp.Wishes     // likewise
-	rids   map[smtp.Path]int // the same by mailbox
+	boxes  []smtp.Path       // the same as mailboxes
+	rids   map[smtp.Path]int // the same by mailbox, where there are many
 
 	wide bool // an address is not ASCII
 
-	file Message // nil before the content, and for what is discarded
-	head *header
-	size int64
+	began time.Time // of the content
+	file  Message   // nil before the content, and for what is discarded
+	head  header
+	size  int64
+}
+
+// transfers keeps the memory of those that are over for others.
+var transfers = sync.Pool{New: func() any { return new(transfer) }}
+
+// newTransfer returns an empty one; free gives it back when nothing refers to it any more.
+func newTransfer() *transfer { return transfers.Get().(*transfer) }
+
+func (t *transfer) free() {
+	clear(t.to)
+	clear(t.boxes)
+	clear(t.wishes)
+	*t = transfer{to: t.to[:0], wishes: t.wishes[:0], boxes: t.boxes[:0], head: t.head.fresh()}
+	if cap(t.to) <= fewRecipients {
+		transfers.Put(t)
+	}
+}
+
+// fewRecipients are compared one by one, which takes less time than to look them up.
+const fewRecipients = 16
+
+// find returns the RID of a mailbox that was named before.
+func (t *transfer) find(box smtp.Path) (rid int, again bool) {
+	if t.rids != nil {
+		rid, again = t.rids[box]
+		return rid, again
+	}
+	rid = slices.Index(t.boxes, box)
+	return rid, rid >= 0
+}
+
+// add takes a recipient that was not named before.
+func (t *transfer) add(box smtp.Path, address string, wishes smtp.Wishes) {
+	rid := len(t.to)
+	t.to, t.wishes, t.boxes = append(t.to, address), append(t.wishes, wishes), append(t.boxes, box)
+	if t.rids != nil {
+		t.rids[box] = rid
+	} else if len(t.to) > fewRecipients {
+		t.rids = make(map[smtp.Path]int, 4*fewRecipients)
+		for i, b := range t.boxes {
+			t.rids[b] = i
+		}
+	}
 }
 
 // errLoop says that a message has come past too many hosts.
@@ -59,9 +108,9 @@ func (c *connection) Data(context.Context) (smtp.Content, smtp.Reply) {
 		}
 		t.file = file
 	}
-	now := c.l.opts.Now()
-	t.head = &header{maxHops: c.conf.Injection.MaxHops, add: c.origin(now), out: content{c}}
-	if _, err := t.head.out.Write(c.received(now)); err != nil {
+	t.began = c.l.opts.Now()
+	t.head.maxHops, t.head.add, t.head.out = c.conf.Injection.MaxHops, c.adds, content{c}
+	if err := t.head.trace(c.received); err != nil {
 		reply := c.noRoom(err).reply
 		t.file.Abort()
 		t.file = nil
@@ -110,15 +159,15 @@ func (in inflow) Commit(ctx context.Context) smtp.Reply {
 		return r.reply
 	}
 	c.record(&m.Envelope)
+	c.transfer.free()
 	c.transfer = nil
 	c.accepted++
 	if c.listener.Type == config.Blackhole {
 		c.l.opts.Counters.Dropped.Add(1)
-		c.l.opts.Log.MessageFinished(m.MID)
 	} else {
 		c.l.opts.Sink.Accepted(ctx, m)
 	}
-	return smtp.NewReply(250, "2.0.0", fmt.Sprintf("ok:  Message %d accepted", m.MID))
+	return smtp.NewReply(250, "2.0.0", "ok:  Message "+strconv.FormatUint(m.MID, 10)+" accepted")
 }
 
 // store finishes the content and makes the message durable.
@@ -164,14 +213,19 @@ func (t *transfer) describe(env *spool.Envelope) {
 func (c *connection) record(env *spool.Envelope) {
 	c.l.opts.Counters.Messages.Add(1)
 	c.l.opts.Counters.Recipients.Add(uint64(len(env.Recipients)))
-	log, table := c.l.opts.Log, maillog.Inbound
+	table := maillog.Inbound
 	if env.Relay {
 		table = maillog.Outbound
 	}
-	log.MessageID(env.MID, env.MessageID)
-	log.Subject(env.MID, env.Subject)
-	log.Ready(env.MID, env.Size, env.Sender)
-	log.PolicyMatched(env.MID, "DEFAULT", table)
+	c.l.opts.Log.Together(func(log *maillog.Log) {
+		log.MessageID(env.MID, env.MessageID)
+		log.Subject(env.MID, env.Subject)
+		log.Ready(env.MID, env.Size, env.Sender)
+		log.PolicyMatched(env.MID, "DEFAULT", table)
+		if c.listener.Type == config.Blackhole {
+			log.MessageFinished(env.MID)
+		}
+	})
 }
 
 func isPostmaster(local string) bool { return strings.EqualFold(local, "postmaster") }

@@ -42,7 +42,7 @@ func headerList(headers []Header) string {
 
 // Response says what the peer answered when it took the message, without the code.
 func (l *Log) Response(mid uint64, to []int, text string) {
-	l.info("MID %d RID %s Response %s", mid, rids(to), quote(text))
+	l.info("MID %d RID %s Response %s", mid, rids(to), quoted(text))
 }
 
 // Failure is why a recipient was not delivered to.
@@ -64,7 +64,7 @@ func (f Failure) String() string {
 
 // Delayed says that a recipient's delivery failed for now; PendingTill follows.
 func (l *Log) Delayed(dcid, mid uint64, rid int, f Failure) {
-	l.info("Delayed: DCID %d MID %d to RID %d - %s", dcid, mid, rid, f)
+	l.info("Delayed: DCID %d MID %d to RID %d - %s", dcid, mid, rid, f.String())
 }
 
 // PendingTill says when the next try is due, and by which bounce profile.
@@ -74,12 +74,12 @@ func (l *Log) PendingTill(mid uint64, to []int, next time.Time, profile string) 
 
 // Bounced says that a recipient's delivery failed for good.
 func (l *Log) Bounced(dcid, mid uint64, rid int, f Failure) {
-	l.info("Bounced: DCID %d MID %d to RID %d - %s", dcid, mid, rid, f)
+	l.info("Bounced: DCID %d MID %d to RID %d - %s", dcid, mid, rid, f.String())
 }
 
 // DoubleBounced says that a bounce could itself not be delivered and was dropped.
 func (l *Log) DoubleBounced(dcid, mid uint64, rid int, f Failure) {
-	l.info("Double bounce: DCID %d MID %d to RID %d - %s", dcid, mid, rid, f)
+	l.info("Double bounce: DCID %d MID %d to RID %d - %s", dcid, mid, rid, f.String())
 }
 
 // Deleted says that the operator took these recipients out of the queue.

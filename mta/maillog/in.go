@@ -48,7 +48,7 @@ func (l *Log) TLSInSuccess(icid uint64, protocol, cipher string) {
 // TLSInFailed says that a handshake failed: the error's number and text as OpenSSL would print them
 // (336109761, "error:1408A0C1:SSL routines:SSL3_GET_CLIENT_HELLO:no shared cipher").
 func (l *Log) TLSInFailed(icid uint64, number int, text string, id cause.ID) {
-	l.info("ICID %d TLS failed: (%d, %s)%s", icid, number, quote(text), because(id))
+	l.info("ICID %d TLS failed: (%d, %s)%s", icid, number, quoted(text), because(id))
 }
 
 // TLSInRequired says that a peer left without TLS although the policy asks for it.
@@ -62,7 +62,7 @@ func (l *Log) CauseIn(icid uint64, id cause.ID, remote netip.Addr, detail string
 	if detail != "" {
 		detail = ": " + esc(detail)
 	}
-	l.info("ICID %d cause %s for %s%s", icid, id, addr(remote), detail)
+	l.info("ICID %d cause %s for %s%s", icid, string(id), addr(remote), detail)
 }
 
 // ReceivingReason is why a message or a connection was cut short by us.

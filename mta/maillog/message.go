@@ -42,12 +42,12 @@ func (l *Log) Ready(mid uint64, bytes int64, sender string) {
 
 // PolicyMatched says which mail policy holds for all recipients.
 func (l *Log) PolicyMatched(mid uint64, policy string, table Table) {
-	l.info("MID %d matched all recipients for per-recipient policy %s in the %s table", mid, esc(policy), table)
+	l.info("MID %d matched all recipients for per-recipient policy %s in the %s table", mid, esc(policy), string(table))
 }
 
 // Split says that some recipients went to a message of their own because their policy differs.
 func (l *Log) Split(mid, created uint64, policy string, table Table) {
-	l.info("MID %d was split creating MID %d due to a per-recipient policy %s in the %s table", mid, created, esc(policy), table)
+	l.info("MID %d was split creating MID %d due to a per-recipient policy %s in the %s table", mid, created, esc(policy), string(table))
 }
 
 // Rewritten says that a filter made a new message of this one.

@@ -38,7 +38,7 @@ func (l *Log) TLSOutNotVerified(dcid uint64, reason string, id cause.ID) {
 
 // TLSOutFailed says that the handshake failed: number and text as OpenSSL would print the error.
 func (l *Log) TLSOutFailed(dcid uint64, number int, text string, id cause.ID) {
-	l.info("DCID %d TLS failed: (%d, %s)%s", dcid, number, quote(text), because(id))
+	l.info("DCID %d TLS failed: (%d, %s)%s", dcid, number, quoted(text), because(id))
 }
 
 // TLSOutRequired says that a message stays because TLS is required and was not had.
@@ -76,7 +76,7 @@ func ReplyDetails(code int, text string) string { return fmt.Sprintf("%03d-%s", 
 
 // Cause names our cause for a failure whose own line has no room for it.
 func (l *Log) Cause(dcid uint64, id cause.ID, domain string) {
-	l.info("DCID %d cause %s for %s", dcid, id, esc(domain))
+	l.info("DCID %d cause %s for %s", dcid, string(id), esc(domain))
 }
 
 // InClear says that mail for the domain goes out without TLS.

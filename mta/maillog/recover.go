@@ -2,61 +2,76 @@ package maillog
 
 import (
 	"fmt"
-	"maps"
-	"slices"
+	"iter"
 
 	"posthouse/internal/eventlog"
 )
 
-// Unfinished is what processes that died left open in mail_logs, each list in ascending order.
-type Unfinished struct {
-	ICIDs, DCIDs []uint64
-	MIDs         []uint64 // received whole: they are in the spool, or finished without their last line
-	Receiving    []uint64 // MIDs that were still being received, as far as the log goes
-}
-
-// Unfinished reads what the runs before this one left open. It is empty after a proper stop, when no run died.
-func (l *Log) Unfinished() (Unfinished, error) {
-	o := newOpenIDs()
-	for _, path := range l.log.Unclean() {
-		err := eventlog.ReadFile(path, func(line string) error {
-			if e, ok := ParseLine(line); ok {
-				o.see(e)
-			}
-			return nil
-		})
-		if err != nil {
-			return Unfinished{}, fmt.Errorf("read what was left open: %w", err)
-		}
-	}
-	return o.unfinished(), nil
-}
-
-// Recover writes the closing lines, marked (recovered), for everything that Unfinished finds, but for messages that
-// queued says are still in the spool: these go on and finish later. It is called once at the start, when the spool has
-// been read and before anything is received.
+// Recover writes the closing lines, marked (recovered), for everything that processes which died left open in mail_logs, but
+// for messages that queued says are still in the spool: these go on and finish later. It is called once at the start, when
+// the spool has been read and before anything is received. After a proper stop there is nothing to read.
 func (l *Log) Recover(queued func(mid uint64) bool) error {
-	u, err := l.Unfinished()
+	open, err := l.unfinished()
 	if err != nil {
 		return err
 	}
-	for _, id := range u.ICIDs {
-		l.ConnectionInRecovered(id)
+	err = l.finish(open.icids.all(), l.ConnectionInRecovered)
+	if err == nil {
+		err = l.finish(open.dcids.all(), l.ConnectionOutRecovered)
 	}
-	for _, id := range u.DCIDs {
-		l.ConnectionOutRecovered(id)
-	}
-	for _, id := range u.MIDs {
-		if !queued(id) {
-			l.MessageFinishedRecovered(id)
+	// Received whole: it is in the spool, or finished without its last line. As far as the log goes: what reached the spool
+	// may have been answered just before the end.
+	gone := func(whole bool) iter.Seq[uint64] {
+		return func(yield func(uint64) bool) {
+			for mid := range open.mids.all() {
+				if open.whole.has(mid) == whole && !queued(mid) && !yield(mid) {
+					return
+				}
+			}
 		}
 	}
-	for _, id := range u.Receiving {
-		if !queued(id) {
-			l.ReceivingAbortedRecovered(id)
-		}
+	if err == nil {
+		err = l.finish(gone(true), l.MessageFinishedRecovered)
+	}
+	if err == nil {
+		err = l.finish(gone(false), l.ReceivingAbortedRecovered)
+	}
+	if err != nil {
+		return err
 	}
 	return l.log.Settled()
+}
+
+// unfinished reads what the runs before this one left open.
+func (l *Log) unfinished() (*openIDs, error) {
+	o := new(openIDs)
+	for _, path := range l.log.Unclean() {
+		err := eventlog.ReadFile(path, func(line []byte) error {
+			o.see(line)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read what was left open: %w", err)
+		}
+	}
+	return o, nil
+}
+
+// mostAtOnce is how many lines wait in memory at most: the log would drop what is too much for that.
+const mostAtOnce = 10000
+
+// finish writes a line for each of ids.
+func (l *Log) finish(ids iter.Seq[uint64], line func(id uint64)) error {
+	n := 0
+	for id := range ids {
+		line(id)
+		if n++; n%mostAtOnce == 0 {
+			if err := l.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // ConnectionInRecovered closes a connection that was open when the process died.
@@ -74,46 +89,4 @@ func (l *Log) MessageFinishedRecovered(mid uint64) {
 func (l *Log) ReceivingAbortedRecovered(mid uint64) {
 	l.info("Message aborted MID %d Receiving aborted by sender%s", mid, recoveredMark)
 	l.info("Message finished MID %d aborted%s", mid, recoveredMark)
-}
-
-// openIDs follows what a log opens and closes.
-type openIDs struct {
-	icids, dcids map[uint64]bool
-	mids         map[uint64]bool // true: received whole
-}
-
-func newOpenIDs() *openIDs {
-	return &openIDs{make(map[uint64]bool), make(map[uint64]bool), make(map[uint64]bool)}
-}
-
-func (o *openIDs) see(e Event) {
-	switch e.Kind {
-	case ConnectionIn:
-		o.icids[e.ICID] = true
-	case ConnectionInClosed:
-		delete(o.icids, e.ICID)
-	case ConnectionOut:
-		o.dcids[e.DCID] = true
-	case ConnectionOutClosed:
-		delete(o.dcids, e.DCID)
-	case MessageStarted:
-		o.mids[e.MID] = false
-	case Queued, DeliveryStarted, MessageDone:
-		// A message of an earlier run that is delivered in this one is open here too.
-		o.mids[e.MID] = true
-	case MessageFinished, MessageAborted:
-		delete(o.mids, e.MID)
-	}
-}
-
-func (o *openIDs) unfinished() Unfinished {
-	u := Unfinished{ICIDs: slices.Sorted(maps.Keys(o.icids)), DCIDs: slices.Sorted(maps.Keys(o.dcids))}
-	for _, mid := range slices.Sorted(maps.Keys(o.mids)) {
-		if o.mids[mid] {
-			u.MIDs = append(u.MIDs, mid)
-		} else {
-			u.Receiving = append(u.Receiving, mid)
-		}
-	}
-	return u
 }

@@ -60,36 +60,47 @@ func (d *dotDecoder) next(p []byte, t taker) (n int, ended bool) {
 				d.bare = true
 			}
 		case inLine:
-			i += d.line(p[i:])
+			i += d.lines(p[i:])
 		}
 	}
 	pass(t, p[start:])
 	return len(p), false
 }
 
-// line goes over the rest of a line and returns its length within p.
-func (d *dotDecoder) line(p []byte) int {
-	end := bytes.IndexByte(p, '\n')
-	if end < 0 {
-		last := len(p) - 1
-		if cr := bytes.IndexByte(p, '\r'); cr >= 0 && cr != last {
+// lines goes over the rest of a line and the lines behind it, up to one that begins with a dot, and returns how far that
+// is. Each LF is looked at with the byte before it; a CR that stands alone is found by counting them all, which costs next
+// to nothing where a search within each line would take as long again.
+func (d *dotDecoder) lines(p []byte) int {
+	n, ends := 0, 0 // bytes gone over, and the line ends among them
+	for d.state == inLine {
+		end := bytes.IndexByte(p[n:], '\n')
+		if end < 0 {
+			n = len(p)
+			break
+		}
+		n += end + 1
+		if n < 2 || p[n-2] != '\r' {
 			d.bare = true
+			if n == len(p) {
+				return n
+			}
+			continue
 		}
-		// Even behind a CR that stands alone, one at the end of the block may be half of a line end.
-		if p[last] == '\r' {
-			d.state = afterCR
+		ends++
+		if n == len(p) || p[n] == '.' {
+			d.state = atLineStart
 		}
-		return len(p)
 	}
-	cr := bytes.IndexByte(p[:end], '\r')
-	if cr < 0 || cr != end-1 {
-		d.bare = true
+	// Even behind a CR that stands alone, one at the end of the block may be half of a line end.
+	if p[n-1] == '\r' {
+		d.state = afterCR
+		ends++
 	}
-	if end > 0 && p[end-1] == '\r' {
-		d.state = atLineStart
-	}
-	return end + 1
+	d.bare = d.bare || bytes.Count(p[:n], cr) != ends
+	return n
 }
+
+var cr = []byte{'\r'}
 
 func pass(t taker, block []byte) {
 	if len(block) > 0 {

@@ -108,6 +108,84 @@ func compareNaive(t interface{ Fatalf(string, ...any) }, in []byte, size int) {
 	}
 }
 
+// slowDecoder is the dotDecoder that looks at one byte after the other.
+type slowDecoder struct{ dotDecoder }
+
+func (d *slowDecoder) next(p []byte, t taker) (n int, ended bool) {
+	start := 0
+	for i, c := range p {
+		switch d.state {
+		case atLineStart, inLine:
+			first := d.state == atLineStart
+			d.state = inLine
+			switch {
+			case first && c == '.':
+				pass(t, p[start:i])
+				start = i + 1
+				d.state = afterDot
+			case c == '\r':
+				d.state = afterCR
+			case c == '\n':
+				d.bare = true
+			}
+		case afterDot:
+			d.state = inLine
+			switch c {
+			case '\r':
+				start = i + 1
+				d.state = afterDotCR
+			case '\n':
+				d.bare = true
+			}
+		case afterDotCR:
+			if c == '\n' {
+				return i + 1, true
+			}
+			d.bare, d.state = true, inLine
+			if c == '\r' {
+				d.state = afterCR
+			}
+		case afterCR:
+			d.state = inLine
+			switch c {
+			case '\n':
+				d.state = atLineStart
+			case '\r':
+				d.bare, d.state = true, afterCR
+			default:
+				d.bare = true
+			}
+		}
+	}
+	pass(t, p[start:])
+	return len(p), false
+}
+
+// compareSlow holds the decoder to the slow one, block by block, in all that they have come to.
+func compareSlow(t interface{ Fatalf(string, ...any) }, in []byte, size int) {
+	var fast dotDecoder
+	var slow slowDecoder
+	var got, want collector
+	for used := 0; used < len(in); {
+		block := in[used:min(len(in), used+size)]
+		n, ended := fast.next(block, &got)
+		m, over := slow.next(block, &want)
+		if n != m || ended != over || fast != slow.dotDecoder || !fast.bare && !bytes.Equal(got.Bytes(), want.Bytes()) {
+			t.Fatalf("%q by %d: after %d %v %+v %q, slowly %d %v %+v %q", in, size, used+n, ended, fast, got.Bytes(), used+m, over, slow.dotDecoder, want.Bytes())
+		}
+		if used += n; ended {
+			return
+		}
+	}
+}
+
+func TestDotDecoderAgainstSlow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := rapid.SliceOf(rapid.SampledFrom([]byte("\r\n..a"))).Draw(t, "in")
+		compareSlow(t, in, rapid.IntRange(1, 8).Draw(t, "block"))
+	})
+}
+
 func TestDotDecoderAgainstNaive(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := rapid.SliceOf(rapid.SampledFrom([]byte("\r\n..a"))).Draw(t, "in")
@@ -120,6 +198,7 @@ func FuzzDotDecoder(f *testing.F) {
 	f.Add([]byte("a\n.\r\n.\r\r\n.\r\n"), 1)
 	f.Fuzz(func(t *testing.T, in []byte, size int) {
 		compareNaive(t, in, 1+int(uint(size)%64))
+		compareSlow(t, in, 1+int(uint(size)%64))
 	})
 }
 

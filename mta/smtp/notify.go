@@ -117,7 +117,12 @@ func notifyParams(ret, envID string) string {
 
 // isAtom says whether s is an atom of ASCII, as the type of an address has to be.
 func isAtom(s string) bool {
-	return s != "" && isASCII(s) && strings.IndexFunc(s, func(r rune) bool { return !isAtext(r) }) < 0
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf || !atext[s[i]] {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // isXchar says whether a character stands for itself in xtext (RFC 3461 §4).

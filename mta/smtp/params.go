@@ -15,9 +15,12 @@ func parseMail(arg string) (m Mail, refusal Reply) {
 	if err != nil {
 		return Mail{}, replySyntax(err.Error())
 	}
-	m.From = path
-	refusal = eachParam(rest, m.set)
-	return m, refusal
+	if rest == "" {
+		return Mail{From: path}, Reply{}
+	}
+	parsed := Mail{From: path}
+	refusal = eachParam(rest, parsed.set)
+	return parsed, refusal
 }
 
 // parseRcpt reads what follows RCPT.

@@ -109,7 +109,8 @@ func parseMailbox(s string) (p Path, rest string, err error) {
 			return Path{}, "", errPathDomain
 		}
 	}
-	if len(p.String()) > maxPath {
+	// Quoting makes a local part twice as long at most; only then is it worth while to quote it.
+	if 2*len(p.Local)+len(p.Domain)+3 > maxPath && len(p.String()) > maxPath {
 		return Path{}, "", errPathLength
 	}
 	return p, rest, nil
@@ -117,35 +118,64 @@ func parseMailbox(s string) (p Path, rest string, err error) {
 
 // cutDotString cuts a Dot-string off s.
 func cutDotString(s string) (local, rest string, ok bool) {
-	end := strings.IndexFunc(s, func(r rune) bool { return r != '.' && !isAtext(r) })
-	if end < 0 {
-		end = len(s)
+	end := 0
+	for end < len(s) {
+		if c := s[end]; c < utf8.RuneSelf {
+			if !atext[c] && c != '.' {
+				break
+			}
+			end++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[end:])
+		if !isWide(r) {
+			break
+		}
+		end += size
 	}
 	return s[:end], s[end:], isDotString(s[:end])
 }
 
 func isDotString(s string) bool {
-	if s == "" || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
-		return false
-	}
-	for _, r := range s {
-		if r != '.' && !isAtext(r) {
+	dot := true // another one would be the first, or the second in a row
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c == '.' && dot {
 			return false
 		}
+		dot = c == '.'
+		if c < utf8.RuneSelf {
+			if !atext[c] && !dot {
+				return false
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if !isWide(r) {
+			return false
+		}
+		i += size
 	}
-	return true
+	return !dot
 }
 
-// isAtext is atext of RFC 5322 §3.2.3 with the additions of RFC 6531.
-func isAtext(r rune) bool {
-	switch {
-	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
-		return true
-	case r > 0x9f: // not the C1 control characters
-		return r != utf8.RuneError
+// atext is that of RFC 5322 §3.2.3; isWide adds to it what RFC 6531 does.
+var atext = table("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~")
+
+// domainText is what labels are made of, and the dots between them. The underscore is in it because names in use have it in
+// spite of RFC 5321.
+var domainText = table("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
+
+func table(of string) (t [utf8.RuneSelf]bool) {
+	for i := range len(of) {
+		t[of[i]] = true
 	}
-	return r < 0x80 && r > ' ' && strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
+	return t
 }
+
+// isWide allows what is not ASCII (RFC 6531), but for the C1 control characters and what is not UTF-8.
+func isWide(r rune) bool { return r > 0x9f && r != utf8.RuneError }
 
 // cutQuoted cuts a Quoted-string off s and undoes its quoting.
 func cutQuoted(s string) (local, rest string, ok bool) {
@@ -178,17 +208,28 @@ func cutDomain(s string) (domain, rest string, ok bool) {
 	if strings.HasPrefix(s, "[") {
 		return cutLiteral(s)
 	}
-	end := strings.IndexFunc(s, func(r rune) bool { return !isDomainRune(r) })
-	if end < 0 {
-		end = len(s)
-	}
+	end := domainEnd(s)
 	return s[:end], s[end:], IsDomain(s[:end])
 }
 
-// isDomainRune allows the underscore, which names in use have in spite of RFC 5321, and the U-labels of RFC 6531.
-func isDomainRune(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
-		r == '-' || r == '.' || r == '_' || r > 0x9f && r != utf8.RuneError
+// domainEnd is where the first byte stands that belongs to no label and no dot.
+func domainEnd(s string) int {
+	i := 0
+	for i < len(s) {
+		if c := s[i]; c < utf8.RuneSelf {
+			if !domainText[c] {
+				break
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if !isWide(r) {
+			break
+		}
+		i += size
+	}
+	return i
 }
 
 // IsDomain says whether s is a domain of labels as RFC 5321 §4.1.2 has it; address literals are none.
@@ -196,12 +237,14 @@ func IsDomain(s string) bool {
 	if s == "" || len(s) > maxDomain {
 		return false
 	}
-	for label := range strings.SplitSeq(s, ".") {
+	for rest, more := s, true; more; {
+		var label string
+		label, rest, more = strings.Cut(rest, ".")
 		if label == "" || len(label) > maxLabel || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
 		}
 	}
-	return strings.IndexFunc(s, func(r rune) bool { return !isDomainRune(r) }) < 0
+	return domainEnd(s) == len(s)
 }
 
 // cutLiteral cuts an address literal (RFC 5321 §4.1.3) off s. Literals of other kinds than IP addresses are refused.

@@ -131,6 +131,7 @@ type Session struct {
 	utf8       bool // it is one of SMTPUTF8
 	recipients int
 	intake     *intake // the content of a BDAT transaction under way
+	whole      intake  // that of the last DATA
 
 	over bool // the session ends once its reply is sent
 	end  End

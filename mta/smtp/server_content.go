@@ -83,7 +83,8 @@ func (s *Session) data(ctx context.Context) {
 		return
 	}
 	s.reply(replyGoAhead)
-	in := &intake{content: content, max: s.opts.MaxMessageSize}
+	in := &s.whole
+	*in = intake{content: content, max: s.opts.MaxMessageSize}
 	if err := s.readDots(in); err != nil {
 		s.broken(err)
 		return

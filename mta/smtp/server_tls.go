@@ -58,6 +58,6 @@ func (s *Session) settle(h Handshake) {
 	s.refused = ruling.Refused
 	if ruling.Options != nil {
 		s.opts = *ruling.Options
-		s.wire.each = s.opts.CommandTimeout
+		s.wire.setTime(s.opts.CommandTimeout)
 	}
 }

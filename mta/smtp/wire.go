@@ -1,7 +1,6 @@
 package smtp
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -18,7 +17,9 @@ const (
 	maxCommandLine = 2048
 	// maxDiscard bounds what is read in search of the end of a line that is too long.
 	maxDiscard = 2 << 20
-	readBuffer = 8 << 10
+	// maxOut is how much of replies is kept to be sent at once, where a client sends many commands without waiting.
+	maxOut     = 4 << 10
+	maxIdleOut = 512
 	// lastWords is how long a closing connection may take to accept a last reply.
 	lastWords = 5 * time.Second
 	// maxHandshake bounds a TLS handshake where the command timeout is longer. It is a few packets, and while it lasts it
@@ -35,28 +36,31 @@ var (
 	errSessionTime = errors.New("session took too long")
 )
 
-// wire is a server's end of a connection: buffered, with a deadline before every read and write, replies flushed
-// whenever the session is about to wait for the client (RFC 2920 §3.2), and moved to TLS in place.
+// wire is a server's end of a connection: buffered, with a deadline for every read and write, replies sent whenever the
+// session is about to wait for the client (RFC 2920 §3.2), and moved to TLS in place.
 type wire struct {
 	raw  net.Conn // as accepted
 	conn net.Conn // raw, or TLS over it
-	r    *bufio.Reader
-	w    *bufio.Writer
-	line []byte // scratch for a reply
+	r    reader
+	out  []byte // replies that are not sent yet
+	err  error  // of sending
 
 	each       time.Duration // for one command or one block of content
 	sessionEnd time.Time
-	until      time.Time // deadline of the command under way; zero while content is read: each block has its own
+	content    bool // what is read is content: each block has its own time, where a command has one for all of it
+	begun      bool // the command under way has been waited for
+	resting    bool // no transaction is open: stop may interrupt the wait for a command
+	writeBy    time.Time
 
 	mu       sync.Mutex
+	readBy   time.Time
 	stopping bool
-	idle     bool // waiting for a command with no transaction open: stop may interrupt
+	idle     bool // resting, and waiting
 }
 
 func newWire(conn net.Conn, each, session time.Duration) *wire {
 	c := &wire{raw: conn, conn: conn, each: each, sessionEnd: time.Now().Add(session)}
-	c.r = bufio.NewReaderSize(wireReader{c}, readBuffer)
-	c.w = bufio.NewWriterSize(wireWriter{c}, 1<<10)
+	c.r.from = (*wireReader)(c)
 	return c
 }
 
@@ -66,45 +70,91 @@ func (c *wire) stop() {
 	defer c.mu.Unlock()
 	c.stopping = true
 	if c.idle {
+		c.readBy = time.Time{}
 		c.raw.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
-// wireReader and wireWriter are the sides that the buffers see: each real read and write gets its deadline there.
-type wireReader struct{ *wire }
-type wireWriter struct{ *wire }
+// setTime changes the time for one command or one block.
+func (c *wire) setTime(each time.Duration) {
+	c.each = each
+	c.forgetDeadlines()
+}
 
-func (r wireReader) Read(p []byte) (int, error) {
-	c := r.wire
-	if err := c.w.Flush(); err != nil {
+// forgetDeadlines is called where the connection's deadlines may be others than readBy and writeBy.
+func (c *wire) forgetDeadlines() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.readBy, c.writeBy = time.Time{}, time.Time{}
+}
+
+// deadline returns until when the connection may take from now on, and whether that is another time than the one that is
+// set. To move it costs as much as a small write, so one that is set is left for as long as it is late by no more than
+// an eighth, or a second.
+func (c *wire) deadline(now, set time.Time) (by time.Time, moved bool) {
+	by = now.Add(c.each)
+	if by.After(c.sessionEnd) {
+		return c.sessionEnd, !set.Equal(c.sessionEnd)
+	}
+	if !set.Before(by) {
+		return set, false
+	}
+	by = by.Add(min(c.each/8, time.Second))
+	if by.After(c.sessionEnd) {
+		by = c.sessionEnd
+	}
+	return by, true
+}
+
+// wireReader is the side that the buffer sees: each real read sends what is due first, and has its deadline.
+type wireReader wire
+
+func (r *wireReader) Read(p []byte) (int, error) {
+	c := (*wire)(r)
+	now := time.Now()
+	if err := c.flush(now); err != nil {
 		return 0, err
 	}
-	deadline := c.until
-	if deadline.IsZero() {
-		deadline = time.Now().Add(c.each)
-	}
-	if deadline.After(c.sessionEnd) {
-		deadline = c.sessionEnd
-	}
-	c.mu.Lock()
-	if c.stopping && c.idle {
-		c.mu.Unlock()
+	if !c.wait(now) {
 		return 0, ErrStopped
 	}
-	c.raw.SetReadDeadline(deadline)
-	c.mu.Unlock()
 	n, err := c.conn.Read(p)
-	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+	if err != nil && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 		err = c.timedOut()
 	}
+	if c.resting {
+		c.mu.Lock()
+		c.idle = false
+		c.mu.Unlock()
+	}
 	return n, err
+}
+
+// wait prepares for a read that may take long. It returns false where the session is to stop instead.
+func (c *wire) wait(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopping && c.resting {
+		return false
+	}
+	c.idle = c.resting
+	if c.begun && !c.content && !c.readBy.IsZero() {
+		return true
+	}
+	c.begun = true
+	by, moved := c.deadline(now, c.readBy)
+	if moved {
+		c.readBy = by
+		c.raw.SetReadDeadline(by)
+	}
+	return true
 }
 
 // timedOut says which of the limits ended a read.
 func (c *wire) timedOut() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopping && c.idle {
+	if c.stopping && c.resting {
 		return ErrStopped
 	}
 	if !time.Now().Before(c.sessionEnd) {
@@ -113,54 +163,59 @@ func (c *wire) timedOut() error {
 	return errIdle
 }
 
-func (w wireWriter) Write(p []byte) (int, error) {
-	now := time.Now()
-	deadline := now.Add(w.each)
-	if deadline.After(w.sessionEnd) {
-		deadline = w.sessionEnd
+// flush sends the replies that are due. An error stays.
+func (c *wire) flush(now time.Time) error {
+	if c.err != nil || len(c.out) == 0 {
+		return c.err
 	}
-	if least := now.Add(lastWords); deadline.Before(least) {
-		deadline = least
+	by, moved := c.deadline(now, c.writeBy)
+	if least := now.Add(lastWords); by.Before(least) {
+		by, moved = least, true
 	}
-	w.raw.SetWriteDeadline(deadline)
-	return w.conn.Write(p)
+	if moved {
+		c.writeBy = by
+		c.raw.SetWriteDeadline(by)
+	}
+	_, c.err = c.conn.Write(c.out)
+	if c.out = c.out[:0]; cap(c.out) > maxIdleOut {
+		c.out = nil
+	}
+	return c.err
 }
 
 // reply queues a reply. An error shows at the next read.
 func (c *wire) reply(r Reply) {
-	c.line = r.Append(c.line[:0])
-	c.w.Write(c.line)
+	if c.out == nil {
+		c.out = make([]byte, 0, maxIdleOut/2)
+	}
+	c.out = r.Append(c.out)
+	if len(c.out) >= maxOut {
+		c.flush(time.Now())
+	}
 }
 
 // command reads one command line without its end. The bytes are valid until the next read.
 func (c *wire) command(transaction bool) ([]byte, error) {
-	c.setIdle(!transaction)
-	defer c.setIdle(false)
-	c.until = time.Now().Add(c.each)
-	line, err := c.r.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		return nil, c.skipLine()
+	c.content, c.begun, c.resting = false, false, !transaction
+	line, err := c.r.line()
+	if errors.Is(err, errFull) {
+		err = c.skipLine()
 	}
+	c.resting = false
 	if err != nil {
 		return nil, err
 	}
 	return checkLine(line)
 }
 
-func (c *wire) setIdle(idle bool) {
-	c.mu.Lock()
-	c.idle = idle
-	c.mu.Unlock()
-}
-
 // skipLine reads to the end of a line that does not fit the buffer.
 func (c *wire) skipLine() error {
 	for skipped := 0; skipped < maxDiscard; {
-		part, err := c.r.ReadSlice('\n')
+		part, err := c.r.line()
 		if err == nil {
 			return errLongLine
 		}
-		if !errors.Is(err, bufio.ErrBufferFull) {
+		if !errors.Is(err, errFull) {
 			return err
 		}
 		skipped += len(part)
@@ -188,26 +243,21 @@ func checkLine(line []byte) ([]byte, error) {
 
 // block returns the next bytes of content, at least one. Each wait for them has its own deadline.
 func (c *wire) block() ([]byte, error) {
-	c.until = time.Time{}
-	if c.r.Buffered() == 0 {
-		if _, err := c.r.Peek(1); err != nil {
-			return nil, err
-		}
-	}
-	return c.r.Peek(c.r.Buffered())
+	c.content = true
+	return c.r.block()
 }
 
 // consumed tells how much of the block was used; the rest is what follows the content.
-func (c *wire) consumed(n int) { c.r.Discard(n) }
+func (c *wire) consumed(n int) { c.r.take(n) }
 
 // startTLS changes to TLS in place. Whatever the client had sent in clear behind STARTTLS would be taken for something
 // that it said under TLS: the connection must then be given up (ErrEarlyText), before anything is answered.
 func (c *wire) startTLS(ctx context.Context, up Upgrade) Handshake {
-	if c.r.Buffered() > 0 {
+	if c.r.buffered() > 0 {
 		return Handshake{Err: ErrEarlyText}
 	}
 	c.reply(replyStartTLS)
-	if err := c.w.Flush(); err != nil {
+	if err := c.flush(time.Now()); err != nil {
 		return Handshake{Err: err}
 	}
 	return c.secure(ctx, up)
@@ -216,6 +266,7 @@ func (c *wire) startTLS(ctx context.Context, up Upgrade) Handshake {
 // secure does the handshake. Nothing may be buffered in either direction.
 func (c *wire) secure(ctx context.Context, up Upgrade) (h Handshake) {
 	secured := tls.Server(up.Watch(c.raw), up.Config())
+	defer c.forgetDeadlines()
 	c.raw.SetDeadline(c.handshakeEnd())
 	if h.Err = secured.HandshakeContext(ctx); h.Err != nil {
 		return h
@@ -223,7 +274,6 @@ func (c *wire) secure(ctx context.Context, up Upgrade) (h Handshake) {
 	c.raw.SetDeadline(time.Time{})
 	h.State = secured.ConnectionState()
 	c.conn = secured
-	c.r.Reset(wireReader{c})
 	return h
 }
 
@@ -238,7 +288,7 @@ func (c *wire) handshakeEnd() time.Time {
 // finish sends what is still queued. With linger the client's unread input is awaited a little, since closing over it
 // would reset the connection and could destroy the last reply on its way.
 func (c *wire) finish(linger bool) {
-	if c.w.Flush() != nil || !linger {
+	if c.flush(time.Now()) != nil || !linger {
 		return
 	}
 	if secured, ok := c.conn.(*tls.Conn); ok {
@@ -252,4 +302,7 @@ func (c *wire) finish(linger bool) {
 	io.CopyN(io.Discard, c.raw, 256<<10)
 }
 
-func (c *wire) close() { c.conn.Close() }
+func (c *wire) close() {
+	c.conn.Close()
+	c.r.release()
+}
