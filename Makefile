@@ -1,5 +1,6 @@
 # make run    build, and start the appliance on ./var
 # make test   install what the tests use, and run everything
+# make bench  measure beside Postfix; bench/README.md tells of the rest
 GO       ?= go
 DATA     ?= var
 VERSION  ?= 1.0.0-001
@@ -8,7 +9,9 @@ LDFLAGS  := -X main.version=$(VERSION) -X main.buildDate=$(BUILT)
 PACKAGES := openssh-client openssl postfix swaks libnet-ssleay-perl tmux iproute2 unbound testssl.sh bsdextrautils dnsutils
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build run test race lint fuzz bench-tls docs packages clean
+BENCH_PACKAGES := postfix strace util-linux
+
+.PHONY: build run test race lint fuzz bench bench-w6 bench-kill bench-build bench-tls docs packages clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o posthouse ./cmd/posthouse
@@ -35,6 +38,32 @@ fuzz:
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
 
+# The figures of docs/performance.md, beside the peer: bench/README.md says what is measured. MTA, W, ROUNDS and BENCHFLAGS say with
+# what, which, how often and how; root is needed for a network namespace where nothing can get out.
+MTA        ?= posthouse,postfix
+W          ?= W1,W2,W3,W4,W5,W7
+ROUNDS     ?= 3
+BENCHFLAGS ?=
+bench: PACKAGES := $(BENCH_PACKAGES)
+bench: packages bench-build
+	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo ./bench/bench run -root bench -mta $(MTA) -w $(W) -rounds $(ROUNDS) $(BENCHFLAGS)
+
+# W6 with a million queued messages, and W1 beside it for the ratio of the rates.
+W6N ?= 1000000
+bench-w6: PACKAGES := $(BENCH_PACKAGES)
+bench-w6: packages bench-build
+	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo ./bench/bench run -root bench -mta posthouse -w W1,W6 -rounds 1 -w6n $(W6N) -queuemax 1h $(BENCHFLAGS)
+
+# kill -9 under load, KILLS times: nothing acknowledged may be lost, and no more may come twice than the rules allow.
+KILLS ?= 200
+bench-kill: bench-build
+	@./bench/bench kill -posthouse ./posthouse -rounds $(KILLS) $(BENCHFLAGS)
+
+bench-build: build
+	$(GO) build -o bench/bench ./bench
+
 # The figures of docs/performance.md: inbound TLS beside a bare crypto/tls server, in paired runs.
 bench-tls:
 	$(GO) test ./mta/inbound -run - -bench Handshake -benchtime 5s -count 7
@@ -56,4 +85,4 @@ packages:
 	fi
 
 clean:
-	rm -rf posthouse
+	rm -rf posthouse bench/bench

@@ -39,6 +39,9 @@ var mayImport = map[string][]string{
 	"certstore/crl":   {"certstore"},
 	"docs":            {"commands", "shell"},
 	"testscripts":     {},
+	"bench":           {"bench/rig", "bench/crash"},
+	"bench/crash":     {"bench/rig"},
+	"bench/rig":       {},
 }
 
 // TestStructure holds the import arrows to the table.
