@@ -11,7 +11,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BENCH_PACKAGES := postfix strace util-linux
 
-.PHONY: build run test race lint fuzz bench bench-w6 bench-kill bench-build bench-tls docs packages clean
+.PHONY: build run test race lint fuzz bench bench-w6 bench-kill bench-build bench-tls bench-queue docs packages clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o posthouse ./cmd/posthouse
@@ -67,6 +67,10 @@ bench-build: build
 # The figures of docs/performance.md: inbound TLS beside a bare crypto/tls server, in paired runs.
 bench-tls:
 	$(GO) test ./mta/inbound -run - -bench Handshake -benchtime 5s -count 7
+
+# How long operators' commands take with a million messages queued, and how long mail waits for them.
+bench-queue:
+	POSTHOUSE_MILLION=1 $(GO) test ./mta/queue -run OperationsOnACrowd -v
 
 # The command reference and the table of causes are made from the program's own tables.
 docs:

@@ -53,15 +53,21 @@ type Engine interface {
 	SuspendDelivery(ctx context.Context, domains []string, grace time.Duration) error
 	ResumeDelivery(ctx context.Context, domains []string) error
 
-	// DeliverNow makes what is queued for domain ("" for everything) due at once and returns the count of recipients.
-	DeliverNow(domain string) int
+	// DeliverNow makes what is queued for domain ("" for everything) due at once.
+	DeliverNow(domain string)
 
 	Hosts() []mta.HostSummary
 	Host(name string) (mta.HostStatus, bool) // false: never heard of
-	Recipients(f mta.Filter) []mta.RecipientInfo
-	// Delete takes the chosen recipients out of the queue and returns how many messages lost one.
-	// Recipients whose delivery is under way are left to it.
-	Delete(ctx context.Context, f mta.Filter) (messages int, err error)
+	// Recipients calls do for the chosen recipients in the order of MID and RID, until do fails or ctx ends.
+	Recipients(ctx context.Context, f mta.Filter, do func(mta.RecipientInfo) error) error
+	// Delete, Bounce and Redirect leave recipients alone whose delivery is under way. What they return is done, whatever ended them.
+	Delete(ctx context.Context, f mta.Filter, p mta.Progress) (mta.Changed, error)
+	Bounce(ctx context.Context, f mta.Filter, p mta.Progress) (mta.Changed, error)
+	Redirect(ctx context.Context, to config.Hop, p mta.Progress) (mta.Changed, error)
+
+	OldestMessage() (mid uint64, received time.Time)                  // 0: the queue is empty
+	Message(ctx context.Context, mid uint64) (mta.MessageInfo, error) // mta.ErrNoMessage
+	Content(mid uint64) (io.ReadCloser, error)                        // with CRLF line ends; mta.ErrNoMessage
 
 	Counting
 	Status() mta.Status

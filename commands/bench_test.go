@@ -2,9 +2,11 @@ package commands
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -207,6 +209,10 @@ type engineNotes struct {
 	recipients []mta.RecipientInfo
 	status     mta.Status
 	fail       error // what suspending, resuming and deleting return
+	message    mta.MessageInfo
+	content    string
+	removed    int  // recipients of the one message that is removed
+	endless    bool // what works through the queue does so until Ctrl-C
 	peer       func(net.Conn)
 
 	mu    sync.Mutex
@@ -250,10 +256,7 @@ func (e *engineNotes) ResumeDelivery(_ context.Context, domains []string) error 
 	return e.fail
 }
 
-func (e *engineNotes) DeliverNow(domain string) int {
-	e.note("delivernow", domain)
-	return 1
-}
+func (e *engineNotes) DeliverNow(domain string) { e.note("delivernow", domain) }
 
 func (e *engineNotes) Hosts() []mta.HostSummary { return e.hosts }
 
@@ -262,9 +265,14 @@ func (e *engineNotes) Host(name string) (mta.HostStatus, bool) {
 	return h, ok
 }
 
-func (e *engineNotes) Recipients(f mta.Filter) []mta.RecipientInfo {
+func (e *engineNotes) Recipients(ctx context.Context, f mta.Filter, do func(mta.RecipientInfo) error) error {
 	e.note("recipients", f.Host, senderNote(f))
-	return e.recipients
+	for _, r := range e.recipients {
+		if err := cmp.Or(ctx.Err(), do(r)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // senderNote writes a filter's sender, the null sender as <>.
@@ -275,9 +283,45 @@ func senderNote(f mta.Filter) string {
 	return f.Sender
 }
 
-func (e *engineNotes) Delete(_ context.Context, f mta.Filter) (int, error) {
-	e.note("delete", f.Host, senderNote(f))
-	return 1100, e.fail
+func (e *engineNotes) Delete(ctx context.Context, f mta.Filter, p mta.Progress) (mta.Changed, error) {
+	if f.MID != 0 {
+		e.note("remove", fmt.Sprint(f.MID))
+		return mta.Changed{Messages: min(1, e.removed), Recipients: e.removed}, e.fail
+	}
+	return e.change(ctx, p, "delete", f.Host, senderNote(f))
+}
+
+func (e *engineNotes) Bounce(ctx context.Context, f mta.Filter, p mta.Progress) (mta.Changed, error) {
+	return e.change(ctx, p, "bounce", f.Host, senderNote(f))
+}
+
+func (e *engineNotes) Redirect(ctx context.Context, to config.Hop, p mta.Progress) (mta.Changed, error) {
+	return e.change(ctx, p, "redirect", config.Redirected(to))
+}
+
+// change is an operation on the queue. Where it is to be interrupted, it goes on until it is, and has done a part then.
+func (e *engineNotes) change(ctx context.Context, p mta.Progress, words ...string) (mta.Changed, error) {
+	e.note(words...)
+	if !e.endless {
+		return mta.Changed{Messages: 1100, Recipients: 1246}, e.fail
+	}
+	for ctx.Err() == nil {
+		p(mta.Changed{Messages: 7, Recipients: 8}, 0.25)
+	}
+	return mta.Changed{Messages: 9, Recipients: 10}, ctx.Err()
+}
+
+func (e *engineNotes) OldestMessage() (uint64, time.Time) { return e.message.MID, e.message.Received }
+
+func (e *engineNotes) Message(_ context.Context, mid uint64) (mta.MessageInfo, error) {
+	if mid != e.message.MID {
+		return mta.MessageInfo{}, fmt.Errorf("read message %d: %w", mid, mta.ErrNoMessage)
+	}
+	return e.message, nil
+}
+
+func (e *engineNotes) Content(uint64) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader(e.content)), nil
 }
 
 func (e *engineNotes) Status() mta.Status     { return e.status }

@@ -15,23 +15,25 @@ func deleteRecipients(a *Appliance) *shell.Command {
 		Batch:   []string{"deleterecipients host HOST", "deleterecipients sender ADDRESS", "deleterecipients all"},
 		Help: `What is deleted is gone: nobody is told. A recipient whose delivery is under way at that moment is
 finished first and counts as delivered. The sender <> stands for messages without one: bounces and other notices.
-The batch forms ask nothing.`,
+The batch forms ask nothing. Ctrl-C stops it: what is said to be deleted is, and the rest waits as before.`,
 		WholeWord: true,
 		JSON:      true,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
-			filter, err := recipientFilter(s, "delete", args)
-			if err != nil {
+			filter, sure, err := sureFilter(s, "delete", args, deleteQuestion)
+			if err != nil || !sure {
 				return err
 			}
-			if s.JSON && len(args) == 0 {
-				return shell.Usage("Invalid command: deleterecipients --json needs host, sender or all.")
-			}
-			if len(args) == 0 {
-				if sure, err := s.YesNo(deleteQuestion(filter), false); err != nil || !sure {
-					return err
-				}
-			}
-			return deleteChosen(ctx, a, s, filter)
+			return changing{
+				doing: "Deleting messages, please wait.", verb: "delete every message",
+				result: func(done mta.Changed) string { return thousands(done.Messages) + " messages deleted." },
+				json: func(done mta.Changed) any {
+					return struct {
+						Messages   int `json:"messages_deleted"`
+						Recipients int `json:"recipients_deleted"`
+					}{done.Messages, done.Recipients}
+				},
+				work: func(ctx context.Context, p mta.Progress) (mta.Changed, error) { return a.Engine.Delete(ctx, filter, p) },
+			}.run(ctx, s)
 		},
 		Complete: completeFilter(a),
 	}
@@ -47,23 +49,15 @@ func deleteQuestion(f mta.Filter) string {
 	return "Are you sure you want to delete all messages in the delivery queue (all active recipients)?"
 }
 
-func deleteChosen(ctx context.Context, a *Appliance, s *shell.Session, f mta.Filter) error {
-	if !s.JSON {
-		s.Println("Deleting messages, please wait.")
+// sureFilter takes the choice of recipients from the words, or asks for it and whether it is meant.
+func sureFilter(s *shell.Session, verb string, args []string, question func(mta.Filter) string) (mta.Filter, bool, error) {
+	if s.JSON && len(args) == 0 {
+		return mta.Filter{}, false, shell.Usage("Invalid command: %srecipients --json needs host, sender or all.", verb)
 	}
-	n, err := a.Engine.Delete(ctx, f)
-	if ctx.Err() != nil && !s.JSON {
-		s.Closing("%s messages deleted.\n", thousands(n)) // and the rest is left, because of Ctrl-C
-		return ctx.Err()
+	filter, err := recipientFilter(s, verb, args)
+	if err != nil || len(args) > 0 {
+		return filter, true, err
 	}
-	if err != nil {
-		return shell.Fail("Failed to delete every message: %v (%s deleted).", err, thousands(n))
-	}
-	if s.JSON {
-		return s.PrintJSON(struct {
-			Deleted int `json:"messages_deleted"`
-		}{n})
-	}
-	s.Printf("%s messages deleted.\n", thousands(n))
-	return nil
+	sure, err := s.YesNo(question(filter), false)
+	return filter, sure, err
 }

@@ -40,7 +40,7 @@ func deliverNowDomain(s *shell.Session, args []string) (string, error) {
 			return "", nil
 		}
 		domain := hostWord(args[0])
-		return domain, checkDomain(domain)
+		return domain, checkQueued(domain)
 	}
 	how, err := s.Choose("Please choose an option for scheduling immediate delivery.",
 		[]string{"By recipient domain", "All messages"}, 1)
@@ -49,7 +49,7 @@ func deliverNowDomain(s *shell.Session, args []string) (string, error) {
 	}
 	answer, err := s.Ask(shell.Question{
 		Text: "Please enter the domain to schedule for delivery.", Required: true, // nothing must not come to mean everything
-		Check: func(answer string) error { return checkDomain(hostWord(answer)) },
+		Check: func(answer string) error { return checkQueued(hostWord(answer)) },
 	})
 	return hostWord(answer), err
 }

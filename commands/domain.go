@@ -24,6 +24,14 @@ func checkDomain(name string) error {
 	return nil
 }
 
+// checkQueued is checkDomain for a destination of the queue, which may also be the machine that mail was redirected to.
+func checkQueued(name string) error {
+	if _, ok := config.ParseRedirected(name); ok {
+		return nil
+	}
+	return checkDomain(name)
+}
+
 // acceptable is the check of an answer that goes into one field: it refuses what would bring the candidate a fault, in
 // the words of that fault and without the field's path, since the question names the field. It changes nothing.
 func acceptable(s *shell.Session, edit func(c *config.Config)) error {

@@ -53,16 +53,23 @@ func readPlain(f *os.File, name string) ([]byte, error) {
 	return data, nil
 }
 
-// writeFile replaces an operator's file in /configuration. It is readable by its owner only, since it may hold a key.
-func writeFile(a *Appliance, name string, data []byte) error {
+// newFile refuses a name under which nothing may be written in /configuration.
+func newFile(a *Appliance, name string) error {
 	if err := safefile.Name(name); err != nil {
 		return shell.Fail("Invalid name: %v.", err)
 	}
-	path := filepath.Join(a.Files, name)
-	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+	if info, err := os.Lstat(filepath.Join(a.Files, name)); err == nil && !info.Mode().IsRegular() {
 		return shell.Fail("Invalid name: %q exists and is not a plain file.", name)
 	}
-	if err := safefile.Write(path, data, 0o600); err != nil {
+	return nil
+}
+
+// writeFile replaces an operator's file in /configuration. It is readable by its owner only, since it may hold a key.
+func writeFile(a *Appliance, name string, data []byte) error {
+	if err := newFile(a, name); err != nil {
+		return err
+	}
+	if err := safefile.Write(filepath.Join(a.Files, name), data, 0o600); err != nil {
 		return shell.Fail("Unable to write %q: %v.", name, reason(err))
 	}
 	return nil

@@ -24,24 +24,23 @@ func showHosts(a *Appliance) *shell.Command {
 		Help: `PATTERN is a host name with * and ? or a part of one. One exact host name shows the recipients that are
 queued for it as well. The TLS column is the destination control in force, the last one the latest cause of failure.`,
 		JSON: true,
-		Run: func(_ context.Context, s *shell.Session, args []string) error {
+		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			pattern, state, err := showHostsArguments(args)
 			if err != nil {
 				return err
 			}
 			hosts, exact := chooseHosts(a.Engine.Hosts(), pattern, state)
-			var recipients []mta.RecipientInfo
-			if exact {
-				recipients = a.Engine.Recipients(mta.Filter{Host: hosts[0].Host})
-			}
 			running := a.Config.Running().Config
-			if s.JSON {
-				return s.PrintJSON(showHostsJSON(running, hosts, recipients, exact))
+			switch {
+			case s.JSON && exact:
+				return streamRecipients(ctx, a, s, showHostsJSON(running, hosts, exact), mta.Filter{Host: hosts[0].Host})
+			case s.JSON:
+				return s.PrintJSON(showHostsJSON(running, hosts, exact))
 			}
 			printHosts(s, running, hosts)
 			if exact {
 				s.Println()
-				printRecipients(s, recipients)
+				return printRecipients(ctx, a, s, mta.Filter{Host: hosts[0].Host})
 			}
 			return nil
 		},
@@ -129,10 +128,10 @@ type shownHostJSON struct {
 	TLS         string              `json:"tls"`
 	LastCause   string              `json:"last_cause,omitempty"`
 	LastError   string              `json:"last_error,omitempty"`
-	Recipients  []shownRecipientRow `json:"recipients,omitempty"`
+	Recipients  []shownRecipientRow `json:"recipients,omitzero"` // of one exact host
 }
 
-func showHostsJSON(running *config.Config, hosts []mta.HostSummary, recipients []mta.RecipientInfo, exact bool) any {
+func showHostsJSON(running *config.Config, hosts []mta.HostSummary, exact bool) any {
 	document := struct {
 		At    time.Time       `json:"at"`
 		Hosts []shownHostJSON `json:"hosts"`
@@ -141,7 +140,7 @@ func showHostsJSON(running *config.Config, hosts []mta.HostSummary, recipients [
 		d, _ := running.Destination(h.Host)
 		row := shownHostJSON{hostJSON(h), orNil(h.Oldest), orNil(h.NextAttempt), string(d.TLS), h.LastCause, h.LastError, nil}
 		if exact {
-			row.Recipients = recipientRows(recipients)
+			row.Recipients = []shownRecipientRow{}
 		}
 		document.Hosts = append(document.Hosts, row)
 	}

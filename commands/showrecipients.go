@@ -1,7 +1,10 @@
 package commands
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -18,21 +21,20 @@ func showRecipients(a *Appliance) *shell.Command {
 		Help: "Atmps counts the attempts to deliver to this recipient so far. The host is the recipient's domain.\n" +
 			"The sender <> stands for messages without one: bounces and other notices.",
 		JSON: true,
-		Run: func(_ context.Context, s *shell.Session, args []string) error {
+		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			filter, err := recipientFilter(s, "show", args)
 			if err != nil {
 				return err
 			}
-			found := a.Engine.Recipients(filter)
 			if s.JSON {
-				return s.PrintJSON(struct {
+				document := struct {
 					Recipients []shownRecipientRow `json:"recipients"`
-				}{recipientRows(found)})
+				}{[]shownRecipientRow{}}
+				return streamRecipients(ctx, a, s, document, filter)
 			}
 			s.Println("Showing messages, please wait.")
 			s.Println()
-			printRecipients(s, found)
-			return nil
+			return printRecipients(ctx, a, s, filter)
 		},
 		Complete: completeFilter(a),
 	}
@@ -58,7 +60,7 @@ func recipientFilter(s *shell.Session, verb string, args []string) (mta.Filter, 
 	}
 	asked := shell.Question{Text: question, Required: true}
 	if how == 1 {
-		asked.Check = func(answer string) error { return checkDomain(hostWord(answer)) }
+		asked.Check = func(answer string) error { return checkQueued(hostWord(answer)) }
 	}
 	answer, err := s.Ask(asked)
 	if err != nil {
@@ -76,7 +78,7 @@ func filterFromWords(verb string, args []string) (filter mta.Filter, err error) 
 			if filter.Host = hostWord(rest[0]); filter.Host == "" {
 				return nil // refused below
 			}
-			return checkDomain(filter.Host)
+			return checkQueued(filter.Host)
 		}},
 		{"sender", 1, 1, func(rest []string) error { filter = senderFilter(rest[0]); return nil }},
 		{"all", 0, 0, func([]string) error { return nil }},
@@ -116,18 +118,25 @@ func senderName(sender string) string {
 	return eventlog.Escape(sender)
 }
 
-func printRecipients(s *shell.Session, found []mta.RecipientInfo) {
-	if len(found) == 0 {
-		s.Println("No messages in the delivery queue.")
-		return
-	}
+// printRecipients prints the chosen recipients as they are found: a long list begins at once.
+func printRecipients(ctx context.Context, a *Appliance, s *shell.Session, filter mta.Filter) error {
 	const line = "%-10s %-13s %-24s %s\n"
-	s.Printf(line, "MID/", "Bytes/", "Sender/", "Subject")
-	s.Printf("%-10s %-13s %s\n", "[RID]", "[Atmps]", "Recipient")
-	for _, r := range found {
-		s.Printf("%s\n", strings.TrimRight(fmt.Sprintf(line, fmt.Sprint(r.MID), fmt.Sprint(r.Size), senderName(r.Sender), eventlog.Escape(r.Subject)), " \n"))
-		s.Printf("%-10s %-13s %s\n", fmt.Sprintf("[%d]", r.RID), fmt.Sprintf("[%d]", r.Attempts), eventlog.Escape(r.Recipient))
+	none := true
+	err := a.Engine.Recipients(ctx, filter, func(r mta.RecipientInfo) error {
+		if none {
+			none = false
+			s.Printf(line, "MID/", "Bytes/", "Sender/", "Subject")
+			s.Printf("%-10s %-13s %s\n", "[RID]", "[Atmps]", "Recipient")
+		}
+		message := fmt.Sprintf(line, fmt.Sprint(r.MID), fmt.Sprint(r.Size), senderName(r.Sender), eventlog.Escape(r.Subject))
+		_, err := fmt.Fprintf(s, "%s\n%-10s %-13s %s\n", strings.TrimRight(message, " \n"),
+			fmt.Sprintf("[%d]", r.RID), fmt.Sprintf("[%d]", r.Attempts), eventlog.Escape(r.Recipient))
+		return err
+	})
+	if err == nil && none {
+		s.Println("No messages in the delivery queue.")
 	}
+	return err
 }
 
 // shownRecipientRow is one recipient in JSON.
@@ -142,12 +151,37 @@ type shownRecipientRow struct {
 	Host      string `json:"host"`
 }
 
-func recipientRows(found []mta.RecipientInfo) []shownRecipientRow {
-	rows := make([]shownRecipientRow, len(found))
-	for i, r := range found {
-		rows[i] = shownRecipientRow(r)
+// streamRecipients prints a document with the chosen recipients in the place of its last list, which is empty, as they are
+// found: a million of them never lie in memory together.
+func streamRecipients(ctx context.Context, a *Appliance, s *shell.Session, document any, filter mta.Filter) error {
+	frame, err := json.MarshalIndent(document, "", "  ")
+	if err != nil {
+		return err
 	}
-	return rows
+	at := bytes.LastIndex(frame, []byte("[]"))
+	before, after := frame[:at+1], frame[at+1:]
+	last := before[bytes.LastIndexByte(before, '\n')+1:]
+	margin := string(last[:len(last)-len(bytes.TrimLeft(last, " "))])
+	out := bufio.NewWriter(s)
+	out.Write(before)
+	separator := ""
+	err = a.Engine.Recipients(ctx, filter, func(r mta.RecipientInfo) error {
+		row, err := json.MarshalIndent(shownRecipientRow(r), margin+"  ", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "%s\n%s  %s", separator, margin, row)
+		separator = ","
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if separator != "" {
+		out.WriteString("\n" + margin)
+	}
+	out.Write(append(after, '\n'))
+	return out.Flush()
 }
 
 // completeFilter proposes the words of recipientFilter and, behind host, the destinations in memory.

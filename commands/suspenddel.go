@@ -94,7 +94,7 @@ func splitDomains(text string) (domains []string, err error) {
 			all = true
 		case domain == "":
 		default:
-			if err := checkDomain(domain); err != nil {
+			if err := checkQueued(domain); err != nil {
 				return nil, err
 			}
 			domains = append(domains, domain)

@@ -1,10 +1,6 @@
 package queue
 
-import (
-	"hash/fnv"
-	"io"
-	"strings"
-)
+import "strings"
 
 // walkStep is how much the owner looks at in one go: an operator who looks at a million messages never holds up mail for
 // more than a millisecond or so.
@@ -66,8 +62,11 @@ func (w *walk) end() {
 }
 
 // senderHash is what the owner compares of senders, in lower case. Who acts on a sender's mail reads the envelope as well.
+// It is FNV-1a: a million of them take a few milliseconds.
 func senderHash(sender string) uint32 {
-	h := fnv.New32a()
-	io.WriteString(h, strings.ToLower(sender))
-	return h.Sum32()
+	h := uint32(2166136261)
+	for _, b := range []byte(strings.ToLower(sender)) {
+		h = (h ^ uint32(b)) * 16777619
+	}
+	return h
 }

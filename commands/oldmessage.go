@@ -1,0 +1,44 @@
+package commands
+
+import (
+	"context"
+	"time"
+
+	"posthouse/shell"
+)
+
+func oldMessage(a *Appliance) *shell.Command {
+	return &shell.Command{
+		Name:    "oldmessage",
+		Summary: "Show the header of the message that has been in the queue for longest.",
+		Batch:   []string{"oldmessage"},
+		Help:    "What keeps the oldest message is often what keeps the others. showmessage tells why it waits.",
+		JSON:    true,
+		Run: func(ctx context.Context, s *shell.Session, args []string) error {
+			if err := noWords("oldmessage", args); err != nil {
+				return err
+			}
+			mid, received := a.Engine.OldestMessage()
+			if s.JSON {
+				return s.PrintJSON(oldestJSON(mid, received))
+			}
+			if mid == 0 {
+				s.Println("No messages in the delivery queue.")
+				return nil
+			}
+			s.Println(age(mid, received))
+			return printContent(ctx, a, s, mid, false)
+		},
+	}
+}
+
+func oldestJSON(mid uint64, received time.Time) any {
+	document := struct {
+		MID      *uint64    `json:"mid"`
+		Received *time.Time `json:"received"`
+	}{nil, orNil(received)}
+	if mid != 0 {
+		document.MID = &mid
+	}
+	return document
+}
