@@ -66,7 +66,10 @@ type journey struct {
 }
 
 func (d *Deliverer) newJourney(domain string, dem demands) *journey {
-	w := d.opt.World()
+	return d.journeyIn(d.opt.World(), domain, dem)
+}
+
+func (d *Deliverer) journeyIn(w World, domain string, dem demands) *journey {
 	dest, _ := w.Config.Destination(domain)
 	return &journey{
 		d: d, world: w, domain: domain, dest: dest, control: tlspolicy.ControlFor(w.Config, domain), demands: dem,

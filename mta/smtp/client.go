@@ -77,6 +77,7 @@ type Client struct {
 	out      []byte // what is written next
 	hello    string
 	timeouts Timeouts
+	below    net.Conn    // beneath TLS
 	release  func() bool // of the context's hold on the connection
 
 	extended   bool // the peer answered EHLO
@@ -90,11 +91,20 @@ type Client struct {
 // NewClient returns a client on an open connection, which it owns from now on: the end of ctx closes it at once.
 // hello is the name that EHLO says.
 func NewClient(ctx context.Context, conn net.Conn, hello string, timeouts Timeouts) *Client {
-	c := &Client{hello: hello, timeouts: timeouts}
+	c := &Client{hello: hello, timeouts: timeouts, below: conn}
 	c.attach(conn)
-	c.release = context.AfterFunc(ctx, func() { conn.Close() })
+	c.Hold(ctx)
 	return c
 }
+
+// Hold has the end of ctx close the connection, after LetGo.
+func (c *Client) Hold(ctx context.Context) {
+	conn := c.below
+	c.release = context.AfterFunc(ctx, func() { conn.Close() })
+}
+
+// LetGo takes the connection out of its context's hold. It returns false where that has ended already.
+func (c *Client) LetGo() bool { return c.release() }
 
 func (c *Client) attach(conn net.Conn) {
 	c.conn = conn
