@@ -163,7 +163,10 @@ func (e *Engine) SuspendDelivery(ctx context.Context, domains []string, grace ti
 		return err
 	}
 	kept := e.keepSuspension()
-	return errors.Join(kept, e.queue.Drain(ctx, domains, grace))
+	e.deliver.CloseKept(e.queue.Suspended().Covers)
+	drained := e.queue.Drain(ctx, domains, grace)
+	e.deliver.CloseKept(e.queue.Suspended().Covers) // those of deliveries that have just ended
+	return errors.Join(kept, drained)
 }
 
 // ResumeDelivery delivers to the domains again, to all if none is named.
@@ -180,7 +183,10 @@ func (e *Engine) keepSuspension() error {
 }
 
 // DeliverNow makes what is queued for the domain, "" for everything, due at once and returns the count of recipients.
-func (e *Engine) DeliverNow(domain string) int { return e.queue.DeliverNow(domain) }
+func (e *Engine) DeliverNow(domain string) int {
+	e.deliver.Retry()
+	return e.queue.DeliverNow(domain)
+}
 
 // Hosts returns all destinations that the queue knows, by name.
 func (e *Engine) Hosts() []HostSummary { return e.queue.Hosts() }

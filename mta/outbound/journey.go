@@ -56,6 +56,7 @@ type journey struct {
 	expires   time.Time
 	policy    *mtasts.Policy // nil: not asked for yet
 	lookups   []tlspolicy.Step
+	late      []place  // what is tried last
 	told      cause.ID // the latest that was told of a host that was not connected to
 	tried     int      // addresses
 	last      *tlspolicy.Record
@@ -63,6 +64,12 @@ type journey struct {
 	barred    bool           // some host may be reached, and its TLS is not what is wanted
 	busy      bool           // an address was left out because its limit is reached
 	apart     *queue.Task    // for which the connection was given up
+}
+
+// place is one address of a host.
+type place struct {
+	at   *stop
+	addr netip.Addr
 }
 
 func (d *Deliverer) newJourney(domain string, dem demands) *journey {
@@ -77,10 +84,16 @@ func (d *Deliverer) journeyIn(w World, domain string, dem demands) *journey {
 	}
 }
 
-// tryHosts goes through the hosts until one has taken over, and returns whether one did.
+// tryHosts goes through the hosts until one has taken over, and returns whether one did. What could not be reached lately
+// has its turn when nothing else is left.
 func (j *journey) tryHosts(ctx context.Context, found *way) bool {
 	for _, h := range found.hosts {
 		if j.tryHost(ctx, found, h) {
+			return true
+		}
+	}
+	for _, late := range j.late {
+		if j.tryNext(ctx, late.at, late.addr) {
 			return true
 		}
 	}
@@ -110,15 +123,24 @@ func (j *journey) tryHost(ctx context.Context, found *way, h host) bool {
 		return false
 	}
 	for _, addr := range list {
-		if ctx.Err() != nil || j.tried >= maxAddresses {
-			return false
+		if !j.byHand && j.d.outages.lately(netip.AddrPortFrom(addr, uint16(h.port)), time.Now()) {
+			j.late = append(j.late, place{at, addr})
+			continue
 		}
-		j.tried++
-		if j.tryAddress(ctx, at, addr) {
+		if j.tryNext(ctx, at, addr) {
 			return true
 		}
 	}
 	return false
+}
+
+// tryNext tries one address more, unless that is too much for one journey.
+func (j *journey) tryNext(ctx context.Context, at *stop, addr netip.Addr) bool {
+	if ctx.Err() != nil || j.tried >= maxAddresses {
+		return false
+	}
+	j.tried++
+	return j.tryAddress(ctx, at, addr)
 }
 
 // unknown is a host without an address.

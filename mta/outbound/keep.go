@@ -177,9 +177,9 @@ func goodbye(log *maillog.Log, c *connection) {
 	}
 }
 
-// silent says that the peer has neither closed the connection nor said anything on it. Whatever an idle connection has to
+// quiet says that the peer has neither closed the connection nor said anything on it. Whatever an idle connection has to
 // say is no good news, and what it says under TLS cannot be told from the end of it.
-func (c *connection) silent() bool {
+func (c *connection) quiet() bool {
 	raw, ok := c.raw.(syscall.Conn)
 	if !ok {
 		return false

@@ -69,13 +69,14 @@ type Options struct {
 }
 
 // Deliverer carries mail; it is a queue.Deliverer. It keeps nothing between trips but connections that another may take
-// over, and the count of those to each address.
+// over, the count of those to each address, and which addresses could not be reached lately.
 type Deliverer struct {
-	opt    Options
-	keeper *keeper
-	port   int                                // of mail exchangers; tests have another
-	life   time.Duration                      // after which a connection takes no further message; tests have another
-	fetch  func(dns.Resolver) tlspolicy.Fetch // what gets issuers for a verification; tests have another
+	opt     Options
+	keeper  *keeper
+	outages outages
+	port    int                                // of mail exchangers; tests have another
+	life    time.Duration                      // after which a connection takes no further message; tests have another
+	fetch   func(dns.Resolver) tlspolicy.Fetch // what gets issuers for a verification; tests have another
 
 	mu    sync.Mutex
 	slots map[slot]int // connections under way, where a limit holds for each address

@@ -170,10 +170,16 @@ func (j *journey) welcome(ctx context.Context, c *connection, reply smtp.Reply, 
 	case err != nil && ctx.Err() != nil:
 		return another
 	case err != nil:
+		if phase == tlspolicy.PhaseBanner {
+			j.silent(r)
+		}
 		id, text := tlspolicy.ClassifyConnect(err, phase)
 		j.lost(r, phaseStep(phase), c.host, id, text, err)
 		return another
 	case reply.Code/100 == 2:
+		if phase == tlspolicy.PhaseBanner {
+			j.d.outages.reached(r.Remote)
+		}
 		j.step(r, phaseStep(phase), "", said(reply))
 		return ready
 	}
@@ -184,6 +190,13 @@ func (j *journey) welcome(ctx context.Context, c *connection, reply smtp.Reply, 
 	r.Outcome, r.Action = tlspolicy.Outcome{Cause: id}, tlspolicy.Action{Do: tlspolicy.NextHost, First: id}
 	j.remember(unwelcome(id, c.host, reply))
 	return another
+}
+
+// silent takes note of an address where nobody answers.
+func (j *journey) silent(r *tlspolicy.Record) {
+	if !j.byHand {
+		j.d.outages.failed(r.Remote, time.Now())
+	}
 }
 
 // closedAtHello is a peer that hangs up at EHLO: where mail may go in clear, HELO is tried on a new connection.

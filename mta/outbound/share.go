@@ -34,7 +34,7 @@ func (j *journey) takeOver(ctx context.Context, at *stop, way hop) (*connection,
 	k := j.d.keeper
 	for _, idle := range k.leading(way, j.domain) {
 		c, ok := j.fitting(idle.connection, at)
-		if !ok || !idle.silent() || !k.claim(idle) {
+		if !ok || !idle.quiet() || !k.claim(idle) {
 			continue
 		}
 		if idle.domain != j.domain {
