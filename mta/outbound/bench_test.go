@@ -141,6 +141,7 @@ func (r *always) Next(context.Context) (*queue.Task, bool) { t := r.task(); retu
 func (r *always) Up(string)                                {}
 func (r *always) Down(cause.ID, string)                    {}
 func (r *always) Bar(cause.ID, string)                     {}
+func (r *always) Pressed() bool                            { return false }
 func (r *always) Settle(_ *queue.Task, results []queue.Result) []queue.Result {
 	for i := range results {
 		if results[i].Outcome != queue.Delivered {

@@ -30,6 +30,7 @@ type tasks interface {
 	Up(tls string)
 	Down(id cause.ID, text string)
 	Bar(id cause.ID, text string)
+	Pressed() (others bool)
 }
 
 // trip is one round of a queue's trip: the way to a connection for one task, and what goes over that connection.
@@ -116,6 +117,10 @@ func (t *trip) fail(ctx context.Context, f *queue.Failure) {
 	if t.tried == 0 && t.told != f.Cause {
 		t.tellCause(0, f.Cause)
 	}
+	if temporary(f) && !t.barred && t.crowded() {
+		t.queue.Settle(t.first, nil)
+		return
+	}
 	outcome := queue.Soft
 	switch {
 	case !temporary(f):
@@ -132,6 +137,12 @@ func (t *trip) fail(ctx context.Context, f *queue.Failure) {
 	}
 	results := everyone(concerned, outcome, f)
 	t.settle(t.last, nil, t.first, results, t.began)
+}
+
+// crowded says that the peer refuses no more than one connection in addition to those that we have: other trips', or
+// connections that are kept, which make room then.
+func (t *trip) crowded() bool {
+	return t.turned && (t.queue.Pressed() || t.d.keeper.yield(t.last.Remote))
 }
 
 // own is a task with the recipients of the trip's own domain only.

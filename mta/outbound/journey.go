@@ -63,6 +63,7 @@ type journey struct {
 	worst     *queue.Failure // the latest failure; one that may pass outweighs one that is certain
 	barred    bool           // some host may be reached, and its TLS is not what is wanted
 	busy      bool           // an address was left out because its limit is reached
+	turned    bool           // away: some host wants no connection, or not another one
 	apart     *queue.Task    // for which the connection was given up
 }
 

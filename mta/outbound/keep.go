@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"sync"
 	"syscall"
@@ -154,6 +155,15 @@ func (k *keeper) makeRoom(way hop, domain string) {
 	if found != nil {
 		k.dismiss(func(c *kept) bool { return c == found })
 	}
+}
+
+// yield closes the connections to an address that wants no further one, and returns whether there were any.
+func (k *keeper) yield(addr netip.AddrPort) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	before := len(k.list)
+	k.dismiss(func(c *kept) bool { return c.hop.to == addr })
+	return len(k.list) < before
 }
 
 // CloseKept closes the connections that wait for further mail and were used last by the chosen destinations.

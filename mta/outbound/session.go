@@ -183,6 +183,7 @@ func (j *journey) welcome(ctx context.Context, c *connection, reply smtp.Reply, 
 		j.step(r, phaseStep(phase), "", said(reply))
 		return ready
 	}
+	j.turned = j.turned || reply.Temporary()
 	id := tlspolicy.ClassifyReply(reply.Code, phase)
 	j.unexpected(r, reply)
 	j.tellCause(r.DCID, id)
@@ -194,6 +195,7 @@ func (j *journey) welcome(ctx context.Context, c *connection, reply smtp.Reply, 
 
 // silent takes note of an address where nobody answers.
 func (j *journey) silent(r *tlspolicy.Record) {
+	j.turned = true
 	if !j.byHand {
 		j.d.outages.failed(r.Remote, time.Now())
 	}

@@ -127,6 +127,9 @@ func (t *trip) send(ctx context.Context, x *transaction) []queue.Result {
 	if x.unbegun = x.reused && unstarted(receipt, err); x.unbegun {
 		return refused // the peer had enough of this connection: a new one is made
 	}
+	if receipt.Mail.Code == 421 && t.queue.Pressed() {
+		return refused // others of our connections carry on
+	}
 	if damaged(err) {
 		t.d.opt.Fault(fmt.Sprintf("MID %d cannot be delivered and will be set aside", env.MID), err)
 		return append(refused, everyone(task, queue.Hard, damagedHere())...)

@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"slices"
+
 	"posthouse/internal/cause"
 )
 
@@ -31,6 +33,9 @@ func (s *state) finish(task *Task, results []settled, now instant) conclusion {
 	h.lastActivity = now
 	h.active -= len(g.rcpts)
 	h.attempted -= attempted(g.rcpts)
+	if slices.ContainsFunc(results, func(r settled) bool { return r.outcome == Delivered }) {
+		h.succeeded()
+	}
 	rest := map[instant][]Recipient{}
 	var order []instant
 	for i := range results {
@@ -138,7 +143,7 @@ func (s *state) up(h *host, l lane, now instant) {
 	h.tracks[l].barred, h.tracks[l].resting = 0, 0
 	h.down = h.tracks[ordinary].barred > 0
 	h.lastActivity = now
-	h.window++
+	h.succeeded()
 	s.mark(h)
 	s.rearm(h)
 }
@@ -154,7 +159,7 @@ func (s *state) down(h *host, known int, id cause.ID, text string, now instant) 
 		return
 	}
 	h.failures++
-	h.window = max(h.window/2, 1)
+	h.shrink(h.window / 2)
 	h.lastActivity = now
 	s.fault(h, id, text)
 	s.block(h, now.add(backoff(s.hostProfile(h.name), h.failures, s.random())))
