@@ -192,6 +192,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	delivering, stopDelivering := context.WithCancel(delivering)
 	defer stopDelivering()
 	group.Go(func() error { return e.queue.Run(delivering) })
+	group.Go(func() error { return e.deliver.Run(delivering) })
 	group.Go(func() error { return e.counters.keep(delivering) })
 	group.Go(func() error { return e.attend(delivering, "the work queue", e.work.Run) })
 	group.Go(func() error { return e.runParts(delivering) })

@@ -163,7 +163,10 @@ func (e *Engine) SuspendDelivery(ctx context.Context, domains []string, grace ti
 		return err
 	}
 	kept := e.keepSuspension()
-	return errors.Join(kept, e.queue.Drain(ctx, domains, grace))
+	e.deliver.CloseKept(e.queue.Suspended().Covers)
+	drained := e.queue.Drain(ctx, domains, grace)
+	e.deliver.CloseKept(e.queue.Suspended().Covers) // those of deliveries that have just ended
+	return errors.Join(kept, drained)
 }
 
 // ResumeDelivery delivers to the domains again, to all if none is named.
@@ -179,8 +182,12 @@ func (e *Engine) keepSuspension() error {
 	return e.suspended.update(func() { e.suspended.delivery = e.queue.Suspended() })
 }
 
-// DeliverNow makes what is queued for the domain, "" for everything, due at once.
-func (e *Engine) DeliverNow(domain string) { e.queue.DeliverNow(domain) }
+// DeliverNow makes what is queued for the domain, "" for everything, due at once. Addresses that could not be reached lately
+// are no worse than others then.
+func (e *Engine) DeliverNow(domain string) {
+	e.deliver.Retry()
+	e.queue.DeliverNow(domain)
+}
 
 // Hosts returns all destinations that the queue knows, by name.
 func (e *Engine) Hosts() []HostSummary { return e.queue.Hosts() }

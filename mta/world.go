@@ -241,6 +241,7 @@ func (c *change) Commit() {
 	c.e.adopt(c.sockets)
 	c.e.mu.Unlock()
 	c.e.acme.Apply(c.world.managed)
+	c.e.deliver.Committed()
 	select {
 	case c.e.committed <- struct{}{}:
 	default: // it is about to be looked at already

@@ -4,10 +4,10 @@
 package deliverylog
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"posthouse/internal/cause"
@@ -61,51 +61,82 @@ type Attempt struct {
 }
 
 // Log writes the lines. Its methods may be called from many goroutines at once and do not wait for the disk.
-type Log struct{ log *eventlog.Log }
+type Log struct {
+	log *eventlog.Log
+
+	mu  sync.Mutex                            // guards tls
+	tls map[*tlspolicy.Record]json.RawMessage // what is the same in the lines of one connection
+}
+
+// mostRecords bounds what is remembered of connections.
+const mostRecords = 500
 
 // New returns a Log that writes to l, which is raw and stays the caller's to close.
-func New(l *eventlog.Log) *Log { return &Log{log: l} }
+func New(l *eventlog.Log) *Log { return &Log{log: l, tls: map[*tlspolicy.Record]json.RawMessage{}} }
 
 // Attempted writes the line of an attempt.
 func (l *Log) Attempted(a Attempt) {
-	l.log.Line(eventlog.Info, string(Line(a)))
+	e := entryOf(a)
+	e.TLS = l.tlsOf(a.Record)
+	line := lines.Get().(*[]byte)
+	*line = e.append((*line)[:0])
+	l.log.Line(eventlog.Info, string(*line))
+	lines.Put(line)
+}
+
+// lines are the memory of lines in the making.
+var lines = sync.Pool{New: func() any { return new([]byte) }}
+
+// tlsOf is a record's part of the line. A record is complete when it comes here, and the same for every message on its
+// connection.
+func (l *Log) tlsOf(r *tlspolicy.Record) json.RawMessage {
+	if r == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	part, known := l.tls[r]
+	if !known {
+		if len(l.tls) >= mostRecords {
+			clear(l.tls)
+		}
+		part = encoded(tlsOf(r))
+		l.tls[r] = part
+	}
+	return part
 }
 
 // Line is the attempt as one line of JSON, without its line end.
 func Line(a Attempt) []byte {
-	var b bytes.Buffer
-	encode := json.NewEncoder(&b)
-	encode.SetEscapeHTML(false)
-	if err := encode.Encode(entryOf(a)); err != nil {
-		// Nothing in an entry can fail to encode; a year beyond 9999 is cut off before.
-		return []byte(`{"time":"","error":"not encodable"}`)
+	e := entryOf(a)
+	if a.Record != nil {
+		e.TLS = encoded(tlsOf(a.Record))
 	}
-	// encoding/json leaves this one control character as it is.
-	return bytes.ReplaceAll(bytes.TrimSuffix(b.Bytes(), []byte("\n")), []byte{0x7f}, []byte(`\u007f`))
+	return e.append(nil)
 }
 
 // entry is one line. Its fields are an interface.
 type entry struct {
-	Time       string   `json:"time"` // first, so that grep --since finds it
-	MID        uint64   `json:"mid"`
-	DCID       uint64   `json:"dcid"`
-	From       string   `json:"from"`
-	To         []string `json:"to"`
-	RIDs       []int    `json:"rids"`
-	Recipients int      `json:"recipients"`
-	Size       int64    `json:"size"`
-	Domain     string   `json:"domain"`
-	Host       string   `json:"host"`
-	Remote     string   `json:"remote"`
-	Local      string   `json:"local"`
-	Outcome    Outcome  `json:"outcome"`
-	Protection string   `json:"protection"`
-	Code       int      `json:"code"`
-	Response   string   `json:"response"`
-	Cause      cause.ID `json:"cause"`
-	Title      string   `json:"title"`
-	Duration   float64  `json:"duration"`
-	TLS        *tlsPart `json:"tls"`
+	Time       string          `json:"time"` // first, so that grep --since finds it
+	MID        uint64          `json:"mid"`
+	DCID       uint64          `json:"dcid"`
+	From       string          `json:"from"`
+	To         []string        `json:"to"`
+	RIDs       []int           `json:"rids"`
+	Recipients int             `json:"recipients"`
+	Size       int64           `json:"size"`
+	Domain     string          `json:"domain"`
+	Host       string          `json:"host"`
+	Remote     string          `json:"remote"`
+	Local      string          `json:"local"`
+	Outcome    Outcome         `json:"outcome"`
+	Protection string          `json:"protection"`
+	Code       int             `json:"code"`
+	Response   string          `json:"response"`
+	Cause      cause.ID        `json:"cause"`
+	Title      string          `json:"title"`
+	Duration   float64         `json:"duration"`
+	TLS        json.RawMessage `json:"tls"` // a tlsPart
 }
 
 // A line of a log has its limits: longer ones come to readers in pieces.
@@ -118,18 +149,14 @@ func entryOf(a Attempt) entry {
 	e := entry{
 		Time: stamp(a.At), MID: a.MID, From: cut(a.Sender, mostWords), Recipients: len(a.Recipients), Size: a.Size, Outcome: a.Outcome,
 		Protection: string(a.Protection), Code: a.Code, Response: cut(a.Response, mostWords), Cause: a.Cause,
-		Duration: float64(a.Duration.Milliseconds()) / 1000, To: []string{}, RIDs: []int{},
+		Duration: float64(a.Duration.Milliseconds()) / 1000,
 	}
-	room := mostAddresses
-	for i, to := range a.Recipients {
-		if room -= len(to); room < 0 {
-			break
-		}
-		e.To = append(e.To, to)
-		if i < len(a.RIDs) {
-			e.RIDs = append(e.RIDs, a.RIDs[i])
-		}
+	room, n := mostAddresses, 0
+	for n < len(a.Recipients) && room >= len(a.Recipients[n]) {
+		room -= len(a.Recipients[n])
+		n++
 	}
+	e.To, e.RIDs = a.Recipients[:n], a.RIDs[:min(n, len(a.RIDs))]
 	if c, ok := cause.Lookup(a.Cause); ok {
 		e.Title = c.Title
 	}
@@ -140,7 +167,6 @@ func entryOf(a Attempt) entry {
 	if r := a.Record; r != nil {
 		e.DCID, e.Domain, e.Host = r.DCID, r.Facts.Domain, r.Facts.Host
 		e.Remote, e.Local = addrPort(r.Remote), addr(r.Local)
-		e.TLS = tlsOf(r)
 	}
 	return e
 }

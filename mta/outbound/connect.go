@@ -94,6 +94,7 @@ func (j *journey) dial(ctx context.Context, r *tlspolicy.Record, h host) (net.Co
 	if r.Local = from.addr; !r.Local.IsValid() {
 		r.Local = wouldUse(r.Remote)
 	}
+	j.silent(r)
 	id, text := tlspolicy.ClassifyConnect(err, tlspolicy.PhaseConnect)
 	j.lost(r, tlspolicy.StepConnect, h, id, text, err)
 	return nil, false

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"posthouse/internal/cause"
@@ -20,18 +21,32 @@ func demandsOf(env *spool.Envelope) demands {
 	return demands{require: env.RequireTLS, optional: env.TLSOptional || env.TLSReport}
 }
 
+// tasks is where a trip's messages come from and where what came of them goes; *queue.Trip is one.
+type tasks interface {
+	audience
+	Destination() string
+	Next(ctx context.Context) (*queue.Task, bool)
+	Settle(task *queue.Task, results []queue.Result) []queue.Result
+	Up(tls string)
+	Down(id cause.ID, text string)
+	Bar(id cause.ID, text string)
+	Pressed() (others bool)
+}
+
 // trip is one round of a queue's trip: the way to a connection for one task, and what goes over that connection.
 type trip struct {
 	*journey
-	queue *queue.Trip
+	queue tasks
 	first *queue.Task
 	began time.Time
 }
 
 // Deliver implements queue.Deliverer: it tries the destination's hosts until one takes mail, sends what there is, and
 // settles every task that it was given. A message that may not travel on the connection of the others gets one of its own.
-func (d *Deliverer) Deliver(ctx context.Context, t *queue.Trip) {
-	for task := t.First; task != nil; {
+func (d *Deliverer) Deliver(ctx context.Context, t *queue.Trip) { d.deliver(ctx, t, t.First) }
+
+func (d *Deliverer) deliver(ctx context.Context, t tasks, first *queue.Task) {
+	for task := first; task != nil; {
 		run := d.newTrip(t, task, demandsOf(task.Envelope))
 		apart, failure := run.round(ctx)
 		if failure != nil && redactable(task, failure) {
@@ -51,17 +66,25 @@ func redactable(task *queue.Task, f *queue.Failure) bool {
 	return task.Envelope.Bounce && task.Envelope.RequireTLS && f.Cause == cause.R1 && !temporary(f)
 }
 
-func (d *Deliverer) newTrip(t *queue.Trip, task *queue.Task, dem demands) *trip {
-	run := &trip{journey: d.newJourney(t.Destination(), dem), queue: t, first: task, began: time.Now()}
+func (d *Deliverer) newTrip(t tasks, task *queue.Task, dem demands) *trip {
+	run := &trip{journey: d.newJourney(domainOf(task, t), dem), queue: t, first: task, began: time.Now()}
 	run.audience = t
 	run.observe = d.opt.Observe
 	run.log = d.opt.Log
 	run.use = func(ctx context.Context, c *connection) bool {
 		t.Up(c.lastTLS())
-		run.apart = run.work(ctx, c)
-		return true
+		return run.work(ctx, c)
 	}
 	return run
+}
+
+// domainOf is the domain that a task's connection is made for. Where a task has recipients of several, which share a route,
+// those of the others travel there too as far as they may, and have their turn later if not.
+func domainOf(task *queue.Task, t tasks) string {
+	if len(task.Recipients) == 0 {
+		return t.Destination()
+	}
+	return queue.Destination(task.Recipients[0].Address)
 }
 
 // round makes one connection and sends what may travel on it. It returns the task that needs one of its own, if that is
@@ -94,6 +117,10 @@ func (t *trip) fail(ctx context.Context, f *queue.Failure) {
 	if t.tried == 0 && t.told != f.Cause {
 		t.tellCause(0, f.Cause)
 	}
+	if temporary(f) && !t.barred && t.crowded() {
+		t.queue.Settle(t.first, nil)
+		return
+	}
 	outcome := queue.Soft
 	switch {
 	case !temporary(f):
@@ -104,12 +131,31 @@ func (t *trip) fail(ctx context.Context, f *queue.Failure) {
 	default:
 		t.queue.Down(f.Cause, f.Text())
 	}
-	t.settle(t.last, t.first, everyone(t.first, outcome, f), t.began)
+	concerned := t.first
+	if t.barred || outcome == queue.Hard {
+		concerned = t.own(t.first) // the others' domains may fare better
+	}
+	results := everyone(concerned, outcome, f)
+	t.settle(t.last, nil, t.first, results, t.began)
+}
+
+// crowded says that the peer refuses no more than one connection in addition to those that we have: other trips', or
+// connections that are kept, which make room then.
+func (t *trip) crowded() bool {
+	return t.turned && (t.queue.Pressed() || t.d.keeper.yield(t.last.Remote))
+}
+
+// own is a task with the recipients of the trip's own domain only.
+func (t *trip) own(task *queue.Task) *queue.Task {
+	rest := *task
+	others := func(r queue.Recipient) bool { return queue.Destination(r.Address) != t.domain }
+	rest.Recipients = slices.DeleteFunc(slices.Clone(task.Recipients), others)
+	return &rest
 }
 
 // settle gives results to the queue, and tells what came of them there.
-func (t *trip) settle(r *tlspolicy.Record, task *queue.Task, results []queue.Result, began time.Time) {
-	t.d.tellSent(r, task, t.queue.Settle(task, results), began)
+func (t *trip) settle(r *tlspolicy.Record, others records, task *queue.Task, results []queue.Result, began time.Time) {
+	t.d.tellSent(r, others, task, t.queue.Settle(task, results), began)
 }
 
 // discard takes the mail of a route to /dev/null.
@@ -121,7 +167,7 @@ func (t *trip) discard(ctx context.Context) {
 		for i := range results {
 			results[i].Response, results[i].Handover, results[i].Status = "discarded: /dev/null", queue.Final, "2.0.0"
 		}
-		t.settle(nil, task, results, time.Now())
+		t.settle(nil, nil, task, results, time.Now())
 		task, ok = t.queue.Next(ctx)
 	}
 }

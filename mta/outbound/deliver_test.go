@@ -1,7 +1,6 @@
 package outbound
 
 import (
-	"net"
 	"net/netip"
 	"strings"
 	"sync"
@@ -348,7 +347,7 @@ func TestAFullHostIsNotDown(t *testing.T) {
 
 func TestALimitForEachAddress(t *testing.T) {
 	d := New(Options{})
-	one, two := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2)}
+	one, two := netip.MustParseAddrPort("192.0.2.1:25"), netip.MustParseAddrPort("192.0.2.2:25")
 	if !d.enter("a.example", one, 1) || d.enter("a.example", one, 1) || !d.enter("a.example", two, 1) || !d.enter("b.example", one, 1) {
 		t.Error("the slots of an address are counted wrongly")
 	}
@@ -358,7 +357,7 @@ func TestALimitForEachAddress(t *testing.T) {
 	}
 	for _, l := range []struct {
 		domain string
-		addr   net.Addr
+		addr   netip.AddrPort
 	}{{"a.example", one}, {"a.example", two}, {"b.example", one}} {
 		d.leave(l.domain, l.addr, 1)
 	}

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,7 +32,13 @@ import (
 	"posthouse/mta/tlspolicy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(sinkVariable) != "" {
+		serveSink()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // vault is a vault in memory.
 type vault map[string][]byte
@@ -64,6 +72,7 @@ type bench struct {
 	dir   string
 
 	linger    time.Duration // of open connections
+	idle      time.Duration // how long connections are kept for other trips; 0: they are not
 	faultless bool          // a fault of the queue fails the test
 	mu        sync.Mutex
 	told      []string
@@ -163,6 +172,10 @@ func (b *bench) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { b.queue.Run(ctx) })
+	if b.idle > 0 {
+		b.deliverer.keeper.idle = b.idle
+		wg.Go(func() { b.deliverer.Run(ctx) })
+	}
 	wg.Go(func() {
 		// From the beginning: the first lines may be there before this goroutine is.
 		b.log.Tail(ctx, 1<<20, func(line string) error {
@@ -226,6 +239,14 @@ func (b *bench) send(to ...string) spool.Message {
 	m := b.put(spool.Envelope{Sender: "a@x.example"}, letter, to...)
 	b.queue.Add(m)
 	return m
+}
+
+// rest waits until no trip is under way.
+func (b *bench) rest() {
+	b.t.Helper()
+	if err := errors.Join(b.queue.Suspend(nil), b.queue.Drain(b.t.Context(), nil, 20*time.Second), b.queue.Resume(nil)); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // until waits for a line that holds text, and returns all lines up to it, in order.

@@ -57,17 +57,28 @@ type journey struct {
 	expires   time.Time
 	policy    *mtasts.Policy // nil: not asked for yet
 	lookups   []tlspolicy.Step
+	late      []place  // what is tried last
 	told      cause.ID // the latest that was told of a host that was not connected to
 	tried     int      // addresses
 	last      *tlspolicy.Record
 	worst     *queue.Failure // the latest failure; one that may pass outweighs one that is certain
 	barred    bool           // some host may be reached, and its TLS is not what is wanted
 	busy      bool           // an address was left out because its limit is reached
+	turned    bool           // away: some host wants no connection, or not another one
 	apart     *queue.Task    // for which the connection was given up
 }
 
+// place is one address of a host.
+type place struct {
+	at   *stop
+	addr netip.Addr
+}
+
 func (d *Deliverer) newJourney(domain string, dem demands) *journey {
-	w := d.opt.World()
+	return d.journeyIn(d.opt.World(), domain, dem)
+}
+
+func (d *Deliverer) journeyIn(w World, domain string, dem demands) *journey {
 	var machine *config.Hop
 	if hop, ok := config.ParseRedirected(domain); ok {
 		machine, domain = &hop, hop.Machine()
@@ -79,10 +90,16 @@ func (d *Deliverer) newJourney(domain string, dem demands) *journey {
 	}
 }
 
-// tryHosts goes through the hosts until one has taken over, and returns whether one did.
+// tryHosts goes through the hosts until one has taken over, and returns whether one did. What could not be reached lately
+// has its turn when nothing else is left.
 func (j *journey) tryHosts(ctx context.Context, found *way) bool {
 	for _, h := range found.hosts {
 		if j.tryHost(ctx, found, h) {
+			return true
+		}
+	}
+	for _, late := range j.late {
+		if j.tryNext(ctx, late.at, late.addr) {
 			return true
 		}
 	}
@@ -112,15 +129,24 @@ func (j *journey) tryHost(ctx context.Context, found *way, h host) bool {
 		return false
 	}
 	for _, addr := range list {
-		if ctx.Err() != nil || j.tried >= maxAddresses {
-			return false
+		if !j.byHand && j.d.outages.lately(netip.AddrPortFrom(addr, uint16(h.port)), time.Now()) {
+			j.late = append(j.late, place{at, addr})
+			continue
 		}
-		j.tried++
-		if j.tryAddress(ctx, at, addr) {
+		if j.tryNext(ctx, at, addr) {
 			return true
 		}
 	}
 	return false
+}
+
+// tryNext tries one address more, unless that is too much for one journey.
+func (j *journey) tryNext(ctx context.Context, at *stop, addr netip.Addr) bool {
+	if ctx.Err() != nil || j.tried >= maxAddresses {
+		return false
+	}
+	j.tried++
+	return j.tryAddress(ctx, at, addr)
 }
 
 // unknown is a host without an address.

@@ -4,8 +4,8 @@
 // recipient. It also writes the notices to senders (RFC 3464). When and how often something is tried is the queue's
 // business; what TLS is wanted and whether an outcome is good enough is tlspolicy's.
 //
-// A delivery reads in this order: deliver.go, journey.go, route.go, facts.go, session.go, connect.go, tls.go, tell.go,
-// transfer.go, failure.go, sent.go. A verification by hand (verify.go) goes the same way as far as mail could be sent.
+// A delivery reads in this order: deliver.go, journey.go, route.go, facts.go, session.go, share.go, keep.go, connect.go,
+// tls.go, tell.go, transfer.go, failure.go, sent.go. A verification by hand (verify.go) goes the same way as far as mail could be sent.
 // Only mta imports it.
 package outbound
 
@@ -14,7 +14,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -68,13 +68,15 @@ type Options struct {
 	Shuffle        func(n int, swap func(i, j int)) // nil: math/rand
 }
 
-// Deliverer carries mail; it is a queue.Deliverer. It keeps nothing between trips but the count of connections to each
-// address.
+// Deliverer carries mail; it is a queue.Deliverer. It keeps nothing between trips but connections that another may take
+// over, the count of those to each address, and which addresses could not be reached lately.
 type Deliverer struct {
-	opt   Options
-	port  int                                // of mail exchangers; tests have another
-	life  time.Duration                      // after which a connection takes no further message; tests have another
-	fetch func(dns.Resolver) tlspolicy.Fetch // what gets issuers for a verification; tests have another
+	opt     Options
+	keeper  *keeper
+	outages outages
+	port    int                                // of mail exchangers; tests have another
+	life    time.Duration                      // after which a connection takes no further message; tests have another
+	fetch   func(dns.Resolver) tlspolicy.Fetch // what gets issuers for a verification; tests have another
 
 	mu    sync.Mutex
 	slots map[slot]int // connections under way, where a limit holds for each address
@@ -104,7 +106,7 @@ func New(opt Options) *Deliverer {
 	if opt.Shuffle == nil {
 		opt.Shuffle = shuffle
 	}
-	return &Deliverer{opt: opt, port: smtpPort, life: connectionLife, fetch: fetchFor, slots: make(map[slot]int)}
+	return &Deliverer{opt: opt, keeper: newKeeper(opt.Log), port: smtpPort, life: connectionLife, fetch: fetchFor, slots: make(map[slot]int)}
 }
 
 // connectionLife is how long the answers about a host that led to a connection count for further messages on it: its TLSA
@@ -113,17 +115,18 @@ const connectionLife = 10 * time.Minute
 
 // slot is what a limit for each mail exchanger's address counts.
 type slot struct {
-	domain, addr string
+	domain string
+	addr   netip.AddrPort
 }
 
 // enter takes one of the address's slots; false if all are taken. A limit of 0 is none.
-func (d *Deliverer) enter(domain string, addr net.Addr, limit int) bool {
+func (d *Deliverer) enter(domain string, addr netip.AddrPort, limit int) bool {
 	if limit == 0 {
 		return true
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := slot{domain, addr.String()}
+	key := slot{domain, addr}
 	if d.slots[key] >= limit {
 		return false
 	}
@@ -132,13 +135,13 @@ func (d *Deliverer) enter(domain string, addr net.Addr, limit int) bool {
 }
 
 // leave gives the slot back.
-func (d *Deliverer) leave(domain string, addr net.Addr, limit int) {
+func (d *Deliverer) leave(domain string, addr netip.AddrPort, limit int) {
 	if limit == 0 {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := slot{domain, addr.String()}
+	key := slot{domain, addr}
 	if d.slots[key]--; d.slots[key] <= 0 {
 		delete(d.slots, key)
 	}

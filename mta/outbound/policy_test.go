@@ -52,8 +52,12 @@ func newMailbox(t *testing.T, cert *tls.Certificate, under ...string) *mailbox {
 				l.hear("EHLO", offerOf(under...))
 			case verb == "MAIL":
 				l.say("250 ok\r\n")
-				l.hear("RCPT", "250 ok\r\n")
-				l.hear("DATA", "354 go\r\n")
+				for next := ""; !strings.HasPrefix(next, "DATA"); {
+					if next, err = l.r.ReadString('\n'); err != nil {
+						return
+					}
+					l.say(map[string]string{"RCPT": "250 ok\r\n", "DATA": "354 go\r\n"}[next[:4]])
+				}
 				body := l.take("250 taken\r\n")
 				m.mu.Lock()
 				m.mail = append(m.mail, fmt.Sprintf("%d %s %s", n, how, strings.TrimSpace(got)))

@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"slices"
 	"time"
 
 	"posthouse/internal/cause"
@@ -40,46 +41,51 @@ type Sent struct {
 	Duration time.Duration // of the transaction
 }
 
-// sentKey is what recipients share that are told of together.
-type sentKey struct {
-	outcome  queue.Outcome
-	response string
-	code     int
-	cause    cause.ID
-}
-
 // tellSent tells what came of a task, recipients with one outcome together. What was not tried is not told.
-func (d *Deliverer) tellSent(r *tlspolicy.Record, task *queue.Task, results []queue.Result, began time.Time) {
-	address := map[int]string{}
-	for _, rcpt := range task.Recipients {
-		address[rcpt.RID] = rcpt.Address
-	}
+func (d *Deliverer) tellSent(r *tlspolicy.Record, others records, task *queue.Task, results []queue.Result, began time.Time) {
 	var list []*Sent
-	index := map[sentKey]*Sent{}
 	for i := range results {
 		res := &results[i]
 		if res.Outcome == queue.Again {
 			continue
 		}
-		next := sentOf(r, task, res, began)
-		key := sentKey{res.Outcome, next.Response, next.Code, next.Cause}
-		s := index[key]
-		if s == nil {
-			s = next
-			index[key] = s
-			list = append(list, s)
+		to := addressOf(task, i, res.RID)
+		next := sentOf(others.of(r, to), task, res, began)
+		n := slices.IndexFunc(list, next.alike)
+		if n < 0 {
+			n = len(list)
+			list = append(list, &next)
 		}
-		s.RIDs = append(s.RIDs, res.RID)
-		s.Recipients = append(s.Recipients, address[res.RID])
+		list[n].RIDs = append(list[n].RIDs, res.RID)
+		list[n].Recipients = append(list[n].Recipients, to)
 	}
 	for _, s := range list {
 		d.opt.Sent(*s)
 	}
 }
 
-func sentOf(r *tlspolicy.Record, task *queue.Task, res *queue.Result, began time.Time) *Sent {
+// alike says that both tell the same of their recipients.
+func (s *Sent) alike(o *Sent) bool {
+	return s.Record == o.Record && s.Outcome == o.Outcome && s.Response == o.Response && s.Code == o.Code && s.Cause == o.Cause &&
+		s.Protection == o.Protection
+}
+
+// addressOf is a recipient's address; results mostly stand in the order of the recipients.
+func addressOf(task *queue.Task, i, rid int) string {
+	if i < len(task.Recipients) && task.Recipients[i].RID == rid {
+		return task.Recipients[i].Address
+	}
+	for _, r := range task.Recipients {
+		if r.RID == rid {
+			return r.Address
+		}
+	}
+	return ""
+}
+
+func sentOf(r *tlspolicy.Record, task *queue.Task, res *queue.Result, began time.Time) Sent {
 	env := task.Envelope
-	s := &Sent{
+	s := Sent{
 		Record: r, MID: env.MID, Sender: env.Sender, Size: env.Size, Response: res.Response, Protection: res.Protection,
 		At: began, Duration: time.Since(began),
 	}

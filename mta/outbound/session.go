@@ -2,8 +2,10 @@ package outbound
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
+	"time"
 
 	"posthouse/internal/cause"
 	"posthouse/mta/maillog"
@@ -34,6 +36,15 @@ type connection struct {
 	host    host
 	demands demands // of the message that it was made for
 	record  *tlspolicy.Record
+
+	hop   hop
+	world World // that it was made under
+	born  time.Time
+	raw   net.Conn            // beneath TLS
+	shown tls.ConnectionState // what the peer showed in the handshake
+	again bool                // it was made in another way than others would be: in clear, because the peer closed one over TLS
+	sent  int                 // messages
+	views map[view]verdict    // what it is to other domains' messages
 }
 
 // tryAddress makes a connection and uses it. It returns true if the journey is over with it.
@@ -49,12 +60,20 @@ func (j *journey) tryAddress(ctx context.Context, at *stop, addr netip.Addr) boo
 	if j.dest.LimitPer == "mx" && j.dest.Concurrency != nil && !j.byHand {
 		limit = *j.dest.Concurrency
 	}
-	to := &net.TCPAddr{IP: addr.AsSlice(), Port: h.port}
-	if !j.d.enter(j.domain, to, limit) {
+	way := j.hopTo(h, addr)
+	if !j.d.enter(j.domain, way.to, limit) {
 		j.busy = true
 		return false
 	}
-	defer j.d.leave(j.domain, to, limit)
+	defer j.d.leave(j.domain, way.to, limit)
+	if !j.byHand {
+		if c, ok := j.takeOver(ctx, at, way); ok && j.use(ctx, c) {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+	}
 	how := manner{}
 	for range 3 {
 		c, then := j.open(ctx, at, addr, &how)
@@ -90,6 +109,7 @@ func (j *journey) open(ctx context.Context, at *stop, addr netip.Addr, how *mann
 	c := &connection{
 		Client: smtp.NewClient(ctx, conn, helloName(j.world.Config, r.Local), limits),
 		host:   at.host, demands: j.demands, record: r,
+		hop: j.hopTo(at.host, addr), world: j.world, born: r.At, raw: conn, again: how.clear,
 	}
 	then := j.prepare(ctx, c, how)
 	if then != ready {
@@ -108,13 +128,8 @@ func (j *journey) conclude(ctx context.Context, r *tlspolicy.Record) {
 
 // hangUp closes a connection, politely where the peer still listens.
 func (j *journey) hangUp(c *connection) {
-	if c.usable() {
-		c.Quit()
-	} else {
-		c.Close()
-	}
+	goodbye(j.log, c)
 	j.audience.Disconnected()
-	j.tell(func(l *maillog.Log) { l.ConnectionOutClosed(c.record.DCID) })
 }
 
 // prepare goes from the banner to the point where mail can be sent.
@@ -155,13 +170,20 @@ func (j *journey) welcome(ctx context.Context, c *connection, reply smtp.Reply, 
 	case err != nil && ctx.Err() != nil:
 		return another
 	case err != nil:
+		if phase == tlspolicy.PhaseBanner {
+			j.silent(r)
+		}
 		id, text := tlspolicy.ClassifyConnect(err, phase)
 		j.lost(r, phaseStep(phase), c.host, id, text, err)
 		return another
 	case reply.Code/100 == 2:
+		if phase == tlspolicy.PhaseBanner {
+			j.d.outages.reached(r.Remote)
+		}
 		j.step(r, phaseStep(phase), "", said(reply))
 		return ready
 	}
+	j.turned = j.turned || reply.Temporary()
 	id := tlspolicy.ClassifyReply(reply.Code, phase)
 	j.unexpected(r, reply)
 	j.tellCause(r.DCID, id)
@@ -169,6 +191,14 @@ func (j *journey) welcome(ctx context.Context, c *connection, reply smtp.Reply, 
 	r.Outcome, r.Action = tlspolicy.Outcome{Cause: id}, tlspolicy.Action{Do: tlspolicy.NextHost, First: id}
 	j.remember(unwelcome(id, c.host, reply))
 	return another
+}
+
+// silent takes note of an address where nobody answers.
+func (j *journey) silent(r *tlspolicy.Record) {
+	j.turned = true
+	if !j.byHand {
+		j.d.outages.failed(r.Remote, time.Now())
+	}
 }
 
 // closedAtHello is a peer that hangs up at EHLO: where mail may go in clear, HELO is tried on a new connection.

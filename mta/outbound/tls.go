@@ -79,7 +79,8 @@ func (j *journey) negotiate(ctx context.Context, c *connection, how *manner) neg
 func (j *journey) shake(ctx context.Context, c *connection, how *manner) (*tlspolicy.Handshake, negotiation) {
 	q := tlspolicy.Query{Facts: c.record.Facts, Wanted: c.record.Wanted, Small: how.small}
 	conf, hs := j.world.Trust.ClientConfig(q, j.d.clientCertificates(j.world, j.dest.Certificate))
-	if _, err := c.Handshake(ctx, conf, hs.Watch); err != nil {
+	state, err := c.Handshake(ctx, conf, hs.Watch)
+	if err != nil {
 		err = beneath(err)
 		n := negotiation{outcome: j.complete(ctx, hs, hs.Outcome(err)), err: err}
 		more := ""
@@ -92,6 +93,7 @@ func (j *journey) shake(ctx context.Context, c *connection, how *manner) (*tlspo
 		}
 		return hs, n
 	}
+	c.shown = state
 	n := negotiation{outcome: j.complete(ctx, hs, hs.Outcome(nil))}
 	j.shaken(ctx, c.record, &n)
 	return hs, n

@@ -15,31 +15,59 @@ import (
 	"posthouse/mta/tlspolicy"
 )
 
-// work sends the first task and what else may travel over a connection that is ready, and closes it. It returns the task
-// that needs a connection of its own, if there is one.
-func (t *trip) work(ctx context.Context, c *connection) (apart *queue.Task) {
-	defer t.hangUp(c)
-	conf := t.world.Config
+// work sends the first task and what else may travel over a connection that is ready, and then leaves it for others or
+// closes it. A task that needs a connection of its own is left in apart. It returns false where the first task was not begun,
+// because the peer had left a connection that was taken over.
+func (t *trip) work(ctx context.Context, c *connection) bool {
 	task, record, dem := t.first, c.record, t.demands
-	for sent := 0; ; sent++ {
+	for first := true; ; first = false {
 		began := time.Now()
-		results := t.send(ctx, &transaction{c, record, task, dem, sent > 0})
-		t.settle(record, task, results, began)
-		if !c.usable() || t.d.opt.World().Config != conf || time.Since(c.record.At) > t.d.life {
-			return nil // what comes next goes by the new configuration, and by what is known of the host then
+		x := &transaction{connection: c, record: record, task: task, demands: dem, reused: c.sent > 0}
+		c.sent++
+		results := t.send(ctx, x)
+		if x.unbegun && first {
+			t.hangUp(c)
+			return false
+		}
+		t.settle(record, x.others, task, results, began)
+		if !c.usable() || t.full(c) || t.changed() || time.Since(c.born) > t.d.life {
+			t.hangUp(c)
+			return true // what comes next goes by the new configuration, and by what is known of the host then
 		}
 		var ok bool
 		if task, ok = t.queue.Next(ctx); !ok {
-			return nil
+			t.leave(ctx, c)
+			return true
 		}
-		if t.d.opt.World().Config != conf {
+		if t.changed() {
 			t.queue.Settle(task, nil) // a commit came while the connection waited: what it was made under holds no more
-			return nil
+			t.hangUp(c)
+			return true
 		}
 		dem = demandsOf(task.Envelope)
-		if record, ok = c.under(dem); !ok {
-			return task
+		if record, ok = t.under(ctx, c, domainOf(task, t.queue), dem); !ok {
+			t.apart = task
+			t.leave(ctx, c)
+			return true
 		}
+	}
+}
+
+// changed says that another configuration is in force than the one that this trip goes by.
+func (t *trip) changed() bool {
+	now := t.d.opt.World()
+	return now.Config != t.world.Config || now.Trust != t.world.Trust
+}
+
+// leave gives up a connection that is still of use: to whoever needs one like it soon.
+func (t *trip) leave(ctx context.Context, c *connection) {
+	if ctx.Err() != nil || c.again || !c.usable() || t.full(c) {
+		t.hangUp(c)
+		return
+	}
+	t.audience.Disconnected()
+	if !t.d.keeper.keep(c, t.domain) {
+		goodbye(t.log, c)
 	}
 }
 
@@ -50,6 +78,22 @@ type transaction struct {
 	task    *queue.Task
 	demands demands
 	reused  bool // another message went before it
+	unbegun bool // the peer had left before it answered anything
+	others  records
+}
+
+// records are the connection's as recipients of other domains than the first see it, by domain; nil where there are none.
+type records map[string]*tlspolicy.Record
+
+// of is the record for a recipient, r where its domain has none of its own.
+func (o records) of(r *tlspolicy.Record, recipient string) *tlspolicy.Record {
+	if len(o) == 0 {
+		return r
+	}
+	if own := o[queue.Destination(recipient)]; own != nil {
+		return own
+	}
+	return r
 }
 
 // usable says whether the connection can carry another command.
@@ -61,7 +105,7 @@ func (t *trip) send(ctx context.Context, x *transaction) []queue.Result {
 	if f := unfit(c, task); f != nil {
 		return everyone(task, queue.Hard, f)
 	}
-	task, refused := sendable(task)
+	task, refused := t.sendable(ctx, x)
 	x.task = task
 	if len(task.Recipients) == 0 {
 		return refused
@@ -70,21 +114,25 @@ func (t *trip) send(ctx context.Context, x *transaction) []queue.Result {
 	if err := smtp.CheckAddress(env.Sender); err != nil {
 		return append(refused, everyone(task, queue.Hard, notSendable(env.Sender))...)
 	}
-	tx := smtp.Transaction{From: env.Sender, Size: env.Size, Body8Bit: env.Body8Bit, UTF8: env.SMTPUTF8, RequireTLS: x.demands.require,
-		Ret: env.Ret, EnvID: env.EnvID}
-	var rids []int
-	for _, r := range task.Recipients {
-		tx.To = append(tx.To, r.Address)
-		tx.Wishes = append(tx.Wishes, smtp.Wishes{Notify: r.Notify, ORcpt: r.ORcpt})
-		rids = append(rids, r.RID)
+	tx := smtp.Transaction{
+		From: env.Sender, Size: env.Size, Body8Bit: env.Body8Bit, UTF8: env.SMTPUTF8, RequireTLS: x.demands.require,
+		Ret: env.Ret, EnvID: env.EnvID,
+	}
+	tx.To, tx.Wishes = make([]string, len(task.Recipients)), make([]smtp.Wishes, len(task.Recipients))
+	rids := make([]int, len(task.Recipients))
+	for i, r := range task.Recipients {
+		tx.To[i], tx.Wishes[i], rids[i] = r.Address, smtp.Wishes{Notify: r.Notify, ORcpt: r.ORcpt}, r.RID
 	}
 	t.d.opt.Log.DeliveryStarted(c.record.DCID, env.MID, rids)
 	receipt, err := c.Send(tx, func() (io.ReadCloser, error) { return t.d.opt.Spool.Open(env.MID) })
 	if ctx.Err() != nil && err != nil && receipt.Stage < smtp.StageFinal {
 		return refused // called off by ourselves
 	}
-	if x.reused && unstarted(receipt, err) {
+	if x.unbegun = x.reused && unstarted(receipt, err); x.unbegun {
 		return refused // the peer had enough of this connection: a new one is made
+	}
+	if receipt.Mail.Code == 421 && t.queue.Pressed() {
+		return refused // others of our connections carry on
 	}
 	if damaged(err) {
 		t.d.opt.Fault(fmt.Sprintf("MID %d cannot be delivered and will be set aside", env.MID), err)
@@ -101,7 +149,8 @@ func damaged(err error) bool {
 
 // unstarted says that the peer ended the connection before it answered anything about this message.
 func unstarted(receipt *smtp.Receipt, err error) bool {
-	return receipt.Mail.Code == 421 || (err != nil && receipt.Mail.Code == 0 && !isTimeout(err))
+	return receipt.Mail.Code == 421 ||
+		(err != nil && receipt.Mail.Code == 0 && !isTimeout(err) && !errors.Is(err, smtp.ErrContent))
 }
 
 // unfit says why this hop cannot take the message: we do not convert what it cannot carry (RFC 6152 §3, RFC 6531 §3.1). A
@@ -117,19 +166,41 @@ func unfit(c *connection, task *queue.Task) *queue.Failure {
 	return nil
 }
 
-// sendable splits off the recipients whose addresses cannot stand in a command.
-func sendable(task *queue.Task) (*queue.Task, []queue.Result) {
-	rest := *task
-	rest.Recipients = nil
+// sendable splits off the recipients whose addresses cannot stand in a command, and leaves out those to whose domains mail
+// may not go over this connection: they have not been tried, and the next task begins with one of them.
+func (t *trip) sendable(ctx context.Context, x *transaction) (*queue.Task, []queue.Result) {
+	rest := *x.task
+	rest.Recipients = make([]queue.Recipient, 0, len(x.task.Recipients))
 	var refused []queue.Result
-	for _, r := range task.Recipients {
-		if smtp.CheckAddress(r.Address) != nil {
+	first := domainOf(x.task, t.queue)
+	for _, r := range x.task.Recipients {
+		switch {
+		case smtp.CheckAddress(r.Address) != nil:
 			refused = append(refused, queue.Result{RID: r.RID, Outcome: queue.Hard, Failure: notSendable(r.Address)})
-			continue
+		case t.fitsToo(ctx, x, first, queue.Destination(r.Address)):
+			rest.Recipients = append(rest.Recipients, r)
 		}
-		rest.Recipients = append(rest.Recipients, r)
 	}
 	return &rest, refused
+}
+
+// fitsToo says whether mail for a domain may go over the connection with that for the first.
+func (t *trip) fitsToo(ctx context.Context, x *transaction, first, domain string) bool {
+	if domain == first {
+		return true
+	}
+	if x.others[domain] != nil {
+		return true
+	}
+	record, ok := t.under(ctx, x.connection, domain, x.demands)
+	if !ok {
+		return false
+	}
+	if x.others == nil {
+		x.others = records{}
+	}
+	x.others[domain] = record
+	return true
 }
 
 // judge turns a receipt into results. What the peer answered about a recipient stands, even if the connection was lost
@@ -137,7 +208,7 @@ func sendable(task *queue.Task) (*queue.Task, []queue.Result) {
 func (t *trip) judge(x *transaction, receipt *smtp.Receipt, err error) []queue.Result {
 	c := x.connection
 	broken := t.brokenOff(c, receipt, err)
-	var list []queue.Result
+	list := make([]queue.Result, 0, len(x.task.Recipients))
 	accepted := 0
 	for i, r := range x.task.Recipients {
 		reply := receipt.Rcpt[i]
@@ -145,7 +216,7 @@ func (t *trip) judge(x *transaction, receipt *smtp.Receipt, err error) []queue.R
 		case receipt.Mail.Code != 0 && receipt.Mail.Code/100 != 2:
 			list = append(list, refusal(c.host, r.RID, smtp.StageMail, receipt.Mail))
 		case reply.Code/100 == 2:
-			list = append(list, t.verdict(x, r.RID, receipt, broken))
+			list = append(list, t.verdict(x, &r, receipt, broken))
 			accepted++
 		case tooMany(reply) && accepted > 0:
 			// As many as the peer takes at once have been sent; the rest follows (RFC 5321 §4.5.3.1.10).
@@ -178,10 +249,11 @@ func closing(c *connection, receipt *smtp.Receipt, broken *queue.Failure) *queue
 }
 
 // verdict is what came of a recipient whom the peer accepted.
-func (t *trip) verdict(x *transaction, rid int, receipt *smtp.Receipt, broken *queue.Failure) queue.Result {
+func (t *trip) verdict(x *transaction, rcpt *queue.Recipient, receipt *smtp.Receipt, broken *queue.Failure) queue.Result {
+	rid, record := rcpt.RID, x.others.of(x.record, rcpt.Address)
 	switch {
 	case receipt.Final.Code/100 == 2:
-		return x.delivered(rid, receipt.Final)
+		return x.delivered(rid, receipt.Final, record)
 	case receipt.Final.Code != 0:
 		return refusal(x.host, rid, smtp.StageFinal, receipt.Final)
 	case receipt.Data.Code != 0 && receipt.Data.Code != 354:
@@ -189,16 +261,16 @@ func (t *trip) verdict(x *transaction, rid int, receipt *smtp.Receipt, broken *q
 	case broken == nil:
 		return queue.Result{RID: rid, Outcome: queue.Soft, Failure: closing(x.connection, receipt, nil)}
 	case receipt.Stage == smtp.StageFinal && t.world.Config.Delivery.PossibleDelivery:
-		return queue.Result{RID: rid, Outcome: queue.Possible, Protection: protectionOf(x.record)}
+		return queue.Result{RID: rid, Outcome: queue.Possible, Protection: protectionOf(record)}
 	}
 	return queue.Result{RID: rid, Outcome: queue.Soft, Failure: broken}
 }
 
 // delivered is a recipient whose message the peer has taken over; with it the duty to tell of success, if it knows of any
 // (RFC 3461 §5.2.1, §5.2.2).
-func (x *transaction) delivered(rid int, final smtp.Reply) queue.Result {
+func (x *transaction) delivered(rid int, final smtp.Reply, record *tlspolicy.Record) queue.Result {
 	r := queue.Result{
-		RID: rid, Outcome: queue.Delivered, Code: final.Code, Response: joined(words(final)), Protection: protectionOf(x.record),
+		RID: rid, Outcome: queue.Delivered, Code: final.Code, Response: joined(words(final)), Protection: protectionOf(record),
 		Handover: queue.Relayed, Status: cmp.Or(final.Enhanced, "2.0.0"), Remote: x.host.label(),
 	}
 	if _, ok := x.Offers("DSN"); ok {

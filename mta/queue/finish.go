@@ -40,6 +40,9 @@ func (s *state) finishGroup(g *group, results []*settled, now instant) {
 	h.lastActivity = now
 	h.active -= g.size()
 	h.attempted -= g.attempted()
+	if slices.ContainsFunc(results, func(r *settled) bool { return r.outcome == Delivered }) {
+		h.succeeded()
+	}
 	rest := map[instant][]rcpt{}
 	var order []instant
 	for _, r := range results {
@@ -171,7 +174,7 @@ func (s *state) up(h *host, l lane, now instant) {
 	h.tracks[l].barred, h.tracks[l].resting = 0, 0
 	h.down = h.tracks[ordinary].barred > 0
 	h.lastActivity = now
-	h.window++
+	h.succeeded()
 	s.mark(h)
 	s.rearm(h)
 }
@@ -187,7 +190,7 @@ func (s *state) down(h *host, known int, id cause.ID, text string, now instant) 
 		return
 	}
 	h.failures++
-	h.window = max(h.window/2, 1)
+	h.shrink(h.window / 2)
 	h.lastActivity = now
 	s.fault(h, id, text)
 	s.block(h, now.add(backoff(s.hostProfile(h), h.failures, s.random())))

@@ -77,7 +77,7 @@ func (h *host) carry(t *Trip, l lane) {
 	}
 	t.lane, t.carries = l, true
 	h.tracks[l].carrying++
-	t.known, t.knownBarred = h.failures, h.tracks[l].barred
+	t.known, t.knownBarred, t.knownRefusals = h.failures, h.tracks[l].barred, h.pressure.refusals
 }
 
 // probing says that a lane which led nowhere so far is being tried again by a trip other than t.
@@ -117,7 +117,7 @@ func (s *state) bar(h *host, t *Trip, id cause.ID, text string, now instant) {
 		return
 	}
 	k.barred++
-	h.window = max(h.window/2, 1)
+	h.shrink(h.window / 2)
 	k.resting = max(k.resting, now.add(backoff(s.hostProfile(h), k.barred, s.random())))
 	s.rearm(h)
 }

@@ -139,6 +139,8 @@ type host struct {
 	idle   []*Trip        // of these, those that wait for a task
 	window int            // connections that its behaviour has earned
 
+	pressure pressure
+
 	failures int // connections in a row that led nowhere
 	blocked  instant
 	tried    bool

@@ -29,6 +29,8 @@ type Trip struct {
 	known       int  // failures of the host when it was given, and of the lane
 	knownBarred int
 
+	knownRefusals int // likewise: refusals of one connection more; touched by the owner only
+
 	offered chan *Task // the owner's answer to Next; nil is none
 }
 

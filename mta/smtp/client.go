@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -73,10 +72,12 @@ func DefaultTimeouts() Timeouts {
 // Client is the sending side of one connection. It belongs to one goroutine. After a ClientError it can only be closed.
 type Client struct {
 	conn     net.Conn
+	in       timedReader
 	r        *bufio.Reader
-	w        *bufio.Writer
+	out      []byte // what is written next
 	hello    string
 	timeouts Timeouts
+	below    net.Conn    // beneath TLS
 	release  func() bool // of the context's hold on the connection
 
 	extended   bool // the peer answered EHLO
@@ -90,16 +91,38 @@ type Client struct {
 // NewClient returns a client on an open connection, which it owns from now on: the end of ctx closes it at once.
 // hello is the name that EHLO says.
 func NewClient(ctx context.Context, conn net.Conn, hello string, timeouts Timeouts) *Client {
-	c := &Client{hello: hello, timeouts: timeouts}
+	c := &Client{hello: hello, timeouts: timeouts, below: conn}
 	c.attach(conn)
-	c.release = context.AfterFunc(ctx, func() { conn.Close() })
+	c.Hold(ctx)
 	return c
 }
 
+// Hold has the end of ctx close the connection, after LetGo.
+func (c *Client) Hold(ctx context.Context) {
+	conn := c.below
+	c.release = context.AfterFunc(ctx, func() { conn.Close() })
+}
+
+// LetGo takes the connection out of its context's hold. It returns false where that has ended already.
+func (c *Client) LetGo() bool { return c.release() }
+
 func (c *Client) attach(conn net.Conn) {
 	c.conn = conn
-	c.r = bufio.NewReaderSize(conn, 4096)
-	c.w = bufio.NewWriterSize(conn, 16<<10)
+	c.in.conn = conn
+	c.r = bufio.NewReaderSize(&c.in, 4096)
+}
+
+// timedReader sets the limit of a reply where the network is really waited for: most replies of a pipeline are there
+// already when they are read.
+type timedReader struct {
+	conn  net.Conn
+	until time.Time
+}
+
+// Read reads from the network.
+func (t *timedReader) Read(p []byte) (int, error) {
+	t.conn.SetReadDeadline(t.until)
+	return t.conn.Read(p)
 }
 
 // Close cuts the connection.
@@ -244,14 +267,17 @@ func (c *Client) commandWithin(stage Stage, line string, limit time.Duration) (R
 // put buffers one command line. What could break the line is never in it: addresses are checked before.
 func (c *Client) put(parts ...string) {
 	for _, p := range parts {
-		c.w.WriteString(p)
+		c.out = append(c.out, p...)
 	}
-	c.w.WriteString("\r\n")
+	c.out = append(c.out, "\r\n"...)
 }
 
+// flush writes what is buffered, in one go.
 func (c *Client) flush(stage Stage, limit time.Duration) error {
 	c.conn.SetWriteDeadline(time.Now().Add(limit))
-	if err := c.w.Flush(); err != nil {
+	_, err := c.conn.Write(c.out)
+	c.out = c.out[:0]
+	if err != nil {
 		return c.fail(stage, err)
 	}
 	return nil
@@ -259,7 +285,7 @@ func (c *Client) flush(stage Stage, limit time.Duration) error {
 
 // read reads one reply.
 func (c *Client) read(stage Stage, limit time.Duration) (Reply, error) {
-	c.conn.SetReadDeadline(time.Now().Add(limit))
+	c.in.until = time.Now().Add(limit)
 	reply, err := readReply(c.r)
 	if err != nil {
 		return Reply{}, c.fail(stage, err)
@@ -269,12 +295,4 @@ func (c *Client) read(stage Stage, limit time.Duration) (Reply, error) {
 	}
 	c.handshaken = true
 	return reply, nil
-}
-
-// sizeParam is the SIZE parameter of MAIL (RFC 1870), empty where the size is not known.
-func sizeParam(size int64) string {
-	if size <= 0 {
-		return ""
-	}
-	return " SIZE=" + strconv.FormatInt(size, 10)
 }

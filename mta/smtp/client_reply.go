@@ -49,15 +49,18 @@ func readReply(r *bufio.Reader) (Reply, error) {
 	return reply, nil
 }
 
-// replyLine reads one line without its end. A bare LF is taken for a line end, as many peers do.
+// replyLine reads one line without its end. A bare LF is taken for a line end, as many peers do. The line is good until the
+// next read.
 func replyLine(r *bufio.Reader) ([]byte, error) {
-	var line []byte
+	line, err := r.ReadSlice('\n')
+	if err == nil {
+		return withoutEnd(line), nil
+	}
+	line = bytes.Clone(line)
 	for {
-		part, err := r.ReadSlice('\n')
-		line = append(line, part...)
 		switch {
 		case err == nil:
-			return bytes.TrimRight(line, "\r\n"), nil
+			return withoutEnd(line), nil
 		case err == bufio.ErrBufferFull && len(line) < maxReplyLine:
 		case err == bufio.ErrBufferFull:
 			return nil, fmt.Errorf("%w: line of more than %d bytes", ErrReply, maxReplyLine)
@@ -66,7 +69,19 @@ func replyLine(r *bufio.Reader) ([]byte, error) {
 		default:
 			return nil, err
 		}
+		var part []byte
+		part, err = r.ReadSlice('\n')
+		line = append(line, part...)
 	}
+}
+
+// withoutEnd cuts off the end of a line.
+func withoutEnd(line []byte) []byte {
+	n := len(line)
+	for n > 0 && (line[n-1] == '\n' || line[n-1] == '\r') {
+		n--
+	}
+	return line[:n]
 }
 
 // parseReplyLine takes a line apart (RFC 5321 §4.2): a code from 200 to 599, then a hyphen where more lines follow, or
@@ -114,14 +129,21 @@ func (r *Reply) takeEnhanced() {
 // cutEnhanced splits "5.7.1 text"; code is empty where the line does not begin with an enhanced status code.
 func cutEnhanced(line string) (code, rest string) {
 	code, rest, _ = strings.Cut(line, " ")
-	parts := strings.Split(code, ".")
-	if len(parts) != 3 || len(parts[0]) != 1 || !strings.Contains("245", parts[0]) {
+	if len(code) < 5 || code[1] != '.' || code[0] != '2' && code[0] != '4' && code[0] != '5' {
 		return "", line
 	}
-	for _, p := range parts[1:] {
-		if len(p) == 0 || len(p) > 3 || strings.Trim(p, "0123456789") != "" {
-			return "", line
-		}
+	subject, detail, _ := strings.Cut(code[2:], ".")
+	if !upToThreeDigits(subject) || !upToThreeDigits(detail) {
+		return "", line
 	}
 	return code, rest
+}
+
+func upToThreeDigits(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= 3
 }

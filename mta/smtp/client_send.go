@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -49,28 +51,55 @@ func (r *Receipt) any() bool {
 	return false
 }
 
-// Send carries one message. content is its octets in CRLF lines; it is read only when the peer wants it. The receipt
-// holds what was answered, whether or not there is an error. After a refusal without an error the connection is ready
-// for the next transaction, but for a peer that said 421.
+// Send carries one message. content is its octets in CRLF lines; it is opened when the peer wants it, or before where the
+// peer takes it in chunks. The receipt holds what was answered, whether or not there is an error. After a refusal without
+// an error the connection is ready for the next transaction, but for a peer that said 421.
 func (c *Client) Send(t Transaction, content func() (io.ReadCloser, error)) (*Receipt, error) {
 	receipt := &Receipt{Stage: StageMail, Rcpt: make([]Reply, len(t.To))}
-	err := c.send(t, content, receipt)
+	room := rooms.Get().(*room)
+	between := c.out
+	c.out = room.out[:0]
+	err := c.send(t, content, room.block, receipt)
+	room.out, c.out = c.out, between
+	if cap(room.out) <= mostRoom {
+		rooms.Put(room)
+	}
 	if receipt.closing() {
 		c.broken = true
 	}
 	return receipt, err
 }
 
-func (c *Client) send(t Transaction, content func() (io.ReadCloser, error), receipt *Receipt) error {
+// room is the memory of one transaction. A connection that waits has none.
+type room struct {
+	out   []byte
+	block []byte
+}
+
+const (
+	blockSize = 64 << 10 // bytes of content that are read, and written, at once
+	mostRoom  = 4 * blockSize
+)
+
+// rooms are those that are not in use.
+var rooms = sync.Pool{New: func() any {
+	return &room{out: make([]byte, 0, blockSize+8<<10), block: make([]byte, blockSize)}
+}}
+
+func (c *Client) send(t Transaction, content func() (io.ReadCloser, error), block []byte, receipt *Receipt) error {
 	if err := checkAddresses(t); err != nil {
 		return err
 	}
 	if t.RequireTLS && !c.PromisesTLS() {
 		return ErrNoRequireTLS
 	}
+	_, pipelining := c.offers["PIPELINING"]
+	if _, ok := c.offers["CHUNKING"]; ok && pipelining {
+		return c.chunked(t, content, block, receipt)
+	}
 	var open bool
 	var err error
-	if _, ok := c.offers["PIPELINING"]; ok {
+	if pipelining {
 		open, err = c.pipelined(t, receipt)
 	} else {
 		open, err = c.stepwise(t, receipt)
@@ -78,7 +107,7 @@ func (c *Client) send(t Transaction, content func() (io.ReadCloser, error), rece
 	if err != nil || !open {
 		return err
 	}
-	return c.content(content, receipt)
+	return c.content(content, block, receipt)
 }
 
 // ErrAddress says that an address cannot stand in a command.
@@ -107,12 +136,12 @@ func CheckAddress(address string) error {
 }
 
 func checkAddresses(t Transaction) error {
-	for _, a := range append([]string{t.From}, t.To...) {
+	for _, a := range t.To {
 		if err := CheckAddress(a); err != nil {
 			return err
 		}
 	}
-	return nil
+	return CheckAddress(t.From)
 }
 
 // abandon ends a transaction that did not come to its content. A peer that said 421 or refused MAIL has none open.
@@ -134,28 +163,36 @@ func (r *Receipt) closing() bool {
 	return r.Mail.Code == 421 || r.Data.Code == 421 || r.Final.Code == 421
 }
 
-// mail is the MAIL command with the parameters that the peer understands.
+// mail buffers the MAIL command with the parameters that the peer understands.
 func (c *Client) mail(t Transaction) {
-	params := ""
-	if _, ok := c.offers["SIZE"]; ok {
-		params += sizeParam(t.Size)
+	c.out = append(append(append(c.out, "MAIL FROM:<"...), t.From...), '>')
+	if _, ok := c.offers["SIZE"]; ok && t.Size > 0 { // RFC 1870
+		c.out = strconv.AppendInt(append(c.out, " SIZE="...), t.Size, 10)
 	}
 	if _, ok := c.offers["8BITMIME"]; ok && t.Body8Bit {
-		params += " BODY=8BITMIME"
+		c.out = append(c.out, " BODY=8BITMIME"...)
 	}
 	if _, ok := c.offers["SMTPUTF8"]; ok && t.UTF8 {
-		params += " SMTPUTF8"
+		c.out = append(c.out, " SMTPUTF8"...)
 	}
 	if t.RequireTLS {
-		params += " REQUIRETLS"
+		c.out = append(c.out, " REQUIRETLS"...)
 	}
 	if _, ok := c.offers["DSN"]; ok {
-		params += notifyParams(t.Ret, t.EnvID)
+		c.out = append(c.out, notifyParams(t.Ret, t.EnvID)...)
 	}
-	c.put("MAIL FROM:<", t.From, ">", params)
+	c.out = append(c.out, "\r\n"...)
 }
 
-// rcpt is the RCPT command for the ith recipient, likewise.
+// envelope buffers MAIL and every RCPT.
+func (c *Client) envelope(t Transaction) {
+	c.mail(t)
+	for i := range t.To {
+		c.rcpt(t, i)
+	}
+}
+
+// rcpt buffers the RCPT command for the ith recipient, likewise.
 func (c *Client) rcpt(t Transaction, i int) {
 	params := ""
 	if _, ok := c.offers["DSN"]; ok && i < len(t.Wishes) {
@@ -167,35 +204,13 @@ func (c *Client) rcpt(t Transaction, i int) {
 // pipelined sends everything up to DATA in one go and then reads the answers (RFC 2920). It returns whether the peer
 // waits for the content.
 func (c *Client) pipelined(t Transaction, receipt *Receipt) (open bool, err error) {
-	// Many recipients are more than the buffer holds: what is written early needs a deadline of its own.
-	c.conn.SetWriteDeadline(time.Now().Add(c.timeouts.Command))
-	c.mail(t)
-	for i := range t.To {
-		c.rcpt(t, i)
-	}
+	c.envelope(t)
 	c.put("DATA")
-	if err := c.flush(StageMail, c.timeouts.Command); err != nil {
-		if c.farewell(receipt) {
-			return false, nil
-		}
+	if ok, err := c.flight(receipt); !ok {
 		return false, err
 	}
-	if receipt.Mail, err = c.read(StageMail, c.timeouts.Command); err != nil || receipt.Mail.Code == 421 {
+	if ok, err := c.answers(receipt, c.timeouts.Command); !ok {
 		return false, err
-	}
-	receipt.Stage = StageRcpt
-	for i := range t.To {
-		reply, err := c.read(StageRcpt, c.timeouts.Command)
-		if err != nil {
-			return false, err
-		}
-		// Behind a MAIL that was refused the answers to RCPT say nothing about the recipients.
-		if receipt.Mail.Code/100 == 2 || reply.Code == 421 {
-			receipt.Rcpt[i] = reply
-		}
-		if reply.Code == 421 {
-			return false, nil
-		}
 	}
 	receipt.Stage = StageData
 	if receipt.Data, err = c.read(StageData, c.timeouts.Data); err != nil {
@@ -208,6 +223,39 @@ func (c *Client) pipelined(t Transaction, receipt *Receipt) (open bool, err erro
 		return true, nil
 	}
 	return false, c.nothing(receipt)
+}
+
+// flight writes what begins with MAIL. It returns false where the peer takes no more; it may have said why.
+func (c *Client) flight(receipt *Receipt) (ok bool, err error) {
+	if err := c.flush(StageMail, c.timeouts.Command); err != nil {
+		if c.farewell(receipt) {
+			return false, nil
+		}
+		return false, err
+	}
+	return true, nil
+}
+
+// answers reads the answers to MAIL and to every RCPT. It returns false where the connection ends with them.
+func (c *Client) answers(receipt *Receipt, limit time.Duration) (ok bool, err error) {
+	if receipt.Mail, err = c.read(StageMail, limit); err != nil || receipt.Mail.Code == 421 {
+		return false, err
+	}
+	receipt.Stage = StageRcpt
+	for i := range receipt.Rcpt {
+		reply, err := c.read(StageRcpt, limit)
+		if err != nil {
+			return false, err
+		}
+		// Behind a MAIL that was refused the answers to RCPT say nothing about the recipients.
+		if receipt.Mail.Code/100 == 2 || reply.Code == 421 {
+			receipt.Rcpt[i] = reply
+		}
+		if reply.Code == 421 {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // nothing sends no content to a peer that wants it for a message without recipients (RFC 2920 §3.1). Its answer is
@@ -257,115 +305,3 @@ func (c *Client) stepwise(t Transaction, receipt *Receipt) (open bool, err error
 	}
 	return true, nil
 }
-
-// content sends the message and reads the peer's verdict.
-func (c *Client) content(open func() (io.ReadCloser, error), receipt *Receipt) error {
-	receipt.Stage = StageContent
-	body, err := open()
-	if err != nil {
-		return c.fail(StageContent, fmt.Errorf("%w: %w", ErrContent, err))
-	}
-	defer body.Close()
-	if err := c.copy(body); err != nil {
-		// A peer that refuses the content half-way says why before it closes.
-		if !errors.Is(err, ErrContent) && c.farewell(receipt) {
-			return nil
-		}
-		return err
-	}
-	receipt.Stage = StageFinal
-	receipt.Final, err = c.read(StageFinal, c.timeouts.Final)
-	return err
-}
-
-// farewell reads what a peer said before it stopped listening. It returns false if there is no refusal to be read.
-func (c *Client) farewell(receipt *Receipt) bool {
-	reply, err := c.read(receipt.Stage, time.Second)
-	if err != nil || reply.Code < 400 {
-		return false
-	}
-	if receipt.Stage == StageMail {
-		receipt.Mail = reply
-	} else {
-		receipt.Final = reply
-	}
-	return true
-}
-
-// copy writes the content with its leading dots doubled, and the final dot (RFC 5321 §4.5.2). Every block has its own
-// time: a message may take as long as it needs while it moves.
-func (c *Client) copy(body io.Reader) error {
-	block := make([]byte, 16<<10)
-	stuff := dotStuffer{last: crlfEnd}
-	for {
-		n, err := body.Read(block)
-		if n > 0 {
-			c.conn.SetWriteDeadline(time.Now().Add(c.timeouts.Block))
-			if err := stuff.write(c.w, block[:n]); err != nil {
-				return c.fail(StageContent, err)
-			}
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return c.fail(StageContent, fmt.Errorf("%w: %w", ErrContent, err))
-		}
-	}
-	if stuff.last != crlfEnd {
-		c.w.WriteString("\r\n")
-	}
-	c.w.WriteString(".\r\n")
-	return c.flush(StageContent, c.timeouts.Block)
-}
-
-// lineEnd is what the content so far ends with.
-type lineEnd uint8
-
-const (
-	noEnd   lineEnd = iota // something within a line
-	crEnd                  // a CR
-	lfEnd                  // a bare LF
-	crlfEnd                // CRLF, or nothing yet
-)
-
-// dotStuffer doubles the dot at the beginning of a line. A bare LF counts as a line end here, as some peers see it as
-// one: no content may end the message early there.
-type dotStuffer struct {
-	last lineEnd
-}
-
-func (d *dotStuffer) write(w io.Writer, p []byte) error {
-	from := 0
-	for i, b := range p {
-		if b == '.' && d.last >= lfEnd {
-			if _, err := w.Write(p[from:i]); err != nil {
-				return err
-			}
-			if _, err := w.Write(dot); err != nil {
-				return err
-			}
-			from = i
-		}
-		d.last = d.last.then(b)
-	}
-	_, err := w.Write(p[from:])
-	return err
-}
-
-// then is what the content ends with when b follows.
-func (e lineEnd) then(b byte) lineEnd {
-	switch {
-	case b == '\r':
-		return crEnd
-	case b == '\n' && e == crEnd:
-		return crlfEnd
-	case b == '\n':
-		return lfEnd
-	default:
-		return noEnd
-	}
-}
-
-// dot is never written to.
-var dot = []byte{'.'}

@@ -2,7 +2,6 @@ package smtp
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -14,6 +13,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -218,15 +218,15 @@ func TestDotStuffing(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", ".": "..", "a.b\r\n.c\r\n..d": "a.b\r\n..c\r\n...d", "\n.\n": "\n..\n", "\r.x": "\r.x",
 	} {
-		var out bytes.Buffer
-		d := dotStuffer{last: crlfEnd}
-		for i := range len(in) { // byte by byte: a block may end anywhere
-			if err := d.write(&out, []byte(in[i:i+1])); err != nil {
-				t.Fatal(err)
+		for size := 1; size <= max(len(in), 1); size++ { // a block may end anywhere
+			var out []byte
+			d := dotStuffer{last: crlfEnd}
+			for p := range slices.Chunk([]byte(in), size) {
+				out = d.append(out, p)
 			}
-		}
-		if out.String() != want {
-			t.Errorf("%q became %q, want %q", in, out.String(), want)
+			if string(out) != want {
+				t.Errorf("%q in blocks of %d became %q, want %q", in, size, out, want)
+			}
 		}
 	}
 }
@@ -287,24 +287,31 @@ func (s *sinkSession) Data(r io.Reader) error {
 	return err
 }
 
-func TestClientAgainstAnotherImplementation(t *testing.T) {
-	s := &sink{got: make(chan string, 10)}
-	server := gosmtp.NewServer(s)
-	server.Domain, server.EnableSMTPUTF8, server.EnableDSN = "peer.example", true, true
-	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{clientTestCertificate(t)}}
+// dialServer runs another implementation's server and says EHLO to it.
+func dialServer(t *testing.T, server *gosmtp.Server) *Client {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
 	go func() { defer close(done); server.Serve(l) }()
-	defer func() { server.Close(); <-done }()
+	t.Cleanup(func() { server.Close(); <-done })
 	conn, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := NewClient(t.Context(), conn, "mail.example.com", DefaultTimeouts())
 	greet(t, c)
+	return c
+}
+
+func TestClientAgainstAnotherImplementation(t *testing.T) {
+	s := &sink{got: make(chan string, 10)}
+	server := gosmtp.NewServer(s)
+	server.Domain, server.EnableSMTPUTF8, server.EnableDSN = "peer.example", true, true
+	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{clientTestCertificate(t)}}
+	c := dialServer(t, server)
 	if r, err := c.StartTLS(); err != nil || r.Code != 220 {
 		t.Fatalf("STARTTLS: %v, %v", r, err)
 	}
