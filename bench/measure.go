@@ -58,20 +58,22 @@ func (r *Result) relayed(t *rig.Tracker, from time.Time) {
 	r.RelayRate = float64(t.Pairs.Load()) / float64(t.Recipients()) / r.RelaySec
 }
 
-// delivered waits until the sink has the pairs, and tells whether it has. Where mail was deferred, flush makes it due.
+// delivered waits until the sink has the pairs, and tells whether it has: not within the limit, and not where nothing has come for
+// the time of a drain. Where mail was deferred, flush makes it due.
 func (t *trial) delivered(ctx context.Context, tracker *rig.Tracker, want int64, limit time.Duration, flush bool) bool {
-	moved, had, end := time.Now(), tracker.Pairs.Load(), time.Now().Add(limit)
+	begun, had := time.Now(), tracker.Pairs.Load()
+	moved, helped := begun, begun
 	for tracker.Pairs.Load() < want {
-		if time.Now().After(end) || ctx.Err() != nil {
+		if time.Since(begun) > limit || time.Since(moved) > t.drain || ctx.Err() != nil {
 			return false
 		}
 		time.Sleep(pollDelivered)
 		if n := tracker.Pairs.Load(); n != had {
-			moved, had = time.Now(), n
-		} else if flush && t.mta != nil && time.Since(moved) > stall {
+			moved, helped, had = time.Now(), time.Now(), n
+		} else if flush && t.mta != nil && time.Since(helped) > stall {
 			t.mta.flush(ctx)
 			t.result.Flushes++
-			moved = time.Now()
+			helped = time.Now()
 		}
 	}
 	return true

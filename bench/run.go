@@ -72,6 +72,20 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "\n%s%s", tables(c.all), ratios(c.all, *base))
+	return verdict(c.all)
+}
+
+// verdict is an error where a run failed, or mail was lost, damaged or delivered twice. What was late is no fault.
+func verdict(all []Result) error {
+	bad := 0
+	for _, r := range all {
+		if r.Error != "" || r.Lost+r.Corrupt+r.Dup > 0 {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d runs failed, or lost, damaged or doubled mail", bad, len(all))
+	}
 	return nil
 }
 

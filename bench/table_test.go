@@ -78,6 +78,17 @@ func TestRatios(t *testing.T) {
 	}
 }
 
+func TestVerdict(t *testing.T) {
+	for _, bad := range []Result{{Error: "x"}, {Lost: 1}, {Corrupt: 1}, {Dup: 1}} {
+		if verdict([]Result{{}, bad}) == nil {
+			t.Errorf("%+v is no fault", bad)
+		}
+	}
+	if err := verdict([]Result{{}, {Undelivered: 1, Ghost: 1, TempFail: 1}}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPercentile(t *testing.T) {
 	var d []time.Duration
 	for i := range 100 {
