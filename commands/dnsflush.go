@@ -11,8 +11,8 @@ func dnsFlush(a *Appliance) *shell.Command {
 		Name:    "dnsflush",
 		Summary: "Clear the DNS cache.",
 		Batch:   []string{"dnsflush -y"},
-		Help: `What nameservers have answered is forgotten and asked for anew, such as after a record was corrected. The addresses
-that a destination's mail is on its way to stay until they expire: see hoststatus.`,
+		Help: `What nameservers have answered is forgotten and asked for anew, such as after a record was corrected. Connections that
+are open stay where they are.`,
 		WholeWord: true,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			sure := len(args) == 1 && isYes(args[0])

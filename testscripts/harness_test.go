@@ -87,6 +87,7 @@ func TestStories(t *testing.T) {
 			"interrupts":  interruptsVerb,
 			"atonce":      atonceVerb,
 			"crowd":       crowdVerb,
+			"callers":     callersVerb,
 		},
 	})
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // asking are the ends of output at which an answer is waited for, or Ctrl-C.
-var asking = regexp.MustCompile(`(?s)(\[[^\n]*\]> |\n> |(?i:pass ?(phrase|word)|base64)[^\n]*[:?] |\(end with '\.'\):\s*|-Press Any Key For More-|Press Ctrl-C to stop\..*)$`)
+var asking = regexp.MustCompile(`(?s)(\[[^\n]*\]> |\n> |(?i:pass ?(phrase|word)|base64)[^\n]*[:?] |\(end with '\.'\):\s*|-Press Any Key For More-|(Press Ctrl-C to stop|Hit Ctrl-C to return to the main prompt)\..*)$`)
 
 const mainPrompt = "\r\nmail.example.com> "
 
@@ -172,7 +172,7 @@ func readQuestion(text string) asked {
 func (d *dialogue) ahead(path []string, q asked) {
 	add := func(answer string) { d.todo = append(d.todo, append(slices.Clone(path), answer)) }
 	switch {
-	case strings.Contains(q.text, "Press Ctrl-C to stop."), strings.HasSuffix(q.text, "More-"):
+	case strings.Contains(q.text, "Press Ctrl-C to stop."), strings.Contains(q.text, "Hit Ctrl-C to return"), strings.HasSuffix(q.text, "More-"):
 	case len(q.keywords) > 0:
 		for _, k := range q.keywords {
 			add(k)
