@@ -2,8 +2,8 @@
 // current one, and reading them back in order (grep and tail). It knows nothing of what the lines say; mta/maillog does
 // for mail_logs. It is a leaf: it imports nothing of ours and every package may import it.
 //
-// Line appends to memory and returns; one goroutine of the Log writes within a few milliseconds, so that no slow disk
-// holds up mail. A line that is older than that is in the file, and survives the death of the process (not of the
+// Line appends to memory and returns; one goroutine of the Log writes within 20 milliseconds, so that no slow disk holds up
+// mail. A line that is older than that is in the file, and survives the death of the process (not of the
 // machine: files are synced only when they are finished).
 package eventlog
 
@@ -51,8 +51,9 @@ const (
 	defaultMaxFiles = 10
 	// maxPending bounds what waits in memory for a disk that takes nothing; lines beyond it are counted and dropped.
 	maxPending = 16 << 20
-	// pace is the least time between two writes, so that a busy log makes few large writes and not many small ones.
-	pace = 5 * time.Millisecond
+	// pace is the least time between two writes, so that a busy log makes few large writes and not many small ones. A line
+	// that comes later than that behind the last write is written at once.
+	pace = 20 * time.Millisecond
 	// retry is the time between two tries to write to a disk that fails.
 	retry = time.Second
 )
