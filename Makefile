@@ -8,7 +8,7 @@ LDFLAGS  := -X main.version=$(VERSION) -X main.buildDate=$(BUILT)
 PACKAGES := openssh-client openssl postfix swaks libnet-ssleay-perl tmux iproute2 unbound testssl.sh bsdextrautils dnsutils
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build run test race lint fuzz bench-tls docs packages clean
+.PHONY: build run test race lint fuzz bench-tls bench-receive docs packages clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o posthouse ./cmd/posthouse
@@ -38,6 +38,10 @@ fuzz:
 # The figures of docs/performance.md: inbound TLS beside a bare crypto/tls server, in paired runs.
 bench-tls:
 	$(GO) test ./mta/inbound -run - -bench Handshake -benchtime 5s -count 7
+
+# What receiving costs the processor, beside a server that answers from a fixed text.
+bench-receive:
+	$(GO) test ./mta/inbound -run - -bench Receive -benchtime 40000x -count 5
 
 # The command reference and the table of causes are made from the program's own tables.
 docs:
