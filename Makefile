@@ -11,7 +11,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BENCH_PACKAGES := postfix strace util-linux
 
-.PHONY: build run test race lint fuzz bench bench-w6 bench-kill bench-build bench-tls bench-queue docs packages clean
+.PHONY: build run test race lint fuzz bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive docs packages clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o posthouse ./cmd/posthouse
@@ -71,6 +71,10 @@ bench-tls:
 # How long operators' commands take with a million messages queued, and how long mail waits for them.
 bench-queue:
 	POSTHOUSE_MILLION=1 $(GO) test ./mta/queue -run OperationsOnACrowd -v
+
+# What receiving costs the processor, beside a server that answers from a fixed text.
+bench-receive:
+	$(GO) test ./mta/inbound -run - -bench Receive -benchtime 40000x -count 5
 
 # The command reference and the table of causes are made from the program's own tables.
 docs:

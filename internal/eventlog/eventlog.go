@@ -2,13 +2,12 @@
 // current one, and reading them back in order (grep and tail). It knows nothing of what the lines say; mta/maillog does
 // for mail_logs. It is a leaf: it imports nothing of ours and every package may import it.
 //
-// Line appends to memory and returns; one goroutine of the Log writes within a few milliseconds, so that no slow disk
-// holds up mail. A line that is older than that is in the file, and survives the death of the process (not of the
+// Line appends to memory and returns; one goroutine of the Log writes within 20 milliseconds, so that no slow disk holds up
+// mail. A line that is older than that is in the file, and survives the death of the process (not of the
 // machine: files are synced only when they are finished).
 package eventlog
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -51,8 +50,9 @@ const (
 	defaultMaxFiles = 10
 	// maxPending bounds what waits in memory for a disk that takes nothing; lines beyond it are counted and dropped.
 	maxPending = 16 << 20
-	// pace is the least time between two writes, so that a busy log makes few large writes and not many small ones.
-	pace = 5 * time.Millisecond
+	// pace is the least time between two writes, so that a busy log makes few large writes and not many small ones. A line
+	// that comes later than that behind the last write is written at once.
+	pace = 20 * time.Millisecond
 	// retry is the time between two tries to write to a disk that fails.
 	retry = time.Second
 )
@@ -173,99 +173,4 @@ func (l *Log) SetLevel(level Level) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.level = level
-}
-
-// Line adds a line, with the present time unless the Log is raw. It does not wait for the disk. Parts of text that come from outside went
-// through Escape; a control byte that is left in it all the same is escaped here, so one call is always one line.
-func (l *Log) Line(level Level, text string) { addLine(l, level, clean(text)) }
-
-// LineBytes is Line for a text that is the caller's again when it returns.
-func (l *Log) LineBytes(level Level, text []byte) {
-	if !plain(text) {
-		l.Line(level, string(text))
-		return
-	}
-	addLine(l, level, text)
-}
-
-// Lines is LineBytes for several lines, each with its end. They stand together and have the same time.
-func (l *Log) Lines(level Level, text []byte) {
-	for line := range bytes.Lines(text) {
-		if !plain(line[:len(line)-1]) {
-			l.eachLine(level, text)
-			return
-		}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed || level > l.level {
-		return
-	}
-	l.stamp()
-	for line := range bytes.Lines(text) {
-		add(l, level, line[:len(line)-1])
-	}
-	l.kick()
-}
-
-// eachLine adds lines one by one.
-func (l *Log) eachLine(level Level, text []byte) {
-	for line := range bytes.Lines(text) {
-		l.LineBytes(level, line[:len(line)-1])
-	}
-}
-
-// addLine adds a line of clean text and sees to it that it is written.
-func addLine[T string | []byte](l *Log, level Level, text T) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed || level > l.level {
-		return
-	}
-	l.stamp()
-	add(l, level, text)
-	l.kick()
-}
-
-// add appends a line to what is pending, with the time of the last stamp; mu is held.
-func add[T string | []byte](l *Log, level Level, text T) {
-	if len(l.pending)+l.backlog+len(text) > maxPending {
-		l.dropped++
-		return
-	}
-	if l.dropped > 0 {
-		n := l.dropped
-		l.dropped = 0
-		l.pending = l.appendLost(l.pending, n)
-	}
-	if l.opts.Raw {
-		l.pending = append(append(l.pending, text...), '\n')
-		return
-	}
-	l.pending = appendLine(l.pending, l.prefix, level, text)
-}
-
-// stamp makes prefix the present time. mu is held, so that lines are in the order of their times.
-func (l *Log) stamp() {
-	now := l.opts.Now()
-	if s := now.Unix(); s != l.second || l.prefix == "" {
-		l.second, l.prefix = s, now.Format(timeLayout)
-	}
-}
-
-// appendLost says how many lines there are not.
-func (l *Log) appendLost(b []byte, n int) []byte {
-	if l.opts.Raw {
-		return fmt.Appendf(b, "{\"lost_lines\":%d}\n", n)
-	}
-	return appendLine(b, l.prefix, Warning, fmt.Sprintf("%d lines were lost because the log could not be written", n))
-}
-
-func appendLine[T string | []byte](b []byte, prefix string, level Level, text T) []byte {
-	b = append(b, prefix...)
-	b = append(b, ' ')
-	b = append(b, level.String()...)
-	b = append(b, ": "...)
-	b = append(b, text...)
-	return append(b, '\n')
 }

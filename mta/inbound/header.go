@@ -4,19 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
-	"mime"
-	"strings"
 	"unicode/utf8"
 
 	"posthouse/mta/smtp"
 )
 
-const (
-	// maxHeld is how much of a line is looked at to tell what it is (RFC 5322 §2.1.1 allows 998 octets).
-	maxHeld = 1000
-	// maxField is how much of a field's value is kept for the log.
-	maxField = 2000
-)
+// maxHeld is how much of a line is looked at to tell what it is (RFC 5322 §2.1.1 allows 998 octets).
+const maxHeld = 1000
 
 // header reads the header section of a message on its way to out: it counts the hops, notes what the log wants to
 // know, and adds the fields that are missing at the section's end. The body passes by as it comes.
@@ -46,29 +40,13 @@ func (h *header) fresh() (next header) {
 	return next
 }
 
-// trace passes on what stands above the header. make appends it to what it is given.
-func (h *header) trace(make func(b []byte) []byte) error {
-	h.line = make(h.line)
+// trace passes on what stands above the header, as top appends it.
+func (h *header) trace(top func(b []byte) []byte) error {
+	h.line = top(h.line)
 	err := h.pass(h.line)
 	h.line = h.line[:0]
 	return err
 }
-
-// field is a header field that is watched for.
-type field struct {
-	seen  bool
-	value []byte
-}
-
-// watched are the header fields of interest, in small letters.
-var watched = [...]string{"date", "message-id", "subject", "tls-required"}
-
-const (
-	fieldDate = iota
-	fieldID
-	fieldSubject
-	fieldTLSRequired
-)
 
 // write takes the next block of content. Lines of the header are looked at where they are and passed on together; only one
 // that is cut by the end of the block is held.
@@ -212,42 +190,12 @@ func isFieldName(name []byte) bool {
 	return len(name) > 0
 }
 
-// field notes the field that begins here.
-func (h *header) field(name, value []byte) error {
-	h.current = nil
-	if is(name, "received") {
-		return h.hop()
-	}
-	for i := range watched {
-		if f := &h.fields[i]; !f.seen && is(name, watched[i]) {
-			f.seen = true
-			f.collect(value)
-			h.current = f
-		}
-	}
-	return nil
-}
-
-// is compares without regard to case. Most names differ in length already.
-func is(name []byte, want string) bool {
-	return len(name) == len(want) && strings.EqualFold(string(name), want)
-}
-
 // hop counts a host that the message came past (RFC 5321 §6.3).
 func (h *header) hop() error {
 	if h.hops++; h.maxHops > 0 && h.hops > h.maxHops {
 		return &refusal{errLoop, smtp.NewReply(554, "5.4.6", "Too many hops")}
 	}
 	return nil
-}
-
-// collect keeps a line of the field's value. f may be nil.
-func (f *field) collect(line []byte) {
-	if f == nil {
-		return
-	}
-	line = bytes.TrimRight(line, "\r\n")
-	f.value = append(f.value, line[:min(len(line), maxField-len(f.value))]...)
 }
 
 // end adds the missing fields.
@@ -262,27 +210,6 @@ func (h *header) end() error {
 	}
 	_, err := h.out.Write(added)
 	return err
-}
-
-// messageID is the Message-ID with its angle brackets.
-func (h *header) messageID() string { return h.text(fieldID) }
-
-// subject is the Subject, decoded (RFC 2047).
-func (h *header) subject() string {
-	raw := h.text(fieldSubject)
-	decoded, err := new(mime.WordDecoder).DecodeHeader(raw)
-	if err != nil || !utf8.ValidString(decoded) {
-		return raw
-	}
-	return decoded
-}
-
-// tlsOptional says whether the message's author would rather have it sent in clear than not at all. There is one value,
-// and any other is ignored (RFC 8689 §3).
-func (h *header) tlsOptional() bool { return strings.EqualFold(h.text(fieldTLSRequired), "no") }
-
-func (h *header) text(i int) string {
-	return strings.ToValidUTF8(string(bytes.TrimSpace(h.fields[i].value)), "\uFFFD")
 }
 
 // has8bit says whether p holds a byte that is not ASCII.

@@ -27,7 +27,7 @@ var (
 // is more than a command to hold.
 type reader struct {
 	from io.Reader
-	buf  []byte // few, or a buffer of the pools
+	buf  []byte // few, or a buffer of the pools; nil before the first read
 	r, w int    // buf[r:w] is what was read and not yet taken
 	few  [fewBytes]byte
 }
@@ -45,7 +45,7 @@ func (b *reader) line() ([]byte, error) {
 		if seen = b.buffered(); seen >= readBuffer {
 			return b.take(seen), errFull
 		}
-		if seen == 0 {
+		if seen == 0 && (b.w < len(b.buf) || b.buf == nil) { // Where the last read filled the buffer, more is on its way.
 			b.use(b.few[:])
 		}
 		if err := b.fill(); err != nil {
@@ -78,14 +78,13 @@ func (b *reader) take(n int) []byte {
 // fill reads once behind what is buffered, and makes room for it where there is none.
 func (b *reader) fill() error {
 	switch {
+	case b.w == fewBytes && len(b.buf) == fewBytes:
+		b.use(readBuffers.Get().(*[readBuffer]byte)[:])
 	case b.r == b.w:
 		b.r, b.w = 0, 0
-	case b.w < len(b.buf):
-	case b.r > 0:
+	case b.w == len(b.buf): // There is room: a line is given up before it fills a readBuffer.
 		b.w = copy(b.buf, b.buf[b.r:b.w])
 		b.r = 0
-	default: // A command beyond the few bytes: a line is given up before it fills the next buffer.
-		b.use(readBuffers.Get().(*[readBuffer]byte)[:])
 	}
 	n, err := b.from.Read(b.buf[b.w:])
 	if b.w += n; n > 0 {

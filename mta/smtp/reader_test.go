@@ -76,14 +76,14 @@ func TestReaderAtRest(t *testing.T) {
 		t.Fatalf("%q, %v in a buffer of %d", line, err, len(r.buf))
 	}
 	var sizes []int
-	for range 3 {
+	for range 4 {
 		block, err := r.block()
 		if err != nil {
 			t.Fatal(err)
 		}
 		sizes = append(sizes, len(r.take(len(block))))
 	}
-	if sizes[0] != readBuffer || sizes[1] != bulkBuffer || sizes[2] != bulkBuffer {
+	if sizes[0] != readBuffer || sizes[1] != bulkBuffer || sizes[2] != bulkBuffer || sizes[3] >= bulkBuffer {
 		t.Errorf("blocks of %d", sizes)
 	}
 	r.from = &pieces{text: []byte("QUIT\n")}
