@@ -359,7 +359,7 @@ func TestQueueAgainstModel(t *testing.T) {
 					}
 					m.s.grab(g)
 					left := slices.ContainsFunc(m.model, func(r *modelRecipient) bool { return r.mid == g.msg.env.MID })
-					if m.s.drop(g).finished == left {
+					if m.s.drop(g, m.now).finished == left {
 						t.Fatalf("MID %d finished: %v, with recipients left: %v", g.msg.env.MID, !left, left)
 					}
 				}
