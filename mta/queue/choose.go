@@ -20,7 +20,7 @@ func (f Filter) bySender() bool { return f.Sender != "" || f.NullSender }
 
 // sentBy says whether the filter chooses messages of the sender.
 func (f Filter) sentBy(sender string) bool {
-	return (f.Sender == "" || strings.ToLower(f.Sender) == strings.ToLower(sender)) && (!f.NullSender || sender == "")
+	return (f.Sender == "" || strings.EqualFold(f.Sender, sender)) && (!f.NullSender || sender == "")
 }
 
 // walk begins a walk through what the filter may choose.
@@ -42,7 +42,8 @@ func hostKey(name string) string { return Destination("@" + name) }
 func (f Filter) mayChoose() func(*group) bool {
 	want := senderHash(f.Sender)
 	return func(g *group) bool {
-		return (f.MID == 0 || f.MID == g.msg.mid) && (!f.bySender() || g.msg.sender == want) && (f.except == "" || f.except != g.host.name)
+		return (f.MID == 0 || f.MID == g.msg.mid) && (!f.bySender() || g.msg.sender == want) &&
+			(f.except == "" || f.except != g.host.name)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // ends or the spool fails, what is counted is done and the rest is left.
 func (q *Queue) Delete(ctx context.Context, f Filter, p Progress) (Changed, error) {
 	c := &change{q: q, filter: f, progress: p, write: q.writeDeleted}
-	c.end = func(s *state, task *Task) bool { return s.drop(task.group) }
+	c.end = func(s *state, task *Task) bool { return s.drop(task.group, at(time.Now())) }
 	return c.run(ctx)
 }
 
@@ -43,11 +43,11 @@ func ridsOf(updates []spool.Update) []int {
 }
 
 // drop takes a group that is in an operation's hands out of the queue, and returns whether that was its message's end.
-func (s *state) drop(g *group) (finished bool) {
+func (s *state) drop(g *group, now instant) (finished bool) {
 	n := g.size()
 	s.leave(g)
 	g.busy = false
-	g.host.lastActivity = at(time.Now())
+	g.host.lastActivity = now
 	g.host.counts.deleted += n
 	s.totals.Deleted += uint64(n)
 	g.msg.left -= int32(n)

@@ -365,7 +365,7 @@ func TestQueueAgainstModel(t *testing.T) {
 					}
 					m.s.grab(g)
 					left := slices.ContainsFunc(m.model, func(r *modelRecipient) bool { return r.mid == g.msg.mid })
-					if m.s.drop(g) == left {
+					if m.s.drop(g, m.now) == left {
 						t.Fatalf("MID %d finished: %v, with recipients left: %v", g.msg.mid, !left, left)
 					}
 				}
