@@ -236,6 +236,7 @@ func (c *client) read(mid uint64) error {
 // explorer opens crash states and counts them.
 type explorer struct {
 	t     testing.TB
+	d     *disk
 	v     *variant
 	dir   string
 	most  int // plans at each point
@@ -259,6 +260,7 @@ type sample struct {
 
 // explore cuts a disk's history at every point.
 func (e *explorer) explore(d *disk, l *ledger, seed uint64, workers int) {
+	e.d = d
 	var wg sync.WaitGroup
 	for worker := range workers {
 		wg.Go(func() {
@@ -290,7 +292,7 @@ func (e *explorer) cut(h *history, root string, point int, r *rand.Rand) {
 			continue
 		}
 		if err := e.try(img, root, h.ledger, h.now); err != nil {
-			e.fault(fmt.Sprintf("power cut after step %d:\n%s%v", point, h.tell(fates), err))
+			e.fault(fmt.Sprintf("%spower cut after step %d:\n%s%v", e.d.trace(point, 4000), point, h.tell(fates), err))
 		}
 		if n := e.opened.Add(1); e.each > 0 && n%e.each == 0 {
 			e.mu.Lock()

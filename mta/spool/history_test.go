@@ -274,3 +274,20 @@ func (h *history) tell(fates []fate) string {
 	}
 	return b.String()
 }
+
+// trace lists the steps before a point.
+func (d *disk) trace(point, n int) string {
+	var b strings.Builder
+	for i := max(0, point-n); i <= point; i++ {
+		st := &d.steps[i]
+		fmt.Fprintf(&b, "%5d %v %s %s %s", i, st.at.Format("05.000"), st.kind, st.from, st.to)
+		switch {
+		case st.fact != nil:
+			fmt.Fprintf(&b, "%s %d by %d", st.fact.kind, st.fact.mid, st.fact.owner)
+		case st.file != nil:
+			fmt.Fprintf(&b, "%s at %d, %d bytes", st.file.path, st.offset, len(st.data))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
