@@ -31,7 +31,7 @@ func (s *Spool) eased(g *segment) {
 // is closed.
 func (s *Spool) sweep() {
 	defer close(s.swept)
-	tick := time.NewTicker(indexInterval)
+	tick := time.NewTicker(s.indexEvery)
 	defer tick.Stop()
 	for {
 		select {

@@ -56,52 +56,53 @@ func (s *Spool) enqueue(items ...*item) *batch {
 		}
 	}
 	if first || (b.urgent > 0 && b.urgent >= s.want) {
-		select {
-		case s.wake <- struct{}{}:
-		default:
-		}
+		s.rouse()
 	}
 	return b
 }
 
-// run writes batch after batch until the spool is closed and nothing is left.
+// run writes batch after batch until the spool is closed and nothing is left, or the disk refuses what is.
 func (s *Spool) run() {
 	defer close(s.stopped)
 	for {
-		b, ok := s.gather()
-		if !ok {
+		b, last := s.gather()
+		if b == nil {
 			return
 		}
 		began := time.Now()
 		err := s.write(b)
 		s.settle(b, err)
-		if err != nil && !s.rest(began) {
+		if err != nil && last {
 			return
+		}
+		if err != nil {
+			s.rest(began)
 		}
 	}
 }
 
-// gather returns the next batch once it is worth writing; false when the spool is closed and nothing is left.
-func (s *Spool) gather() (*batch, bool) {
+// gather returns the next batch once it is worth writing, nil when the spool is closed and nothing is left. The last try
+// is one that is not to be repeated.
+func (s *Spool) gather() (b *batch, last bool) {
 	var began patience
 	for {
 		s.mu.Lock()
-		b := s.next
+		b, last = s.next, s.draining
 		left, ready := s.worth(b, &began)
 		if ready {
 			s.next, s.want, s.hurry = newBatch(), 0, false
 			s.writing = b
 			s.mu.Unlock()
-			return b, true
+			return b, last
 		}
 		s.want = max(s.expected/2, 1)
-		some, draining := len(b.items) > 0, s.draining
+		some := len(b.items) > 0
 		s.mu.Unlock()
 		switch {
 		case some:
 			s.pause(left)
-		case draining:
-			return nil, false
+		case last:
+			return nil, last
 		default:
 			<-s.wake
 		}
@@ -146,19 +147,15 @@ func (s *Spool) pause(left time.Duration) {
 	s.timer.Stop()
 }
 
-// rest waits after a failure, unless a message comes that may succeed: its client is waiting for an answer. It returns
-// false when nothing is to be tried any more.
-func (s *Spool) rest(began time.Time) bool {
+// rest waits after a failure, unless a message comes that may succeed: its client is waiting for an answer.
+func (s *Spool) rest(began time.Time) {
 	for {
 		s.mu.Lock()
-		over, ending := s.closing || s.next.urgent > 0, s.draining
+		over := s.draining || s.next.urgent > 0
 		s.mu.Unlock()
-		if ending {
-			return false
-		}
 		left := time.Until(began.Add(retryInterval))
 		if over || left <= 0 {
-			return true
+			return
 		}
 		s.pause(left)
 	}

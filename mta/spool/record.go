@@ -45,16 +45,17 @@ func appendSegmentHead(b []byte, segment uint64) []byte {
 	return append(b, 0, 0, 0, 0)
 }
 
-// checkSegmentHead tells a segment of ours from damage and from one of a later version.
-func checkSegmentHead(head []byte, segment uint64) error {
-	if len(head) < segmentHead || !bytes.Equal(head[:len(magic)], magic) {
+// checkSegmentHead tells a segment of ours from damage and from one of a later version, which keeps to this head.
+func checkSegmentHead(b []byte, segment uint64) error {
+	le := binary.LittleEndian
+	if len(b) < segmentHead || !bytes.Equal(b[:len(magic)], magic) || sum(b[:24]) != le.Uint32(b[24:]) {
 		return fmt.Errorf("%w: it does not begin as a segment", ErrDamaged)
 	}
-	if v := binary.LittleEndian.Uint16(head[len(magic):]); v > version {
+	if v := le.Uint16(b[8:]); v > version {
 		return fmt.Errorf("%w (format %d, this one knows %d)", ErrNewer, v, version)
 	}
-	if !bytes.Equal(head[:segmentHead], appendSegmentHead(nil, segment)) {
-		return fmt.Errorf("%w: its head is wrong", ErrDamaged)
+	if n := le.Uint64(b[16:]); n != segment {
+		return fmt.Errorf("%w: it is segment %d", ErrDamaged, n)
 	}
 	return nil
 }

@@ -16,6 +16,9 @@ func (s *Spool) recover() error {
 	if err != nil {
 		return err
 	}
+	if err := s.files.SyncFolder(s.logFolder()); err != nil { // what a killed process removed must not come back
+		return err
+	}
 	r := newRecovery(s, s.tellGaps)
 	for _, n := range numbers {
 		if err := r.segment(n); err != nil {
@@ -90,7 +93,8 @@ func (r *recovery) segment(number uint64) error {
 	return nil
 }
 
-// inspect learns what a segment holds, by its index where that is good.
+// inspect learns what a segment holds, by its index where that is good. Where there is none, the last of it may have been
+// written without a sync before the process was killed; from now on it counts, so it must be there when the machine dies.
 func (r *recovery) inspect(g *segment) error {
 	var list []indexEntry
 	size, messages, err := r.s.readIndex(g.number, func(e indexEntry) error {
@@ -99,7 +103,7 @@ func (r *recovery) inspect(g *segment) error {
 		return nil
 	})
 	if err != nil || size > g.size {
-		return r.scan(g)
+		return errors.Join(r.scan(g), g.f.Datasync())
 	}
 	g.size, g.messages, g.indexed = size, messages, true
 	r.learnAll(g, list)

@@ -23,6 +23,7 @@ const windowSize = 256 << 10
 // window reads a file forwards through one buffer.
 type window struct {
 	f    io.ReaderAt
+	end  int64 // of the file
 	base int64
 	buf  []byte
 }
@@ -30,7 +31,7 @@ type window struct {
 // at returns up to n bytes at offset, fewer at the file's end; they are valid until the next call.
 func (w *window) at(offset int64, n int) ([]byte, error) {
 	if offset < w.base || offset+int64(n) > w.base+int64(len(w.buf)) {
-		want := max(n, windowSize)
+		want := max(n, int(min(windowSize, w.end-offset)))
 		if cap(w.buf) < want {
 			w.buf = make([]byte, want)
 		}
@@ -58,7 +59,7 @@ func (w *window) head(segment uint64, offset int64) (head, bool, error) {
 // looked at. What is not good is stepped over to the next head that is.
 func (g *segment) scan(visit func(offset int64, h *head, meta []byte) error) (survey, error) {
 	var found survey
-	w := &window{f: g.f}
+	w := &window{f: g.f, end: g.size}
 	for offset := int64(segmentHead); offset < g.size; {
 		h, ok, err := w.head(g.number, offset)
 		if err != nil {

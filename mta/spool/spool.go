@@ -42,6 +42,9 @@ var (
 type Options struct {
 	Files       FileSystem // nil: the operating system's; tests make its steps fail
 	SegmentSize int64      // bytes at which a new segment is begun; 0: 64 MiB
+
+	inline     int64         // longest content in the log, for tests; 0: maxInline
+	indexEvery time.Duration // for tests; 0: indexInterval
 }
 
 // Spool is an open spool folder. All methods may be called from many goroutines at once.
@@ -49,6 +52,8 @@ type Spool struct {
 	dir         string
 	files       FileSystem
 	segmentSize int64
+	inline      int64
+	indexEvery  time.Duration
 	lock        *os.File
 	mids        *Sequence
 	used        atomic.Int64 // bytes of the log and of long messages
@@ -77,7 +82,7 @@ type Spool struct {
 	want     int                   // messages for which gather waits
 	hurry    bool                  // the next batch is not to wait
 	closing  bool                  // nothing new is taken
-	draining bool                  // run ends when nothing is left
+	draining bool                  // and what is left is tried once
 	trouble  error                 // why the latest batch failed; nil: it did not
 	orphans  []uint64              // finished messages with a file of their own
 	copies   map[uint64][]*segment // where else messages lie: only after a death in the middle of a rewrite
@@ -88,7 +93,7 @@ type Spool struct {
 // ErrNewer when a later version wrote it. The caller then calls Messages once, and Close in the end.
 func Open(dir string, opts Options) (*Spool, error) {
 	s := &Spool{
-		dir: dir, files: opts.Files, segmentSize: opts.SegmentSize,
+		dir: dir, files: opts.Files, segmentSize: opts.SegmentSize, inline: opts.inline, indexEvery: opts.indexEvery,
 		wake: make(chan struct{}, 1), dirty: make(chan struct{}, 1),
 		ended: make(chan struct{}), stopped: make(chan struct{}), swept: make(chan struct{}),
 		timer:   time.NewTimer(time.Hour),
@@ -99,6 +104,12 @@ func Open(dir string, opts Options) (*Spool, error) {
 	}
 	if s.segmentSize == 0 {
 		s.segmentSize = segmentSize
+	}
+	if s.inline == 0 {
+		s.inline = maxInline
+	}
+	if s.indexEvery == 0 {
+		s.indexEvery = indexInterval
 	}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open spool %q: %w", dir, errors.Join(full(err), s.closeFiles()))
@@ -151,14 +162,12 @@ func (s *Spool) Close() error {
 	s.closing = true
 	s.mu.Unlock()
 	close(s.ended)
-	<-s.swept // what it has in hand still goes into the log
+	s.rouse()
+	<-s.swept // it may be in a rewrite, for which run is needed
 	s.mu.Lock()
 	s.draining = true
 	s.mu.Unlock()
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.rouse()
 	<-s.stopped
 	s.indexAll()
 	err := errors.Join(s.unwritten(), s.mids.Close(), s.closeFiles())
@@ -166,6 +175,14 @@ func (s *Spool) Close() error {
 		return fmt.Errorf("close spool %q: %w", s.dir, err)
 	}
 	return nil
+}
+
+// rouse has run look at what there is to write.
+func (s *Spool) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 }
 
 // unwritten is the error of a disk that did not take the last states.

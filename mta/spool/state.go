@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -32,9 +33,12 @@ func (s *Spool) Update(mid uint64, updates ...Update) (finished bool, err error)
 func (s *Spool) update(mid uint64, updates []Update) (b *batch, finished bool, err error) {
 	s.mu.Lock()
 	e, ok := s.entries[mid]
-	if !ok {
+	if !ok || s.closing {
 		s.mu.Unlock()
-		return nil, false, ErrNotFound
+		if !ok {
+			return nil, false, ErrNotFound
+		}
+		return nil, false, os.ErrClosed
 	}
 	if e.single() && len(updates) == 1 && updates[0].Done {
 		b = s.enqueue(s.finish(mid, e)...)
@@ -75,6 +79,8 @@ func (s *Spool) record(m *Message) (b *batch, finished bool, err error) {
 	switch {
 	case !ok:
 		return nil, false, ErrNotFound
+	case s.closing:
+		return nil, false, os.ErrClosed
 	case m.finished():
 		return s.enqueue(s.finish(m.MID, e)...), true, nil
 	}
@@ -117,17 +123,18 @@ func (s *Spool) Sync() error {
 		b = s.writing
 	} else {
 		s.hurry = true
-		select {
-		case s.wake <- struct{}{}:
-		default:
-		}
+		s.rouse()
 	}
 	s.mu.Unlock()
 	if b == nil {
 		return nil
 	}
-	<-b.done
-	return b.err
+	select {
+	case <-b.done:
+		return b.err
+	case <-s.stopped:
+		return os.ErrClosed
+	}
 }
 
 // SetAside keeps a copy of a message, as far as it can be read, in DIR/damaged and names it in Problems. It is for a

@@ -99,7 +99,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if w.err == nil && w.ended {
 		w.err = os.ErrClosed
 	}
-	if w.err == nil && w.size+int64(len(p)) > maxInline {
+	if w.err == nil && w.size+int64(len(p)) > w.s.inline {
 		w.err = full(w.spill())
 	}
 	if w.err != nil {

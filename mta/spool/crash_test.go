@@ -1,0 +1,353 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// crashOptions make a small spool in which everything happens often.
+func crashOptions(d FileSystem) Options {
+	return Options{Files: d, SegmentSize: 4 << 10, inline: 1000, indexEvery: 40 * time.Millisecond}
+}
+
+const (
+	slowest = 4 * time.Millisecond // sync of the disks here
+	slack   = 5 * slowest          // what a state may wait for the disk, on top of SyncInterval
+)
+
+// variant is a spool over a disk, perhaps a wrong one.
+type variant struct {
+	wrap  func(d *disk) FileSystem // nil: the disk itself
+	spoil func(s *Spool)           // nil: nothing
+}
+
+// open opens the spool on a disk.
+func (v *variant) open(d *disk) (*Spool, error) {
+	var files FileSystem = d
+	if v.wrap != nil {
+		files = v.wrap(d)
+	}
+	s, err := Open(d.root, crashOptions(files))
+	if err == nil && v.spoil != nil {
+		v.spoil(s)
+	}
+	return s, err
+}
+
+// client is one user of the spool, with messages of its own.
+type client struct {
+	id   int
+	s    *Spool
+	d    *disk
+	r    *rand.Rand
+	mine map[uint64][]State
+}
+
+const clients = 4
+
+// live runs a spool through some lives, which end by an orderly stop or by the death of the process, and judges what each
+// start finds.
+func (v *variant) live(t *testing.T, d *disk, r *rand.Rand, lives, actions int) (err error) {
+	synctest.Test(t, func(t *testing.T) {
+		d.pace = func() time.Duration { return time.Duration(r.Int64N(int64(slowest))) }
+		for range lives {
+			left := -1
+			if r.IntN(3) > 0 {
+				left = 20 + r.IntN(20*actions)
+			}
+			d.revive(left)
+			if err = v.life(d, r, actions); err != nil {
+				return
+			}
+		}
+		d.pace = nil
+	})
+	return err
+}
+
+func (v *variant) life(d *disk, r *rand.Rand, actions int) error {
+	s, err := v.open(d)
+	if err != nil {
+		if errors.Is(err, errDead) {
+			return nil
+		}
+		return err
+	}
+	found, err := d.ledger.compare(s, time.Now())
+	if err != nil {
+		d.kill()
+		s.Close()
+		if errors.Is(err, errDead) {
+			return nil
+		}
+		return err
+	}
+	d.tell(fact{kind: factOpened, found: found})
+	var wg sync.WaitGroup
+	errs := make([]error, clients)
+	for i := range clients {
+		c := &client{id: i, s: s, d: d, r: rand.New(rand.NewPCG(r.Uint64(), 2)), mine: make(map[uint64][]State)}
+		for mid, states := range found {
+			if int(mid)%clients == i {
+				c.mine[mid] = states
+			}
+		}
+		wg.Go(func() { errs[i] = c.work(actions) })
+	}
+	wg.Wait()
+	if err := s.Close(); err == nil {
+		d.tell(fact{kind: factClosed})
+	}
+	d.kill()
+	return errors.Join(errs...)
+}
+
+// work does something again and again until the process is dead.
+func (c *client) work(actions int) error {
+	for range actions {
+		err := c.act()
+		if errors.Is(err, errDead) || errors.Is(err, ErrStalled) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if c.r.IntN(4) == 0 {
+			time.Sleep(time.Duration(c.r.Int64N(int64(15 * time.Millisecond))))
+		}
+	}
+	return nil
+}
+
+func (c *client) act() error {
+	mid, ok := c.pick()
+	switch n := c.r.IntN(100); {
+	case n < 40 || !ok:
+		return c.put()
+	case n < 94:
+		return c.update(mid)
+	case n < 97:
+		return c.read(mid)
+	}
+	if err := c.s.Sync(); err != nil {
+		return err
+	}
+	c.d.tell(fact{kind: factSynced, owner: c.id})
+	return nil
+}
+
+// pick chooses one of the client's messages; some stay long.
+func (c *client) pick() (uint64, bool) {
+	for mid := range c.mine { // in no order
+		if mid%7 != 0 || c.r.IntN(8) == 0 {
+			return mid, true
+		}
+	}
+	return 0, false
+}
+
+// put stores a message, long or short, or gives it up.
+func (c *client) put() error {
+	mid := c.s.NextMID()
+	c.d.tell(fact{kind: factGiven, mid: mid})
+	size := c.r.IntN(400)
+	if c.r.IntN(8) == 0 {
+		size = c.r.IntN(3000)
+	}
+	body := strings.Repeat(fmt.Sprint("message ", mid, "\r\n"), size/10)
+	w, err := c.s.Create(mid)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	for rest := body; len(rest) > 0; {
+		n := min(700, len(rest))
+		if _, err := w.Write([]byte(rest[:n])); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	if c.r.IntN(12) == 0 {
+		return nil
+	}
+	n := 1
+	if c.r.IntN(3) == 0 {
+		n = 1 + c.r.IntN(4)
+	}
+	c.d.tell(fact{kind: factBegun, mid: mid, owner: c.id, body: body, states: make([]State, n)})
+	if err := w.Commit(envelope(n)); err != nil {
+		return err
+	}
+	c.d.tell(fact{kind: factStored, mid: mid})
+	c.mine[mid] = make([]State, n)
+	return nil
+}
+
+// update records something of a message's recipients.
+func (c *client) update(mid uint64) error {
+	states := append([]State(nil), c.mine[mid]...)
+	var list []Update
+	for rid := range states {
+		if c.r.IntN(2) == 0 {
+			continue
+		}
+		st := State{Done: c.r.IntN(3) > 0, Attempts: 1 + c.r.IntN(9), Next: timeOf(c.r.Uint64N(1 << 40)), LastError: strings.Repeat("e", c.r.IntN(80))}
+		list = append(list, Update{RID: rid, State: st})
+		states[rid] = states[rid].next(st)
+	}
+	c.d.tell(fact{kind: factUpdating, mid: mid, states: states})
+	finished, err := c.s.Update(mid, list...)
+	if err != nil {
+		return err
+	}
+	c.d.tell(fact{kind: factUpdated, mid: mid})
+	if finished != allDone(states) {
+		return fmt.Errorf("message %d: finished is %v with %v", mid, finished, states)
+	}
+	c.mine[mid] = states
+	if finished {
+		delete(c.mine, mid)
+	}
+	return nil
+}
+
+// read compares a message as it is now.
+func (c *client) read(mid uint64) error {
+	m, err := c.s.Message(mid)
+	if err != nil {
+		return err
+	}
+	if fmt.Sprint(m.States) != fmt.Sprint(c.mine[mid]) {
+		return fmt.Errorf("message %d has states %v instead of %v", mid, m.States, c.mine[mid])
+	}
+	return nil
+}
+
+// explorer opens crash states and counts them.
+type explorer struct {
+	t     testing.TB
+	d     *disk
+	v     *variant
+	dir   string
+	most  int // plans at each point
+	limit int // failures after which it stops
+
+	seen    sync.Map // hashes, and hashes with what was known then
+	count   atomic.Int64
+	opened  atomic.Int64
+	failed  atomic.Int64
+	mu      sync.Mutex
+	faults  []string
+	samples []sample
+	each    int64 // of so many states one is kept as a sample; 0: none
+}
+
+// sample is a crash state in which life goes on.
+type sample struct {
+	img    image
+	ledger *ledger
+}
+
+// explore cuts a disk's history at every point.
+func (e *explorer) explore(d *disk, l *ledger, seed uint64, workers int) {
+	e.d = d
+	var wg sync.WaitGroup
+	for worker := range workers {
+		wg.Go(func() {
+			root := filepath.Join(e.dir, fmt.Sprint(worker))
+			h := d.beginning(l.clone())
+			for i, st := range d.steps {
+				h.take(st)
+				if e.failed.Load() >= int64(e.limit) {
+					return
+				}
+				if i%workers == worker {
+					e.cut(h, root, i, rand.New(rand.NewPCG(seed, uint64(i))))
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// cut tries what may be left at one point.
+func (e *explorer) cut(h *history, root string, point int, r *rand.Rand) {
+	for _, fates := range h.plans(r, e.most) {
+		img := h.crash(fates)
+		hash := img.hash()
+		if _, known := e.seen.LoadOrStore(hash, true); !known {
+			e.count.Add(1)
+		}
+		if _, known := e.seen.LoadOrStore([2]uint64{hash, uint64(h.facts)}, true); known {
+			continue
+		}
+		if err := e.try(img, root, h.ledger, h.now); err != nil {
+			e.fault(fmt.Sprintf("%spower cut after step %d:\n%s%v", e.d.trace(point, 4000), point, h.tell(fates), err))
+		}
+		if n := e.opened.Add(1); e.each > 0 && n%e.each == 0 {
+			e.mu.Lock()
+			e.samples = append(e.samples, sample{img, h.ledger.clone()})
+			e.mu.Unlock()
+		}
+	}
+}
+
+func (e *explorer) fault(text string) {
+	if e.failed.Add(1) > int64(e.limit) {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.faults = append(e.faults, text)
+}
+
+// try opens a crash state and judges it.
+func (e *explorer) try(img image, root string, l *ledger, now time.Time) error {
+	d := newDisk(root, img, newLedger(0))
+	s, err := e.v.open(d)
+	if err != nil {
+		return err
+	}
+	_, err = l.compare(s, now)
+	d.kill()
+	s.Close()
+	return err
+}
+
+// crashStates is how many distinct states are tried at least.
+func crashStates() int64 {
+	n, err := strconv.ParseInt(os.Getenv("CRASHSTATES"), 10, 64)
+	if err != nil {
+		n = 12000
+		if raceEnabled {
+			n = 1500
+		}
+	}
+	return n
+}
+
+func TestPowerCuts(t *testing.T) {
+	e := &explorer{t: t, v: &variant{}, dir: t.TempDir(), most: 14, limit: 3, each: 700}
+	for seed := uint64(1); e.count.Load() < crashStates() && !t.Failed(); seed++ {
+		l := newLedger(slack)
+		d := newDisk(filepath.Join(e.dir, "0"), blank(), l.clone())
+		if err := e.v.live(t, d, rand.New(rand.NewPCG(seed, 0)), 4, 25); err != nil {
+			t.Fatal(err)
+		}
+		e.explore(d, l, seed, 2)
+		t.Logf("seed %d: %d steps, %d distinct states, %d opened", seed, len(d.steps), e.count.Load(), e.opened.Load())
+		for _, f := range e.faults {
+			t.Error(f)
+		}
+	}
+}
