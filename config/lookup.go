@@ -36,7 +36,6 @@ func fill[T any](dst, src *T) {
 // Destination returns the destination control of a recipient's domain with everything set that is not "no limit", and
 // the key that it stands under: the domain, the longest .domain that matches, or DefaultDestination.
 func (c *Config) Destination(domain string) (d Destination, entry string) {
-	builtin := builtinDestination()
 	entry = DefaultDestination
 	for _, key := range suffixes(domain) {
 		if own := c.Destinations[key]; own != nil && key != DefaultDestination {
@@ -45,9 +44,9 @@ func (c *Config) Destination(domain string) (d Destination, entry string) {
 		}
 	}
 	if def := c.Destinations[DefaultDestination]; def != nil {
-		fill(&d, def)
+		d.inherit(def)
 	}
-	fill(&d, builtin)
+	d.inherit(builtin)
 	if d.Certificate == "" {
 		d.Certificate = c.Delivery.Certificate
 	}
@@ -55,6 +54,32 @@ func (c *Config) Destination(domain string) (d Destination, entry string) {
 		d.RecipientMinutes = new(60)
 	}
 	return d, entry
+}
+
+// builtin is never written to.
+var builtin = builtinDestination()
+
+// inherit is fill for a destination control, which every message asks for several times: without reflection.
+func (d *Destination) inherit(from *Destination) {
+	unlessSet(&d.Concurrency, from.Concurrency)
+	unlessSet(&d.Messages, from.Messages)
+	unlessSet(&d.Recipients, from.Recipients)
+	unlessSet(&d.RecipientMinutes, from.RecipientMinutes)
+	unlessSet(&d.LimitPer, from.LimitPer)
+	unlessSet(&d.LimitApply, from.LimitApply)
+	unlessSet(&d.TLS, from.TLS)
+	unlessSet(&d.DANE, from.DANE)
+	unlessSet(&d.MTASTS, from.MTASTS)
+	unlessSet(&d.Alert, from.Alert)
+	unlessSet(&d.Certificate, from.Certificate)
+	unlessSet(&d.BounceProfile, from.BounceProfile)
+	unlessSet(&d.IPSort, from.IPSort)
+}
+
+func unlessSet[T comparable](dst *T, value T) {
+	if unset := *new(T); *dst == unset {
+		*dst = value
+	}
 }
 
 // Route returns the SMTP route for a recipient's domain, which may be an address literal, and the key that it stands

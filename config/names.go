@@ -67,7 +67,12 @@ func validDomainKey(s string) bool {
 // round: how a sender writes it must not decide which rule holds (RFC 5890 §2.3.2.1).
 func suffixes(domain string) []string {
 	domain = domainKey(domain)
-	own, other := suffixesOf(domain), suffixesOf(otherForm(domain))
+	form := otherForm(domain)
+	own := suffixesOf(domain)
+	if form == domain {
+		return own
+	}
+	other := suffixesOf(form)
 	if len(own) != len(other) {
 		return own
 	}
@@ -97,7 +102,7 @@ func otherForm(domain string) string {
 
 // suffixesOf is suffixes of one form.
 func suffixesOf(domain string) []string {
-	keys := []string{domain}
+	keys := append(make([]string, 0, 4), domain)
 	if strings.HasPrefix(domain, "[") {
 		return keys
 	}
