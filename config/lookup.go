@@ -40,7 +40,6 @@ func (c *Config) Destination(domain string) (d Destination, entry string) {
 	if machine, ok := ParseRedirected(domain); ok {
 		domain = machine.Machine()
 	}
-	builtin := builtinDestination()
 	entry = DefaultDestination
 	for _, key := range suffixes(domain) {
 		if own := c.Destinations[key]; own != nil && key != DefaultDestination {
@@ -49,9 +48,9 @@ func (c *Config) Destination(domain string) (d Destination, entry string) {
 		}
 	}
 	if def := c.Destinations[DefaultDestination]; def != nil {
-		fill(&d, def)
+		d.inherit(def)
 	}
-	fill(&d, builtin)
+	d.inherit(builtin)
 	if d.Certificate == "" {
 		d.Certificate = c.Delivery.Certificate
 	}
@@ -59,6 +58,32 @@ func (c *Config) Destination(domain string) (d Destination, entry string) {
 		d.RecipientMinutes = new(60)
 	}
 	return d, entry
+}
+
+// builtin is never written to.
+var builtin = builtinDestination()
+
+// inherit is fill for a destination control, which every message asks for several times: without reflection.
+func (d *Destination) inherit(from *Destination) {
+	unlessSet(&d.Concurrency, from.Concurrency)
+	unlessSet(&d.Messages, from.Messages)
+	unlessSet(&d.Recipients, from.Recipients)
+	unlessSet(&d.RecipientMinutes, from.RecipientMinutes)
+	unlessSet(&d.LimitPer, from.LimitPer)
+	unlessSet(&d.LimitApply, from.LimitApply)
+	unlessSet(&d.TLS, from.TLS)
+	unlessSet(&d.DANE, from.DANE)
+	unlessSet(&d.MTASTS, from.MTASTS)
+	unlessSet(&d.Alert, from.Alert)
+	unlessSet(&d.Certificate, from.Certificate)
+	unlessSet(&d.BounceProfile, from.BounceProfile)
+	unlessSet(&d.IPSort, from.IPSort)
+}
+
+func unlessSet[T comparable](dst *T, value T) {
+	if unset := *new(T); *dst == unset {
+		*dst = value
+	}
 }
 
 // Route returns the SMTP route for a recipient's domain, which may be an address literal, and the key that it stands

@@ -2,8 +2,35 @@ package config
 
 import (
 	"net/netip"
+	"reflect"
+	"strconv"
 	"testing"
 )
+
+// TestInheritEveryField sets one field after the other: what is unset is inherited, and what is set stays.
+func TestInheritEveryField(t *testing.T) {
+	for i := range reflect.TypeFor[Destination]().NumField() {
+		var from, unset, other Destination
+		set := func(d *Destination, n int) {
+			switch f := reflect.ValueOf(d).Elem().Field(i); f.Kind() {
+			case reflect.Pointer:
+				f.Set(reflect.ValueOf(&n))
+			default:
+				f.SetString(strconv.Itoa(n))
+			}
+		}
+		set(&from, 1)
+		set(&other, 2)
+		before := other
+		name := reflect.TypeFor[Destination]().Field(i).Name
+		if unset.inherit(&from); !reflect.DeepEqual(unset, from) {
+			t.Errorf("%s is not inherited", name)
+		}
+		if other.inherit(&from); !reflect.DeepEqual(other, before) {
+			t.Errorf("%s is overwritten", name)
+		}
+	}
+}
 
 func TestDestination(t *testing.T) {
 	c := Default("mail.example.com")

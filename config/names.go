@@ -67,7 +67,8 @@ func validDomainKey(s string) bool {
 // round: how a sender writes it must not decide which rule holds (RFC 5890 §2.3.2.1).
 func suffixes(domain string) []string {
 	domain = domainKey(domain)
-	own, form := suffixesOf(domain), otherForm(domain)
+	form := otherForm(domain)
+	own := suffixesOf(domain)
 	if form == domain {
 		return own
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 
 	"posthouse/config"
 	"posthouse/mta/maillog"
@@ -78,6 +79,9 @@ func helloName(conf *config.Config, local netip.Addr) string {
 func (j *journey) dial(ctx context.Context, r *tlspolicy.Record, h host) (net.Conn, bool) {
 	from := deliverySource(j.world.Config)
 	limit, _ := j.d.timeouts(j.world.Config.Delivery)
+	if !j.byHand && j.d.outages.lately(r.Remote, time.Now()) {
+		limit = min(limit, j.d.probe) // by which time a peer that is there again has long answered
+	}
 	dialer := net.Dialer{Timeout: limit, LocalAddr: from.tcp()}
 	j.begin(r, tlspolicy.StepConnect)
 	conn, err := dialer.DialContext(ctx, "tcp", r.Remote.String())

@@ -1,10 +1,14 @@
 package outbound
 
 import (
+	"errors"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"posthouse/config"
 	"posthouse/internal/dns"
@@ -46,6 +50,47 @@ func TestOutagesAreBounded(t *testing.T) {
 	if l.forget(); len(l.list) != 0 {
 		t.Error("something is left")
 	}
+}
+
+// blackhole is an address where nobody accepts, and nobody refuses: the queue of connections is full.
+func blackhole(t *testing.T) *peer {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	name := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	if err := errors.Join(unix.Bind(fd, name), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := netip.AddrPortFrom(netip.AddrFrom4(name.Addr), uint16(bound.(*unix.SockaddrInet4).Port))
+	for range 10 {
+		conn, err := net.DialTimeout("tcp", addr.String(), 200*time.Millisecond)
+		if err != nil {
+			return &peer{addr: addr}
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	t.Skip("this system's queue of connections is never full")
+	return nil
+}
+
+// TestASilentHostIsNotWaitedForAgain has a host fall silent: whoever tries it after the first does not wait as long.
+func TestASilentHostIsNotWaitedForAgain(t *testing.T) {
+	p := blackhole(t)
+	b := newBench(t, func(b *bench, c *config.Config) {
+		route(c, config.RouteAll, p)
+		c.Delivery.ConnectTimeout = 3600
+	})
+	b.deliverer.probe = time.Millisecond
+	b.deliverer.outages.failed(p.addr, time.Now()) // as the first has found out
+	b.send("b@peer.example")
+	b.until("Operation timed out")
 }
 
 // TestADeadHostIsTriedLast has two domains with the same exchangers, of which the better one is dead.

@@ -29,6 +29,9 @@ import (
 // connectTimeout is how long one address may take to answer.
 const connectTimeout = 30 * time.Second
 
+// probeTimeout is how long an address may take that could not be reached lately.
+const probeTimeout = 5 * time.Second
+
 // Spool is where the content of messages lies; *spool.Spool is one.
 type Spool interface {
 	Open(mid uint64) (io.ReadCloser, error)
@@ -74,6 +77,7 @@ type Deliverer struct {
 	opt     Options
 	keeper  *keeper
 	outages outages
+	probe   time.Duration                      // an address that could not be reached lately has no longer than this to accept; tests have another
 	port    int                                // of mail exchangers; tests have another
 	life    time.Duration                      // after which a connection takes no further message; tests have another
 	fetch   func(dns.Resolver) tlspolicy.Fetch // what gets issuers for a verification; tests have another
@@ -106,7 +110,7 @@ func New(opt Options) *Deliverer {
 	if opt.Shuffle == nil {
 		opt.Shuffle = shuffle
 	}
-	return &Deliverer{opt: opt, keeper: newKeeper(opt.Log), port: smtpPort, life: connectionLife, fetch: fetchFor, slots: make(map[slot]int)}
+	return &Deliverer{opt: opt, keeper: newKeeper(opt.Log), probe: probeTimeout, port: smtpPort, life: connectionLife, fetch: fetchFor, slots: make(map[slot]int)}
 }
 
 // connectionLife is how long the answers about a host that led to a connection count for further messages on it: its TLSA
