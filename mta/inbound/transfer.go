@@ -112,10 +112,12 @@ func (in inflow) Commit(ctx context.Context) smtp.Reply {
 	c.record(&m.Envelope)
 	c.transfer = nil
 	c.accepted++
-	if c.listener.Type == config.Blackhole {
+	switch {
+	case c.listener.Type == config.Blackhole:
 		c.l.opts.Counters.Dropped.Add(1)
 		c.l.opts.Log.MessageFinished(m.MID)
-	} else {
+	case !c.l.opts.Sink.Hold(m.MID):
+		c.l.opts.Log.Queued(m.MID)
 		c.l.opts.Sink.Accepted(ctx, m)
 	}
 	return smtp.NewReply(250, "2.0.0", fmt.Sprintf("ok:  Message %d accepted", m.MID))
