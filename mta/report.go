@@ -1,12 +1,10 @@
 package mta
 
 import (
-	"net/netip"
 	"time"
 
 	"posthouse/mta/queue"
 	"posthouse/mta/spool"
-	"posthouse/mta/workqueue"
 )
 
 // The queue's reports, under the engine's name: whoever operates the engine needs no part of it.
@@ -50,34 +48,6 @@ const (
 type Counter struct {
 	Reset, Uptime, Lifetime uint64
 }
-
-// Rates are what happens an hour.
-type Rates struct {
-	MessagesReceived, RecipientsReceived        Rate
-	SoftBouncedEvents                           Rate
-	CompletedRecipients, HardBounced, Delivered Rate
-}
-
-// DNSStatus is what the dnsstatus command shows. Each request is one of the last four.
-type DNSStatus struct {
-	At                                time.Time
-	Requests, Network                 Counter
-	Hits, Misses, Exceptions, Expired Counter
-}
-
-// Peer is an address with open connections to a listener.
-type Peer struct {
-	Listener string
-	Addr     netip.Addr
-	Name     string // its reverse name, as far as it is known; "" for none
-	Count    int    // of open connections
-}
-
-// How the work between acceptance and delivery stands.
-type (
-	WorkQueueStatus = workqueue.Status
-	WorkQueuePause  = workqueue.Pause
-)
 
 // Status is what the status command shows.
 type Status struct {

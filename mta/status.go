@@ -1,7 +1,6 @@
 package mta
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -77,48 +76,6 @@ func (e *Engine) rates(now time.Time) Rates {
 		HardBounced: rate("hard_bounced_recipients"), Delivered: rate("delivered_recipients"),
 	}
 }
-
-// ResetCounters lets the counters since the last reset begin at nothing and returns as of when.
-func (e *Engine) ResetCounters() (time.Time, error) {
-	now := time.Now()
-	return now, e.counters.begin(now)
-}
-
-// DNS is what the dnsstatus command shows, as of now.
-func (e *Engine) DNS() DNSStatus {
-	count := e.counters.values()
-	return DNSStatus{
-		At: time.Now(), Requests: count("dns_requests"), Network: count("dns_network"), Hits: count("dns_hits"),
-		Misses: count("dns_misses"), Exceptions: count("dns_exceptions"), Expired: count("dns_expired"),
-	}
-}
-
-// FlushDNS forgets every answer of the nameservers and returns how many there were.
-func (e *Engine) FlushDNS() int { return e.live.Load().resolver.Flush() }
-
-// Peers are the addresses that have open connections to listeners, in no order.
-func (e *Engine) Peers() []Peer {
-	e.mu.Lock()
-	listeners := maps.Clone(e.listeners)
-	e.mu.Unlock()
-	var list []Peer
-	for name, l := range listeners {
-		for _, p := range l.Peers() {
-			list = append(list, Peer{name, p.Addr, p.Name, p.Count})
-		}
-	}
-	return list
-}
-
-// WorkQueue says how the work between acceptance and delivery stands.
-func (e *Engine) WorkQueue() WorkQueueStatus { return e.work.Status() }
-
-// PauseWorkQueue keeps what is accepted from now on from delivery. The state survives a restart; the error says when it
-// could not be written down.
-func (e *Engine) PauseWorkQueue(by, reason string) error { return e.work.Pause(by, reason) }
-
-// ResumeWorkQueue releases what was kept.
-func (e *Engine) ResumeWorkQueue() error { return e.work.Resume() }
 
 // lowSpace is the room, in kilobytes, below which the appliance says that it saves its resources: new mail is about to
 // be refused with 452.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"posthouse/internal/dns/dnstest"
 )
 
 // countersRounds is how often the appliance is killed while it counts.
@@ -22,6 +24,13 @@ func TestCountersSurviveKill(t *testing.T) {
 	execute(t, strings.NewReader(password+"\n"), "init", "--data", data, "--hostname", "mail.example.com",
 		"--ssh", "127.0.0.1:0", "--inbound", "127.0.0.1:0", "--outbound", "127.0.0.1:0", "--admin-password-stdin")
 	route(t, data, sink.addr)
+	askedOf := dnstest.Start(t) // for the names of those who connect
+	server := startServer(t, data)
+	out := execute(t, strings.NewReader("dnsconfig new "+askedOf.Address+"\ncommit nameserver\n"), "console", "--data", data)
+	server.kill()
+	if !strings.Contains(out, "Changes committed") {
+		t.Fatal(out)
+	}
 	var before lifetimes
 	for range countersRounds {
 		server := startServer(t, data)
@@ -41,8 +50,8 @@ func TestCountersSurviveKill(t *testing.T) {
 		}
 		before = now
 	}
-	if before.Delivered == 0 {
-		t.Error("nothing was ever delivered")
+	if before.Delivered == 0 || before.DNS == 0 {
+		t.Errorf("nothing was ever delivered, or asked: %+v", before)
 	}
 }
 

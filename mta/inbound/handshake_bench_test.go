@@ -253,4 +253,5 @@ func median(list []float64) float64 {
 // nowhere is a Sink that takes no notice.
 type nowhere struct{}
 
+func (nowhere) Hold(uint64) bool                        { return false }
 func (nowhere) Accepted(context.Context, spool.Message) {}

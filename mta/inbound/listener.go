@@ -51,8 +51,10 @@ type Handshake interface {
 	Outcome(err error) tlspolicy.Outcome
 }
 
-// Sink takes over a message that is in the spool and acknowledged to its sender.
+// Sink takes over a message that is in the spool and about to be acknowledged to its sender.
 type Sink interface {
+	// Hold says whether the message is to stay in the spool for the present; then that is all. Else Accepted follows.
+	Hold(mid uint64) bool
 	Accepted(ctx context.Context, m spool.Message)
 }
 

@@ -46,6 +46,7 @@ func TestJourney(t *testing.T) {
 		`MID 1 Subject "hello"`,
 		fmt.Sprintf("MID 1 ready %d bytes from <joe@partner.example>", len(body)),
 		"MID 1 matched all recipients for per-recipient policy DEFAULT in the inbound table",
+		"MID 1 queued for delivery",
 		"ICID 1 close")...)
 
 	if len(r.accepted) != 1 {

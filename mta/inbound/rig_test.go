@@ -40,6 +40,7 @@ type rig struct {
 	vault  vault
 	certs  *certstore.Store
 	now    atomic.Int64 // seconds that the clock is ahead
+	paused atomic.Bool  // the work queue is
 
 	mu        sync.Mutex
 	accepted  []spool.Message
@@ -116,6 +117,9 @@ func (r *rig) serve() {
 		r.l.Shutdown(0)
 	})
 }
+
+// Hold implements Sink.
+func (r *rig) Hold(uint64) bool { return r.paused.Load() }
 
 // Accepted implements Sink.
 func (r *rig) Accepted(_ context.Context, m spool.Message) {

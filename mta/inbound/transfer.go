@@ -158,13 +158,13 @@ func (in inflow) Commit(ctx context.Context) smtp.Reply {
 		}
 		return r.reply
 	}
-	c.record(&m.Envelope)
+	kept := c.listener.Type != config.Blackhole
+	queued := kept && !c.l.opts.Sink.Hold(m.MID)
+	c.record(&m.Envelope, kept, queued)
 	c.transfer.free()
 	c.transfer = nil
 	c.accepted++
-	if c.listener.Type == config.Blackhole {
-		c.l.opts.Counters.Dropped.Add(1)
-	} else {
+	if queued {
 		c.l.opts.Sink.Accepted(ctx, m)
 	}
 	return smtp.NewReply(250, "2.0.0", "ok:  Message "+strconv.FormatUint(m.MID, 10)+" accepted")
@@ -210,7 +210,7 @@ func (t *transfer) describe(env *spool.Envelope) {
 }
 
 // record writes what mail_logs says of a message that was received whole.
-func (c *connection) record(env *spool.Envelope) {
+func (c *connection) record(env *spool.Envelope, kept, queued bool) {
 	c.l.opts.Counters.Messages.Add(1)
 	c.l.opts.Counters.Recipients.Add(uint64(len(env.Recipients)))
 	table := maillog.Inbound
@@ -222,7 +222,11 @@ func (c *connection) record(env *spool.Envelope) {
 		log.Subject(env.MID, env.Subject)
 		log.Ready(env.MID, env.Size, env.Sender)
 		log.PolicyMatched(env.MID, "DEFAULT", table)
-		if c.listener.Type == config.Blackhole {
+		if queued {
+			log.Queued(env.MID)
+		}
+		if !kept {
+			c.l.opts.Counters.Dropped.Add(1)
 			log.MessageFinished(env.MID)
 		}
 	})

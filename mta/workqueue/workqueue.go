@@ -62,15 +62,9 @@ type Status struct {
 // New returns a queue. What waits is released only while Run runs.
 func New(o Options) *Queue { return &Queue{opt: o, wake: make(chan struct{}, 1), paused: o.Paused} }
 
-// Accepted takes a message that is in the spool and acknowledged to its sender.
-func (q *Queue) Accepted(ctx context.Context, m spool.Message) {
-	if !q.hold(m.MID) {
-		q.pass(ctx, m)
-	}
-}
-
-// hold keeps a message where the work is paused, or where others wait that came before it.
-func (q *Queue) hold(mid uint64) bool {
+// Hold keeps a message that is in the spool where the work is paused, or where others wait that came before it. Whoever
+// brings one that is not held hands it to Accepted.
+func (q *Queue) Hold(mid uint64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.in++
@@ -82,11 +76,8 @@ func (q *Queue) hold(mid uint64) bool {
 	return true
 }
 
-// pass hands a message on.
-func (q *Queue) pass(ctx context.Context, m spool.Message) {
-	q.opt.Log.Queued(m.MID)
-	q.opt.Next(ctx, m)
-}
+// Accepted takes a message that is not held.
+func (q *Queue) Accepted(ctx context.Context, m spool.Message) { q.opt.Next(ctx, m) }
 
 // Load keeps a message that is in the spool at the start, if it waited here when the last process ended. What came through
 // no listener never did, nor what was tried already.
@@ -157,7 +148,8 @@ func (q *Queue) release(ctx context.Context) bool {
 	m, err := q.opt.Spool.Message(mid)
 	switch {
 	case err == nil:
-		q.pass(ctx, m)
+		q.opt.Log.Queued(mid)
+		q.opt.Next(ctx, m)
 	case errors.Is(err, spool.ErrNotFound): // somebody has removed it
 	case errors.Is(err, spool.ErrDamaged):
 		if fault := q.opt.Spool.SetAside(mid, err.Error()); fault != nil {

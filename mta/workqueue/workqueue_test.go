@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +26,7 @@ type bench struct {
 	t *testing.T
 
 	mu     sync.Mutex
-	last   uint64
+	last   atomic.Uint64
 	faults map[uint64]error // what reading a message gives; once, where it is errBusy
 	passed []uint64
 	aside  []uint64
@@ -55,7 +56,7 @@ func newBench(t *testing.T, paused *Pause) *bench {
 	return b
 }
 
-func (b *bench) LastMID() uint64 { return b.last }
+func (b *bench) LastMID() uint64 { return b.last.Load() }
 
 func (b *bench) Message(mid uint64) (spool.Message, error) {
 	err := b.faults[mid]
@@ -77,8 +78,14 @@ func message(mid uint64) spool.Message {
 // accept gives messages new numbers and hands them in.
 func (b *bench) accept(n int) {
 	for range n {
-		b.last++
-		b.Accepted(b.t.Context(), message(b.last))
+		b.bring(b.last.Add(1))
+	}
+}
+
+// bring does with a message what a listener does.
+func (b *bench) bring(mid uint64) {
+	if !b.Hold(mid) {
+		b.Accepted(b.t.Context(), message(mid))
 	}
 }
 
@@ -105,10 +112,9 @@ func TestPauseHoldsAndResumeReleasesInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		b.accept(2)
-		b.last++ // a transaction that began before the pause
-		begun := b.last
+		begun := b.last.Add(1) // a transaction that began before the pause
 		b.Pause("admin", "a look")
-		b.Accepted(t.Context(), message(begun))
+		b.bring(begun)
 		b.accept(3)
 		b.run()
 		b.want([]uint64{1, 2, 3}, 3)
@@ -186,4 +192,36 @@ func TestMessagesThatCannotBeRead(t *testing.T) {
 			t.Errorf("set aside %v, told %q", b.aside, b.told)
 		}
 	})
+}
+
+// TestEachMessagePassesOnce: whatever comes while the work is paused and resumed goes on, once.
+func TestEachMessagePassesOnce(t *testing.T) {
+	const bringers, each, pauses = 8, 500, 200
+	b := newBench(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error)
+	go func() { ran <- b.Run(ctx) }()
+	var all sync.WaitGroup
+	for range bringers {
+		all.Go(func() { b.accept(each) })
+	}
+	all.Go(func() {
+		for range pauses {
+			b.Pause("admin", "again")
+			b.Resume()
+		}
+	})
+	all.Wait()
+	deadline := time.Now().Add(20 * time.Second)
+	for b.Status().Waiting > 0 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+	slices.Sort(b.passed)
+	if n := len(b.passed); n != bringers*each || len(slices.Compact(b.passed)) != n {
+		t.Errorf("%d messages have passed, %d of them different, want %d", n, len(slices.Compact(b.passed)), bringers*each)
+	}
 }
