@@ -53,7 +53,7 @@ func (c *connection) Mail(_ context.Context, m smtp.Mail) smtp.Reply {
 		return smtp.NewReply(501, "5.5.2", "syntax error sender address needs a domain")
 	}
 	c.transfer = &transfer{
-		mid: c.l.opts.Spool.NextMID(), from: from.String(), requireTLS: m.RequireTLS, utf8: m.UTF8, wide: !from.ASCII(), rids: make(map[smtp.Path]int),
+		mid: c.l.opts.Spool.NextMID(), mail: m, from: from.String(), wide: !from.ASCII(), rids: make(map[smtp.Path]int),
 	}
 	c.l.opts.Log.MessageStarted(c.transfer.mid, c.icid)
 	c.l.opts.Log.From(c.transfer.mid, c.icid, c.transfer.from)
@@ -61,9 +61,9 @@ func (c *connection) Mail(_ context.Context, m smtp.Mail) smtp.Reply {
 }
 
 // Recipient implements smtp.Backend.
-func (c *connection) Recipient(_ context.Context, to smtp.Path) smtp.Reply {
+func (c *connection) Recipient(_ context.Context, r smtp.Rcpt) smtp.Reply {
 	t, policy := c.transfer, &c.access.policy
-	to, ok := c.complete(to)
+	to, ok := c.complete(r.To)
 	if !ok {
 		return smtp.NewReply(501, "5.5.2", "syntax error recipient address needs a domain")
 	}
@@ -86,7 +86,7 @@ func (c *connection) Recipient(_ context.Context, to smtp.Path) smtp.Reply {
 	}
 	c.l.opts.Log.To(t.mid, c.icid, len(t.to), to.String())
 	t.rids[mailbox(to)] = len(t.to)
-	t.to = append(t.to, to.String())
+	t.to, t.wishes = append(t.to, to.String()), append(t.wishes, r.Wishes)
 	t.wide = t.wide || !to.ASCII()
 	return reply
 }

@@ -25,7 +25,7 @@ func (c *connection) received(now time.Time) []byte {
 	}
 	fmt.Fprintf(&b, "\r\n\tid %d", c.transfer.mid)
 	// More than one would tell each of the others (RFC 5321 §7.2).
-	if to := c.transfer.to; len(to) == 1 && (c.transfer.utf8 || plain(to[0]) == to[0]) {
+	if to := c.transfer.to; len(to) == 1 && (c.transfer.mail.UTF8 || plain(to[0]) == to[0]) {
 		fmt.Fprintf(&b, " for <%s>", to[0])
 	}
 	if c.secure != nil { // by the name that IANA gave it (RFC 8314 §4.3)
@@ -39,7 +39,7 @@ func (c *connection) received(now time.Time) []byte {
 func (c *connection) protocol() string {
 	name := "SMTP"
 	switch {
-	case c.transfer.utf8:
+	case c.transfer.mail.UTF8:
 		name = "UTF8SMTP"
 	case c.extended:
 		name = "ESMTP"

@@ -14,14 +14,14 @@ import (
 
 // transfer is a message on its way in, from MAIL to its end.
 type transfer struct {
-	mid  uint64
-	from string
-	to   []string          // by RID
-	rids map[smtp.Path]int // the same by mailbox
-	utf8 bool              // the client asked for SMTPUTF8
+	mid    uint64
+	mail   smtp.Mail
+	from   string
+	to     []string          // by RID
+	wishes []smtp.Wishes     // likewise
+	rids   map[smtp.Path]int // the same by mailbox
 
-	requireTLS bool // the client asked for REQUIRETLS
-	wide       bool // an address is not ASCII
+	wide bool // an address is not ASCII
 
 	file Message // nil before the content, and for what is discarded
 	head *header
@@ -141,11 +141,12 @@ func (c *connection) envelope() spool.Envelope {
 	t := c.transfer
 	to := make([]spool.Recipient, len(t.to))
 	for rid, address := range t.to {
-		to[rid] = spool.Recipient{RID: rid, Address: address}
+		to[rid] = spool.Recipient{RID: rid, Address: address, Notify: t.wishes[rid].Notify, ORcpt: t.wishes[rid].ORcpt}
 	}
 	return spool.Envelope{
 		MID: t.mid, ICID: c.icid, Sender: t.from, Recipients: to, Received: c.l.opts.Now(),
 		Relay: c.access.behavior == config.Relay, Listener: c.l.opts.Name, BounceProfile: c.listener.BounceProfile,
+		Ret: t.mail.Ret, EnvID: t.mail.EnvID,
 	}
 }
 
@@ -155,9 +156,9 @@ func (t *transfer) describe(env *spool.Envelope) {
 	env.Subject = t.head.subject()
 	env.MessageID = t.head.messageID()
 	env.Body8Bit = t.head.eight
-	env.RequireTLS = t.requireTLS
-	env.TLSOptional = t.head.tlsOptional() && !t.requireTLS // RFC 8689 §4.1
-	env.SMTPUTF8 = t.wide || t.utf8 && t.head.eightHeader
+	env.RequireTLS = t.mail.RequireTLS
+	env.TLSOptional = t.head.tlsOptional() && !t.mail.RequireTLS // RFC 8689 §4.1
+	env.SMTPUTF8 = t.wide || t.mail.UTF8 && t.head.eightHeader
 }
 
 // record writes what mail_logs says of a message that was received whole.

@@ -20,6 +20,11 @@ type Transaction struct {
 	// RequireTLS says that every hop from here on has to use TLS and prove itself (RFC 8689 §2). Send refuses it where the
 	// peer did not offer REQUIRETLS under TLS.
 	RequireTLS bool
+
+	// Ret, EnvID and Wishes are what the sender says of notifications (RFC 3461 §4). They are sent to a peer that offers DSN,
+	// and to no other (§5.2.2).
+	Ret, EnvID string
+	Wishes     []Wishes // in the order of To; nil: none for any
 }
 
 // Receipt is what the peer answered. A Reply whose Code is 0 did not come.
@@ -144,15 +149,29 @@ func (c *Client) mail(t Transaction) {
 	if t.RequireTLS {
 		params += " REQUIRETLS"
 	}
+	if _, ok := c.offers["DSN"]; ok {
+		params += notifyParams(t.Ret, t.EnvID)
+	}
 	c.put("MAIL FROM:<", t.From, ">", params)
+}
+
+// rcpt is the RCPT command for the ith recipient, likewise.
+func (c *Client) rcpt(t Transaction, i int) {
+	params := ""
+	if _, ok := c.offers["DSN"]; ok && i < len(t.Wishes) {
+		params = t.Wishes[i].params()
+	}
+	c.put("RCPT TO:<", t.To[i], ">", params)
 }
 
 // pipelined sends everything up to DATA in one go and then reads the answers (RFC 2920). It returns whether the peer
 // waits for the content.
 func (c *Client) pipelined(t Transaction, receipt *Receipt) (open bool, err error) {
+	// Many recipients are more than the buffer holds: what is written early needs a deadline of its own.
+	c.conn.SetWriteDeadline(time.Now().Add(c.timeouts.Command))
 	c.mail(t)
-	for _, to := range t.To {
-		c.put("RCPT TO:<", to, ">")
+	for i := range t.To {
+		c.rcpt(t, i)
 	}
 	c.put("DATA")
 	if err := c.flush(StageMail, c.timeouts.Command); err != nil {
@@ -213,8 +232,12 @@ func (c *Client) stepwise(t Transaction, receipt *Receipt) (open bool, err error
 		return false, err
 	}
 	receipt.Stage = StageRcpt
-	for i, to := range t.To {
-		reply, err := c.command(StageRcpt, "RCPT TO:<"+to+">")
+	for i := range t.To {
+		c.rcpt(t, i)
+		if err := c.flush(StageRcpt, c.timeouts.Command); err != nil {
+			return false, err
+		}
+		reply, err := c.read(StageRcpt, c.timeouts.Command)
 		if err != nil {
 			return false, err
 		}

@@ -269,14 +269,14 @@ type sinkSession struct {
 func (s *sinkSession) Reset()        { s.head = "" }
 func (s *sinkSession) Logout() error { return nil }
 func (s *sinkSession) Mail(from string, o *gosmtp.MailOptions) error {
-	s.head = fmt.Sprintf("from %s body %s utf8 %v size %d", from, o.Body, o.UTF8, o.Size)
+	s.head = fmt.Sprintf("from %s body %s utf8 %v size %d ret %s id %s", from, o.Body, o.UTF8, o.Size, o.Return, o.EnvelopeID)
 	return nil
 }
-func (s *sinkSession) Rcpt(to string, _ *gosmtp.RcptOptions) error {
+func (s *sinkSession) Rcpt(to string, o *gosmtp.RcptOptions) error {
 	if strings.HasPrefix(to, "no") {
 		return &gosmtp.SMTPError{Code: 550, EnhancedCode: gosmtp.EnhancedCode{5, 1, 1}, Message: "no such user"}
 	}
-	s.head += " to " + to
+	s.head += fmt.Sprintf(" to %s notify %v for %s %s", to, o.Notify, o.OriginalRecipientType, o.OriginalRecipient)
 	return nil
 }
 func (s *sinkSession) Data(r io.Reader) error {
@@ -290,7 +290,7 @@ func (s *sinkSession) Data(r io.Reader) error {
 func TestClientAgainstAnotherImplementation(t *testing.T) {
 	s := &sink{got: make(chan string, 10)}
 	server := gosmtp.NewServer(s)
-	server.Domain, server.EnableSMTPUTF8 = "peer.example", true
+	server.Domain, server.EnableSMTPUTF8, server.EnableDSN = "peer.example", true, true
 	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{clientTestCertificate(t)}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -319,12 +319,13 @@ func TestClientAgainstAnotherImplementation(t *testing.T) {
 	}
 	big := strings.Repeat(".a line that begins with a dot\r\n", 5000)
 	for i := range 3 {
-		tx := Transaction{From: "ä@x.example", To: []string{"b@y.example", "no@y.example"}, Size: int64(len(big)), Body8Bit: true, UTF8: true}
+		tx := Transaction{From: "ä@x.example", To: []string{"b@y.example", "no@y.example"}, Size: int64(len(big)), Body8Bit: true, UTF8: true,
+			Ret: "FULL", EnvID: "1+1=2", Wishes: []Wishes{{Notify: "SUCCESS,DELAY", ORcpt: "utf-8;ü+1@y.example"}, {}}}
 		receipt, err := c.Send(tx, content(big))
 		if err != nil || !receipt.Accepted(0) || receipt.Rcpt[1].Enhanced != "5.1.1" {
 			t.Fatalf("message %d: %+v, %v", i, receipt, err)
 		}
-		want := fmt.Sprintf("from ä@x.example body 8BITMIME utf8 true size %d to b@y.example\n", len(big)) + big
+		want := fmt.Sprintf("from ä@x.example body 8BITMIME utf8 true size %d ret FULL id 1+1=2 to b@y.example notify [SUCCESS DELAY] for UTF-8 ü+1@y.example\n", len(big)) + big
 		if got := <-s.got; got != want {
 			t.Fatalf("message %d arrived changed: %.200q", i, got)
 		}

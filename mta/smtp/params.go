@@ -20,20 +20,39 @@ func parseMail(arg string) (m Mail, refusal Reply) {
 	return m, refusal
 }
 
-// parseRcpt reads what follows RCPT. No parameter is offered.
-func parseRcpt(arg string) (Path, Reply) {
+// parseRcpt reads what follows RCPT.
+func parseRcpt(arg string) (r Rcpt, refusal Reply) {
 	rest, ok := cutPrefixFold(arg, "TO:")
 	if !ok {
-		return Path{}, replySyntax("RCPT TO:<address> is expected")
+		return Rcpt{}, replySyntax("RCPT TO:<address> is expected")
 	}
 	path, rest, err := ParsePath(strings.TrimLeft(rest, " "))
 	if err != nil {
-		return Path{}, replySyntax(err.Error())
+		return Rcpt{}, replySyntax(err.Error())
 	}
 	if path.Null() {
-		return Path{}, replySyntax(errPathLocal.Error())
+		return Rcpt{}, replySyntax(errPathLocal.Error())
 	}
-	return path, eachParam(rest, func(key, _ string, _ bool) Reply { return replyParameter(key) })
+	r.To = path
+	refusal = eachParam(rest, r.set)
+	return r, refusal
+}
+
+// set stores one parameter of RCPT.
+func (r *Rcpt) set(key, value string, _ bool) Reply {
+	ok := false
+	switch key {
+	case "NOTIFY":
+		r.Notify, ok = parseNotify(value)
+	case "ORCPT":
+		r.ORcpt, ok = parseORcpt(value)
+	default:
+		return replyParameter(key)
+	}
+	if !ok {
+		return replySyntax("in parameter " + key)
+	}
+	return Reply{}
 }
 
 // set stores one parameter of MAIL.
@@ -60,8 +79,24 @@ func (m *Mail) set(key, value string, hasValue bool) Reply {
 			return replySyntax("in parameter REQUIRETLS")
 		}
 		m.RequireTLS = true
+	case "RET", "ENVID":
+		return m.setNotify(key, value)
 	default:
 		return replyParameter(key)
+	}
+	return Reply{}
+}
+
+// setNotify stores what a notification is to hold (RFC 3461 §4.3, §4.4).
+func (m *Mail) setNotify(key, value string) Reply {
+	ok := false
+	if key == "RET" {
+		m.Ret, ok = parseRet(value)
+	} else {
+		m.EnvID, ok = parseEnvID(value)
+	}
+	if !ok || value == "" {
+		return replySyntax("in parameter " + key)
 	}
 	return Reply{}
 }

@@ -84,7 +84,14 @@ func TestParseMail(t *testing.T) {
 		{"FROM:<a@b> SIZE=1 SIZE=2", Mail{}, 501},
 		{"FROM:<a@b> BODY=BINARYMIME", Mail{}, 501},
 		{"FROM:<a@b> SMTPUTF8=yes", Mail{}, 501},
-		{"FROM:<a@b> RET=FULL", Mail{}, 555},
+		{"FROM:<a@b> RET=hdrs ENVID=QQ+20314159", Mail{From: Path{"a", "b"}, Ret: "HDRS", EnvID: "QQ 314159"}, 0},
+		{"FROM:<a@b> RET=FULL", Mail{From: Path{"a", "b"}, Ret: "FULL"}, 0},
+		{"FROM:<a@b> RET=BODY", Mail{}, 501},
+		{"FROM:<a@b> RET", Mail{}, 501},
+		{"FROM:<a@b> RET=FULL RET=FULL", Mail{}, 501},
+		{"FROM:<a@b> ENVID=a+", Mail{}, 501},
+		{"FROM:<a@b> ENVID", Mail{}, 501},
+		{"FROM:<a@b> NOTIFY=NEVER", Mail{}, 555},
 		{"FROM:<a@b> AUTH=<>", Mail{}, 555},
 		{"FROM:<a@b> -X", Mail{}, 501},
 	}
@@ -94,11 +101,17 @@ func TestParseMail(t *testing.T) {
 			t.Errorf("%s: %+v %v", c.in, m, refusal)
 		}
 	}
-	if _, r := parseRcpt("TO:<a@b> NOTIFY=NEVER"); r.Code != 555 {
-		t.Error(r)
-	}
-	if _, r := parseRcpt("TO:<>"); r.Code != 501 {
-		t.Error(r)
+}
+
+func TestParseRcpt(t *testing.T) {
+	for in, want := range map[string]int{
+		"TO:<a@b>": 0, "TO:<a@b> NOTIFY=NEVER": 0, "TO:<a@b> NOTIFY=SUCCESS ORCPT=rfc822;c@d": 0,
+		"TO:<>": 501, "TO:<a@b> NOTIFY": 501, "TO:<a@b> NOTIFY=NEVER NOTIFY=NEVER": 501, "TO:<a@b> ORCPT=c@d": 501,
+		"TO:<a@b> ORCPT": 501, "TO:<a@b> NOTIFY=NEVER,DELAY": 501, "TO:<a@b> RET=FULL": 555, "TO:<a@b> SIZE=1": 555,
+	} {
+		if r, refusal := parseRcpt(in); refusal.Code != want || want == 0 && r.To != (Path{"a", "b"}) {
+			t.Errorf("%s: %+v %v", in, r, refusal)
+		}
 	}
 }
 

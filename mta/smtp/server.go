@@ -32,6 +32,15 @@ type Mail struct {
 	Body string // "7BIT", "8BITMIME" or empty
 
 	RequireTLS bool // REQUIRETLS was asked for (RFC 8689 §2)
+
+	Ret   string // what a notice of failure is to return (RFC 3461 §4.3): "FULL", "HDRS" or empty
+	EnvID string // what the sender calls this transaction in notices (RFC 3461 §4.4), decoded
+}
+
+// Rcpt is a parsed RCPT command.
+type Rcpt struct {
+	To Path
+	Wishes
 }
 
 // Handshake is how a TLS handshake ended.
@@ -72,7 +81,7 @@ type Backend interface {
 	Oversized()
 
 	Mail(ctx context.Context, m Mail) Reply
-	Recipient(ctx context.Context, to Path) Reply
+	Recipient(ctx context.Context, r Rcpt) Reply
 	// Data begins the content. The Content is nil where the reply is negative.
 	Data(ctx context.Context) (Content, Reply)
 	// Reset ends the transaction without a message. why is one of the errors below or what Content.Write returned.

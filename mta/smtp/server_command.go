@@ -183,20 +183,20 @@ func (s *Session) rcptTo(ctx context.Context, arg string) {
 		s.reply(replyChunking)
 		return
 	}
-	to, refusal := parseRcpt(arg)
+	rcpt, refusal := parseRcpt(arg)
 	if refusal.Code != 0 {
 		s.replyBad(refusal)
 		return
 	}
-	if !s.utf8 && !to.ASCII() {
+	if !s.utf8 && !isASCII(arg) { // in ORCPT neither (RFC 6533 §3)
 		s.reply(replyNeedUTF8)
 		return
 	}
-	r := s.backend.Recipient(ctx, to)
-	if r.Positive() {
+	reply := s.backend.Recipient(ctx, rcpt)
+	if reply.Positive() {
 		s.recipients++
 	}
-	s.answer(r)
+	s.answer(reply)
 }
 
 // upper appends verb in capitals to b; what cannot be a command comes out as none.

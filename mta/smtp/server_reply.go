@@ -88,5 +88,5 @@ func (s *Session) offer() Reply {
 	if s.secure { // Offered in clear, it could be a lie (RFC 8689 §2).
 		lines = append(lines, "REQUIRETLS")
 	}
-	return Reply{Code: 250, Lines: append(lines, "SIZE "+strconv.FormatInt(s.opts.MaxMessageSize, 10))}
+	return Reply{Code: 250, Lines: append(lines, "DSN", "SIZE "+strconv.FormatInt(s.opts.MaxMessageSize, 10))}
 }

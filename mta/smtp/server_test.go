@@ -66,19 +66,21 @@ func (r *recorder) Mail(_ context.Context, m Mail) Reply {
 	if m.RequireTLS {
 		extras += " REQUIRETLS"
 	}
+	extras += notifyParams(m.Ret, m.EnvID)
 	r.note("mail <%s> %d %v %s", m.From, m.Size, m.UTF8, extras)
 	return NewReply(250, "2.1.0", "sender <"+m.From.String()+"> ok")
 }
 
-func (r *recorder) Recipient(_ context.Context, to Path) Reply {
-	if refusal, ok := r.refuse[to.String()]; ok {
+func (r *recorder) Recipient(_ context.Context, rcpt Rcpt) Reply {
+	to := rcpt.To.String()
+	if refusal, ok := r.refuse[to]; ok {
 		return refusal
 	}
 	if !r.open {
 		r.tb.Errorf("a recipient outside of a transaction")
 	}
-	r.note("rcpt <%s>", to)
-	return NewReply(250, "2.1.5", "recipient <"+to.String()+"> ok")
+	r.note("rcpt <%s>%s", to, rcpt.params())
+	return NewReply(250, "2.1.5", "recipient <"+to+"> ok")
 }
 
 func (r *recorder) Data(context.Context) (Content, Reply) {
@@ -176,9 +178,11 @@ func TestReplies(t *testing.T) {
 	}{
 		{"banner", "", 1, "220 mail.example.com ESMTP|", EndLost},
 		{"quit", "QUIT\r\n", 2, "220 mail.example.com ESMTP|221 2.0.0 mail.example.com|", EndQuit},
-		{"ehlo", ehlo, 7, "250-mail.example.com|250-8BITMIME|250-PIPELINING|250-ENHANCEDSTATUSCODES|250-CHUNKING|250-SMTPUTF8|250 SIZE 1000|", EndLost},
+		{"ehlo", ehlo, 8, "250-mail.example.com|250-8BITMIME|250-PIPELINING|250-ENHANCEDSTATUSCODES|250-CHUNKING|250-SMTPUTF8|250-DSN|250 SIZE 1000|", EndLost},
 		{"helo", "helo x\r\n", 1, "250 mail.example.com|", EndLost},
 		{"ehlo alone", "EHLO\r\n", 1, "501 5.5.4 EHLO requires domain address|", EndLost},
+		{"ehlo with wishes", ehlo + "MAIL FROM:<a@b> RET=FULL\r\nRCPT TO:<c@d> ORCPT=utf-8;ü\r\nRCPT TO:<c@d> NOTIFY=A\r\nRCPT TO:<c@d> NOTIFY=DELAY\r\n", 4,
+			"250 2.1.0 sender <a@b> ok|553 5.6.7 SMTPUTF8 is needed for this address|501 5.5.2 syntax error in parameter NOTIFY|250 2.1.5 recipient <c@d> ok|", EndLost},
 		{"helo with two words", "HELO a b\r\n", 1, "501 5.5.4 HELO requires domain address|", EndLost},
 		{"no hello", "MAIL FROM:<a@b>\r\n", 1, "503 5.5.1 EHLO first|", EndLost},
 		{"mail", ehlo + "MAIL FROM:<a@b>\r\n", 1, "250 2.1.0 sender <a@b> ok|", EndLost},
@@ -204,7 +208,7 @@ func TestReplies(t *testing.T) {
 		{"utf8 rcpt undeclared", ehlo + "MAIL FROM:<a@b>\r\nRCPT TO:<ä@b>\r\n", 1, "553 5.6.7 SMTPUTF8 is needed for this address|", EndLost},
 		{"utf8", ehlo + "MAIL FROM:<ä@b> SMTPUTF8\r\nRCPT TO:<ö@ü>\r\n", 1, "250 2.1.5 recipient <ö@ü> ok|", EndLost},
 		{"bad utf8", ehlo + "MAIL FROM:<\xe4@b> SMTPUTF8\r\n", 1, "501 5.5.2 syntax error in local part of address|", EndLost},
-		{"parameter", ehlo + "MAIL FROM:<a@b> RET=FULL\r\n", 1, "555 5.5.4 parameter RET is not recognized|", EndLost},
+		{"parameter", ehlo + "MAIL FROM:<a@b> AUTH=<>\r\n", 1, "555 5.5.4 parameter AUTH is not recognized|", EndLost},
 		{"vrfy", "VRFY joe\r\n", 1, "252 2.5.2 cannot verify the user, send some mail and see|", EndLost},
 		{"expn", "EXPN joe\r\n", 1, "502 5.5.1 command not implemented|", EndLost},
 		{"noop with words", "NOOP a b\r\n", 1, "250 2.0.0 ok|", EndLost},
@@ -354,6 +358,7 @@ func FuzzSession(f *testing.F) {
 	f.Add(toRcpt+"DATA\r\nabc\r\n.\r\nQUIT\r\n", 7)
 	f.Add(toRcpt+"BDAT 3\r\nabcBDAT 0 LAST\r\nRSET\r\nVRFY x\r\nSTARTTLS\r\n", 1)
 	f.Add(ehlo+"MAIL FROM:<a@b> REQUIRETLS\r\nSTARTTLS\r\nMAIL FROM:<a@b> REQUIRETLS=1\r\n", 2)
+	f.Add("EHLO x\r\nMAIL FROM:<a@b> RET=FULL ENVID=a+20b\r\nRCPT TO:<c@d> NOTIFY=DELAY ORCPT=rfc822;e+40f\r\nRCPT TO:<c@d> NOTIFY=NO\r\n", 4)
 	f.Add("HELO x\r\nMAIL FROM:<a@b> SIZE=3 BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<@a:b@c>\r\nBDAT x\r\n", 3)
 	f.Fuzz(func(t *testing.T, in string, size int) {
 		size = 1 + int(uint(size)%100)
@@ -383,7 +388,7 @@ func FuzzCommandLine(f *testing.F) {
 		}
 		out, _ := play(testOptions, &recorder{tb: t}, 4096, ehlo+line+"\r\n")
 		chunk := len(line) >= 4 && strings.EqualFold(line[:4], "BDAT") // waits for content that never comes
-		if !chunk && strings.Count(out, "\r\n") < 9 {
+		if !chunk && strings.Count(out, "\r\n") < 10 {
 			t.Fatalf("%q is not answered: %q", line, out)
 		}
 	})
