@@ -38,21 +38,11 @@ func noAddress(h host, err error) *queue.Failure {
 	return lookupFailure(h.name, "A", err)
 }
 
-// networkFailure is a connection that could not be made or was lost.
+// networkFailure is a connection that could not be made or was lost, or whose TLS is not what was needed.
 func networkFailure(id cause.ID, h host, text string) *queue.Failure {
 	return &queue.Failure{
-		Class: "4.4.0", Title: "Other network problem", Status: "4.4.2", Cause: id, Remote: h.label(), Lines: []string{text},
+		Class: "4.4.0", Title: "Other network problem", Status: causeStatus(id), Cause: id, Remote: h.label(), Lines: []string{text},
 	}
-}
-
-// tlsFailure is TLS that was needed and not had.
-func tlsFailure(id cause.ID, h host, text string) *queue.Failure {
-	f := networkFailure(id, h, text)
-	f.Status = "4.7.5"
-	if strings.HasPrefix(string(id), "S") {
-		f.Status = "4.7.4"
-	}
-	return f
 }
 
 // blockedFailure is a host that must not be used. What a later lookup may change is waited for; that REQUIRETLS cannot be
@@ -66,7 +56,7 @@ func blockedFailure(at *stop) *queue.Failure {
 		}
 		return failure
 	}
-	return tlsFailure(id, at.host, at.wanted.Words)
+	return networkFailure(id, at.host, at.wanted.Words)
 }
 
 // requireTLSFailure is a host that cannot be given a message with REQUIRETLS. The message is returned when no other can
@@ -101,7 +91,7 @@ func passing(id cause.ID) bool {
 // may be better, so it is never final.
 func unwelcome(id cause.ID, h host, r smtp.Reply) *queue.Failure {
 	f := replyFailure(h, smtp.StageHello, r)
-	f.Class, f.Status, f.Kind, f.Cause = "4"+f.Class[1:], "4.4.2", queue.Other, id
+	f.Class, f.Status, f.Kind, f.Cause = "4"+f.Class[1:], causeStatus(id), queue.Other, id
 	return f
 }
 
@@ -114,13 +104,7 @@ func replyFailure(h host, stage smtp.Stage, r smtp.Reply) *queue.Failure {
 	}
 	f.Class = severity(r.Code) + f.Class
 	f.Lines = words(r)
-	f.Status = r.Enhanced
-	if f.Status == "" {
-		f.Status = severity(r.Code) + ".0.0"
-		if stage == smtp.StageRcpt {
-			f.Status = f.Class
-		}
-	}
+	f.Status = statusOf(stage, r)
 	if r.Permanent() {
 		f.Kind = queue.FiveXX
 	}

@@ -41,7 +41,7 @@ func (j *journey) tryAddress(ctx context.Context, at *stop, addr netip.Addr) boo
 	h := at.host
 	if !h.routed && !j.byHand && ourListener(j.world.Config, addr, h.port) {
 		f := networkFailure(cause.N9, h, "the mail exchanger is this host itself")
-		f.Class, f.Title, f.Status = "5.4.6", "Routing loop detected", "5.4.6"
+		f.Class, f.Title = "5.4.6", "Routing loop detected"
 		j.remember(f)
 		return false
 	}

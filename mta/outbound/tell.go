@@ -153,7 +153,7 @@ func (j *journey) refused(c *connection, o tlspolicy.Outcome, action tlspolicy.A
 		j.bar(requireTLSFailure(c.host, o, action, text))
 		return
 	}
-	j.bar(tlsFailure(id, c.host, text))
+	j.bar(networkFailure(id, c.host, text))
 }
 
 // clear takes note that mail goes in clear where TLS is preferred.
