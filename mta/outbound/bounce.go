@@ -2,20 +2,12 @@ package outbound
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"posthouse/config"
 	"posthouse/mta/queue"
 	"posthouse/mta/spool"
-)
-
-const (
-	maxHeader     = 64 << 10 // bytes of the original's header that a notice repeats
-	maxDiagnostic = 900      // bytes of a peer's words in one field
 )
 
 // NoticeSpool is where notices are written and originals are read; *spool.Spool is one.
@@ -39,36 +31,68 @@ var (
 
 // notice is one notice on its way to paper.
 type notice struct {
+	kind     kind
 	host     string // our name
 	mid      uint64
 	now      time.Time
 	env      *spool.Envelope // of the message that it is about
-	rcpts    []queue.Failed
+	rcpts    []entry
 	how      queue.Notice
 	until    time.Time // of a delay: when the recipients are given up
-	header   []byte    // of the message that it is about
+	returned returned  // what it holds of that message
 	boundary string
 }
 
-// delay says that nothing is final yet.
-func (n *notice) delay() bool { return !n.until.IsZero() }
+// kind is what a notice tells of; its name stands in the subject.
+type kind string
+
+const (
+	ofFailure kind = "Failure"
+	ofDelay   kind = "Delay"
+	ofSuccess kind = "Success"
+)
+
+// entry is one recipient in a notice.
+type entry struct {
+	queue.Recipient
+	action string        // RFC 3464 §2.3.3
+	what   queue.Failure // what was last said about it, in success too
+	tried  time.Time     // when that was; zero where it is not known
+}
 
 // subject is the notice's Subject.
-func (n *notice) subject() string {
-	if n.delay() {
-		return "Delivery Status Notification (Delay)"
-	}
-	return "Delivery Status Notification (Failure)"
-}
+func (n *notice) subject() string { return "Delivery Status Notification (" + string(n.kind) + ")" }
 
 // Bounce implements queue.Bouncer.
 func (b *Bouncer) Bounce(env *spool.Envelope, failed []queue.Failed, how queue.Notice) (spool.Message, error) {
-	return b.write(&notice{env: env, rcpts: failed, how: how})
+	return b.write(&notice{kind: ofFailure, env: env, rcpts: entries("failed", failed), how: how})
 }
 
 // Delay implements queue.Bouncer.
 func (b *Bouncer) Delay(env *spool.Envelope, late []queue.Failed, until time.Time, how queue.Notice) (spool.Message, error) {
-	return b.write(&notice{env: env, rcpts: late, until: until, how: how})
+	return b.write(&notice{kind: ofDelay, env: env, rcpts: entries("delayed", late), until: until, how: how})
+}
+
+func entries(action string, list []queue.Failed) []entry {
+	var rcpts []entry
+	for _, f := range list {
+		rcpts = append(rcpts, entry{f.Recipient, action, f.Failure, f.At})
+	}
+	return rcpts
+}
+
+// Success implements queue.Bouncer. What the operator does with a message whose way ends here is not the sender's business.
+func (b *Bouncer) Success(env *spool.Envelope, reached []queue.Reached, how queue.Notice) (spool.Message, error) {
+	n := &notice{kind: ofSuccess, env: env, how: how}
+	for _, r := range reached {
+		e := entry{r.Recipient, "delivered", queue.Failure{Status: r.Status}, time.Time{}}
+		if r.Handover == queue.Relayed {
+			e.action = "relayed"
+			e.what.Code, e.what.Lines, e.what.Remote = r.Code, []string{r.Response}, r.Remote
+		}
+		n.rcpts = append(n.rcpts, e)
+	}
+	return b.write(n)
 }
 
 // write makes a notice durable. One about a message with REQUIRETLS demands the same for itself, and holds nothing of the
@@ -83,9 +107,8 @@ func (b *Bouncer) write(n *notice) (spool.Message, error) {
 	}
 	n.mid = b.Spool.NextMID()
 	n.boundary = fmt.Sprintf("=_%d.%d.%s", n.mid, n.now.UnixNano(), "notice")
-	if !n.env.RequireTLS {
-		n.header = b.original(n.env.MID)
-	}
+	n.returned = b.returned(n)
+	defer n.returned.close()
 	w, err := b.Spool.Create(n.mid)
 	if err != nil {
 		return spool.Message{}, fmt.Errorf("creating a notice: %w", err)
@@ -97,9 +120,9 @@ func (b *Bouncer) write(n *notice) (spool.Message, error) {
 		return spool.Message{}, fmt.Errorf("writing a notice: %w", err)
 	}
 	env := spool.Envelope{
-		MID: n.mid, Recipients: []spool.Recipient{{RID: 0, Address: n.how.To}}, Received: n.now, Size: w.Size(),
+		MID: n.mid, Recipients: []spool.Recipient{{RID: 0, Address: n.how.To, Notify: "NEVER"}}, Received: n.now, Size: w.Size(),
 		Subject: n.subject(), MessageID: n.messageID(), Bounce: true, BounceProfile: n.env.BounceProfile,
-		RequireTLS: n.env.RequireTLS,
+		RequireTLS: n.env.RequireTLS, Body8Bit: n.returned.eightBit(),
 	}
 	if !ascii(n.how.To) {
 		env.SMTPUTF8, env.Body8Bit = true, true
@@ -108,28 +131,6 @@ func (b *Bouncer) write(n *notice) (spool.Message, error) {
 		return spool.Message{}, fmt.Errorf("committing a notice: %w", err)
 	}
 	return spool.Message{Envelope: env, States: make([]spool.State, 1)}, nil
-}
-
-// original reads the header of a message for its notice. One that cannot be read costs the notice that part only.
-func (b *Bouncer) original(mid uint64) []byte {
-	body, err := b.Spool.Open(mid)
-	if err != nil {
-		return nil
-	}
-	defer body.Close()
-	var header []byte
-	r := bufio.NewReader(io.LimitReader(body, maxHeader))
-	for {
-		line, err := r.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			header = append(header, line...)
-			continue
-		}
-		if err != nil || strings.TrimRight(string(line), "\r\n") == "" {
-			return header
-		}
-		header = append(header, line...)
-	}
 }
 
 func (n *notice) messageID() string {

@@ -119,7 +119,7 @@ func (t *trip) discard(ctx context.Context) {
 	for ok {
 		results := everyone(task, queue.Delivered, nil)
 		for i := range results {
-			results[i].Response = "discarded: /dev/null"
+			results[i].Response, results[i].Handover, results[i].Status = "discarded: /dev/null", queue.Final, "2.0.0"
 		}
 		t.settle(nil, task, results, time.Now())
 		task, ok = t.queue.Next(ctx)

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"io"
 	"mime/quotedprintable"
-	"net/netip"
 	"strings"
 	"time"
 
 	"posthouse/internal/cause"
-	"posthouse/mta/queue"
 )
 
 // printer writes CRLF lines. What comes from outside cannot end a line. Its errors are those of the buffer beneath,
@@ -41,6 +39,9 @@ func (n *notice) print(p *printer) {
 		return
 	}
 	p.line(`Content-Type: multipart/report; report-type=delivery-status; boundary="%s"`, n.boundary)
+	if n.returned.eightBit() {
+		p.line("Content-Transfer-Encoding: 8bit") // as the part that is returned (RFC 2045 §6.4)
+	}
 	p.line("")
 	p.line("This is a MIME-encapsulated message.")
 	p.line("")
@@ -49,9 +50,9 @@ func (n *notice) print(p *printer) {
 	n.printText(p, false)
 	p.line("--%s", n.boundary)
 	n.printStatus(p)
-	if len(n.header) > 0 {
+	if !n.returned.empty() {
 		p.line("--%s", n.boundary)
-		n.printHeader(p)
+		n.returned.print(p)
 	}
 	p.line("--%s--", n.boundary)
 }
@@ -60,15 +61,15 @@ func (n *notice) print(p *printer) {
 func (n *notice) printText(p *printer, withHeader bool) {
 	var text bytes.Buffer
 	n.explain(&printer{&text})
-	if withHeader && len(n.header) > 0 {
-		fmt.Fprintf(&text, "\r\n   --- header of the message ---\r\n\r\n%s", n.header)
+	if withHeader && len(n.returned.header) > 0 {
+		fmt.Fprintf(&text, "\r\n   --- header of the message ---\r\n\r\n%s", n.returned.header)
 	}
-	n.printEncoded(p, "text/plain", text.Bytes())
+	p.encoded("text/plain", text.Bytes())
 }
 
-// printEncoded writes a part's type and content, quoted-printable where it is not plain ASCII in short lines: a notice
-// must pass every hop.
-func (n *notice) printEncoded(p *printer, kind string, content []byte) {
+// encoded writes a part's type and content, quoted-printable where it is not plain ASCII in short lines: a notice must
+// pass every hop.
+func (p *printer) encoded(kind string, content []byte) {
 	if plain(content) {
 		p.line("Content-Type: %s; charset=us-ascii", kind)
 		p.line("")
@@ -101,28 +102,43 @@ func plain(content []byte) bool {
 func (n *notice) explain(p *printer) {
 	p.line("This is the mail system at %s.", n.host)
 	p.line("")
-	if n.delay() {
+	switch n.kind {
+	case ofDelay:
 		p.line("Your message could not be delivered yet. You need not send it again: it will be")
 		p.line("tried until %s.", n.until.Format(time.RFC1123Z))
-	} else {
+	case ofSuccess:
+		p.line("As you asked to be told: your message has reached the recipients below, or the next mail")
+		p.line("system on its way to them.")
+	default:
 		p.line("Your message could not be delivered to the recipients below. It will not be tried again.")
 	}
+	if n.returned.tooLarge {
+		p.line("It is too large to be returned whole; its header is below.")
+	}
 	for i := range n.rcpts {
-		r := &n.rcpts[i]
 		p.line("")
-		p.line("<%s>", r.Address)
-		if remote := r.Failure.Remote; remote != "" {
-			p.line("   at %s:", remote)
-		}
-		for _, text := range r.Failure.Lines {
-			p.line("   %s", clip(text))
-		}
-		n.explainCause(p, r.Failure.Cause)
+		n.rcpts[i].explain(p)
 	}
 }
 
+func (e *entry) explain(p *printer) {
+	p.line("<%s>", e.Address)
+	switch {
+	case e.action == "delivered":
+		p.line("   delivered")
+	case e.action == "relayed":
+		p.line("   relayed to %s, which promises no further notice:", e.what.Remote)
+	case e.what.Remote != "":
+		p.line("   at %s:", e.what.Remote)
+	}
+	for _, text := range e.what.Lines {
+		p.line("   %s", clip(text))
+	}
+	explainCause(p, e.what.Cause)
+}
+
 // explainCause says which entry of the catalogue a failure belongs to, and what the entry advises.
-func (n *notice) explainCause(p *printer, id cause.ID) {
+func explainCause(p *printer, id cause.ID) {
 	c, ok := cause.Lookup(id)
 	if !ok {
 		return
@@ -131,85 +147,6 @@ func (n *notice) explainCause(p *printer, id cause.ID) {
 	if c.Helps != "" {
 		p.line("   What helps: %s", c.Helps)
 	}
-}
-
-// printStatus writes the part for programs (RFC 3464 §2).
-func (n *notice) printStatus(p *printer) {
-	p.line("Content-Description: Delivery report")
-	p.line("Content-Type: message/delivery-status")
-	p.line("")
-	if n.env.EnvID != "" {
-		p.line("Original-Envelope-Id: %s", n.env.EnvID)
-	}
-	p.line("Reporting-MTA: dns; %s", n.host)
-	p.line("X-Posthouse-Queue-ID: %d", n.env.MID)
-	p.line("Arrival-Date: %s", n.env.Received.Format(time.RFC1123Z))
-	for i := range n.rcpts {
-		p.line("")
-		n.printRecipient(p, &n.rcpts[i])
-	}
-	p.line("")
-}
-
-func (n *notice) printRecipient(p *printer, r *queue.Failed) {
-	f := &r.Failure
-	p.line("Final-Recipient: %s", typedAddress(r.Address))
-	if n.delay() {
-		p.line("Action: delayed")
-	} else {
-		p.line("Action: failed")
-	}
-	p.line("Status: %s", f.Status)
-	if f.Remote != "" {
-		p.line("Remote-MTA: dns; %s", mtaName(f.Remote))
-	}
-	text := safeASCII(clip(f.Text()))
-	if f.Code != 0 {
-		p.line("Diagnostic-Code: smtp; %d %s", f.Code, text)
-	} else {
-		p.line("Diagnostic-Code: X-Posthouse; %s", text)
-	}
-	if f.Cause != "" {
-		p.line("X-Posthouse-Cause: %s", f.Cause)
-	}
-	if n.delay() {
-		p.line("Will-Retry-Until: %s", n.until.Format(time.RFC1123Z))
-	}
-}
-
-// mtaName is a host's name, or its address in the form in which it can stand for one (RFC 3464 §2.1.2).
-func mtaName(host string) string {
-	addr, err := netip.ParseAddr(host)
-	switch {
-	case err != nil:
-		return host
-	case addr.Is6():
-		return "[IPv6:" + host + "]"
-	}
-	return "[" + host + "]"
-}
-
-// typedAddress is an address with its type. An internationalized one is written so that it passes every hop
-// (RFC 6533 §3).
-func typedAddress(address string) string {
-	if ascii(address) {
-		return "rfc822; " + address
-	}
-	var b strings.Builder
-	for _, r := range address {
-		if r > 0x20 && r < 0x7f && r != '\\' && r != '+' && r != '=' {
-			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, `\x{%02X}`, r)
-		}
-	}
-	return "utf-8; " + b.String()
-}
-
-// printHeader returns the header of the message (RFC 3462 §2, RFC 6522 §3).
-func (n *notice) printHeader(p *printer) {
-	p.line("Content-Description: Header of the message")
-	n.printEncoded(p, "text/rfc822-headers", n.header)
 }
 
 // clip is the beginning of a text that fits on a line.

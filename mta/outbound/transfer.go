@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,10 +70,12 @@ func (t *trip) send(ctx context.Context, x *transaction) []queue.Result {
 	if err := smtp.CheckAddress(env.Sender); err != nil {
 		return append(refused, everyone(task, queue.Hard, notSendable(env.Sender))...)
 	}
-	tx := smtp.Transaction{From: env.Sender, Size: env.Size, Body8Bit: env.Body8Bit, UTF8: env.SMTPUTF8, RequireTLS: x.demands.require}
+	tx := smtp.Transaction{From: env.Sender, Size: env.Size, Body8Bit: env.Body8Bit, UTF8: env.SMTPUTF8, RequireTLS: x.demands.require,
+		Ret: env.Ret, EnvID: env.EnvID}
 	var rids []int
 	for _, r := range task.Recipients {
 		tx.To = append(tx.To, r.Address)
+		tx.Wishes = append(tx.Wishes, smtp.Wishes{Notify: r.Notify, ORcpt: r.ORcpt})
 		rids = append(rids, r.RID)
 	}
 	t.d.opt.Log.DeliveryStarted(c.record.DCID, env.MID, rids)
@@ -177,10 +180,7 @@ func closing(c *connection, receipt *smtp.Receipt, broken *queue.Failure) *queue
 func (t *trip) verdict(x *transaction, rid int, receipt *smtp.Receipt, broken *queue.Failure) queue.Result {
 	switch {
 	case receipt.Final.Code/100 == 2:
-		return queue.Result{
-			RID: rid, Outcome: queue.Delivered, Code: receipt.Final.Code, Response: joined(words(receipt.Final)),
-			Protection: protectionOf(x.record),
-		}
+		return x.delivered(rid, receipt.Final)
 	case receipt.Final.Code != 0:
 		return refusal(x.host, rid, smtp.StageFinal, receipt.Final)
 	case receipt.Data.Code != 0 && receipt.Data.Code != 354:
@@ -191,6 +191,19 @@ func (t *trip) verdict(x *transaction, rid int, receipt *smtp.Receipt, broken *q
 		return queue.Result{RID: rid, Outcome: queue.Possible, Protection: protectionOf(x.record)}
 	}
 	return queue.Result{RID: rid, Outcome: queue.Soft, Failure: broken}
+}
+
+// delivered is a recipient whose message the peer has taken over; with it the duty to tell of success, if it knows of any
+// (RFC 3461 §5.2.1, §5.2.2).
+func (x *transaction) delivered(rid int, final smtp.Reply) queue.Result {
+	r := queue.Result{
+		RID: rid, Outcome: queue.Delivered, Code: final.Code, Response: joined(words(final)), Protection: protectionOf(x.record),
+		Handover: queue.Relayed, Status: cmp.Or(final.Enhanced, "2.0.0"), Remote: x.host.label(),
+	}
+	if _, ok := x.Offers("DSN"); ok {
+		r.Handover = queue.PassedOn
+	}
+	return r
 }
 
 // brokenOff logs how a connection was lost in a transaction and returns the failure that this is; nil if it was not.

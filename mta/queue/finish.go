@@ -13,7 +13,13 @@ type settled struct {
 	code      int
 	response  string
 	failure   *Failure
+
+	handover       Handover // this and the next two where Delivered
+	status, remote string
 }
+
+// told says that the failure is one of those that the sender is told of.
+func (r *settled) told() bool { return r.outcome == Hard && r.failure != nil && r.wants(onFailure) }
 
 // done says that the recipient is never sent to again.
 func (r *settled) done() bool { return r.outcome != Soft && r.outcome != Again }
@@ -57,7 +63,7 @@ func (s *state) finish(task *Task, results []settled, now instant) conclusion {
 		}
 	}
 	for _, next := range order {
-		p := &group{msg: g.msg, host: h, rcpts: rest[next], due: next, last: g.last, delayedAt: -1, deadlineSlot: -1}
+		p := &group{msg: g.msg, host: h, rcpts: rest[next], due: next, last: g.last, warned: g.warned, delayedAt: -1, deadlineSlot: -1}
 		h.groups.before(g, p)
 		h.active += len(p.rcpts)
 		h.attempted += attempted(p.rcpts)

@@ -75,6 +75,9 @@ type notices struct {
 	*memory
 	next uint64
 	fail error
+
+	failed, late []string  // the recipients of the latest bounce, and those of each warning behind its message
+	tried        time.Time // the last attempt that a bounce tells of
 }
 
 func (n *notices) Bounce(env *spool.Envelope, failed []Failed, how Notice) (spool.Message, error) {
@@ -84,12 +87,36 @@ func (n *notices) Bounce(env *spool.Envelope, failed []Failed, how Notice) (spoo
 	if fail != nil {
 		return spool.Message{}, fail
 	}
+	n.failed = nil
+	for _, f := range failed {
+		n.failed, n.tried = append(n.failed, f.Address), f.At
+	}
 	n.note("bounce %d to %s: %s", env.MID, how.To, failed[0].Failure.Text())
 	return n.letterTo(how), nil
 }
 
 func (n *notices) Delay(env *spool.Envelope, late []Failed, until time.Time, how Notice) (spool.Message, error) {
+	warning := fmt.Sprint(env.MID)
+	for _, f := range late {
+		warning += " " + f.Address
+	}
+	n.mu.Lock()
+	n.late = append(n.late, warning)
+	n.mu.Unlock()
 	n.note("delay %d to %s until %s", env.MID, how.To, until.UTC().Format("15:04"))
+	return n.letterTo(how), nil
+}
+
+func (n *notices) Success(env *spool.Envelope, reached []Reached, how Notice) (spool.Message, error) {
+	n.mu.Lock()
+	fail := n.fail
+	n.mu.Unlock()
+	if fail != nil {
+		return spool.Message{}, fail
+	}
+	for _, r := range reached {
+		n.note("success %d of %s to %s: %d %s", env.MID, r.Address, how.To, r.Handover, r.Response)
+	}
 	return n.letterTo(how), nil
 }
 

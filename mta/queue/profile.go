@@ -79,18 +79,18 @@ func (s *state) expiry(g *group, p *config.BounceProfile) instant {
 	return at(g.msg.env.Received).add(life)
 }
 
-// warnAt is when a message's next delay warning is due; 0 for never.
-func (s *state) warnAt(m *message, p *config.BounceProfile) instant {
-	if !p.DelayWarning || m.warned >= p.DelayWarnings || m.env.Sender == "" {
-		return 0
+// warnAt is when a group's next delay warning is due; 0 for never.
+func (s *state) warnAt(g *group, p *config.BounceProfile) instant {
+	if env := g.msg.env; p.DelayWarning && g.warned < p.DelayWarnings && env.Sender != "" {
+		return at(env.Received).add(seconds(p.DelayWarningAfter) * time.Duration(g.warned+1))
 	}
-	return at(m.env.Received).add(seconds(p.DelayWarningAfter) * time.Duration(m.warned+1))
+	return 0
 }
 
 // deadlineOf is when something happens to a group that is not an attempt.
 func (s *state) deadlineOf(g *group) instant {
 	p := s.profile(g.host.name, g.msg.env)
-	return earlier(s.expiry(g, p), s.warnAt(g.msg, p))
+	return earlier(s.expiry(g, p), s.warnAt(g, p))
 }
 
 // meetDeadlines expires groups and starts delay warnings, a few at a time.
@@ -107,8 +107,8 @@ func (s *state) meetDeadlines(now instant) {
 			s.jobs = append(s.jobs, job{expire: s.grab(g), last: s.lastSaid(g)})
 			continue
 		}
-		if at := s.warnAt(g.msg, p); at != 0 && at <= now {
-			g.msg.warned++
+		if at := s.warnAt(g, p); at != 0 && at <= now {
+			g.warned++
 			s.chores++
 			task := &Task{Envelope: g.msg.env, Recipients: append([]Recipient(nil), g.rcpts...), group: g}
 			s.jobs = append(s.jobs, job{warn: task, until: expiry.time(), last: s.lastSaid(g)})

@@ -204,23 +204,6 @@ func (q *Queue) expire(j job) {
 	})
 }
 
-func (q *Queue) warn(j job) {
-	env := j.warn.Envelope
-	_, profile := Profile(q.opt.Config(), j.warn.group.host.name, env)
-	var late []Failed
-	for _, r := range j.warn.Recipients {
-		f := Failure{Class: "4.4.7", Title: "Delivery delayed", Status: "4.4.7", Lines: []string{j.last}}
-		late = append(late, Failed{r, f})
-	}
-	m, err := q.opt.Bouncer.Delay(env, late, j.until, notice(env, profile))
-	if err != nil {
-		q.opt.Fault(fmt.Sprintf("delay warning of MID %d", env.MID), err)
-		return
-	}
-	q.announce(&m, env.MID)
-	q.Add(m)
-}
-
 // call has the owner run f and waits for it. It returns false, with f not run, when the queue has stopped.
 func (q *Queue) call(f func(*state)) bool {
 	done := make(chan struct{})

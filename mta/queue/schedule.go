@@ -171,7 +171,7 @@ func (s *state) part(g *group, n int) *group {
 	if n >= len(g.rcpts) {
 		return g
 	}
-	p := &group{msg: g.msg, host: g.host, due: g.due, last: g.last, delayedAt: -1, deadlineSlot: -1}
+	p := &group{msg: g.msg, host: g.host, due: g.due, last: g.last, warned: g.warned, delayedAt: -1, deadlineSlot: -1}
 	p.rcpts = append(p.rcpts, g.rcpts[:n]...)
 	g.rcpts = append([]Recipient(nil), g.rcpts[n:]...)
 	g.host.groups.before(g, p)

@@ -46,13 +46,13 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) []set
 			q.conclude(t, task, list)
 		}
 	}()
-	bounce := q.bounce(task, list, profile, now)
+	notices := q.notices(t, task, list, profile, now)
 	updates := updatesOf(list)
 	err := q.persist(task.Envelope.MID, updates)
 	durable = true
 	q.report(dcid, task, list, name)
-	if bounce != nil {
-		q.announce(bounce, task.Envelope.MID)
+	for i := range notices {
+		q.announce(&notices[i], task.Envelope.MID)
 	}
 	concluded = true
 	end := q.conclude(t, task, list)
@@ -61,8 +61,8 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) []set
 	} else {
 		q.dispose(task.Envelope.MID, end)
 	}
-	if bounce != nil {
-		q.Add(*bounce)
+	for _, m := range notices {
+		q.Add(m)
 	}
 	return list
 }
@@ -95,6 +95,7 @@ func judge(task *Task, results []Result, p *config.BounceProfile, now time.Time,
 		if res := byRID[rcpt.RID]; res != nil {
 			r.outcome, r.prot, r.failure = res.Outcome, res.Protection, res.Failure
 			r.code, r.response = res.Code, res.Response
+			r.handover, r.status, r.remote = res.Handover, res.Status, res.Remote
 		}
 		if r.outcome == Soft || r.outcome == Hard {
 			r.Attempts++
@@ -119,14 +120,21 @@ func expiredBy(last *Failure) *Failure {
 
 // bounce writes the notice for what failed for good, where there is somebody to tell. If it cannot be written, the
 // failures are not final yet: they are tried again.
-func (q *Queue) bounce(task *Task, list []settled, p *config.BounceProfile, now time.Time) *spool.Message {
+func (q *Queue) bounce(t *Trip, task *Task, list []settled, p *config.BounceProfile, now time.Time) *spool.Message {
+	if task.Envelope.Sender == "" || !p.HardBounce {
+		return nil
+	}
+	tried := now
+	if t == nil { // it expired where it lay
+		tried = time.Time{}
+	}
 	var failed []Failed
 	for i := range list {
-		if r := &list[i]; r.outcome == Hard && r.failure != nil {
-			failed = append(failed, Failed{r.Recipient, *r.failure})
+		if r := &list[i]; r.told() {
+			failed = append(failed, Failed{r.Recipient, *r.failure, tried})
 		}
 	}
-	if len(failed) == 0 || task.Envelope.Sender == "" || !p.HardBounce {
+	if len(failed) == 0 {
 		return nil
 	}
 	m, err := q.opt.Bouncer.Bounce(task.Envelope, failed, notice(task.Envelope, p))
@@ -135,7 +143,7 @@ func (q *Queue) bounce(task *Task, list []settled, p *config.BounceProfile, now 
 	}
 	q.opt.Fault(fmt.Sprintf("bounce of MID %d", task.Envelope.MID), err)
 	for i := range list {
-		if r := &list[i]; r.outcome == Hard {
+		if r := &list[i]; r.told() {
 			r.outcome = Soft
 			r.next = at(now.Add(backoff(p, 1, 1)))
 		}

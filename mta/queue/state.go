@@ -49,9 +49,8 @@ func earlier(a, b instant) instant {
 
 // message is what all groups of one message share.
 type message struct {
-	env    *spool.Envelope // without its recipients
-	left   int             // recipients that are not done
-	warned int             // delay warnings sent
+	env  *spool.Envelope // without its recipients
+	left int             // recipients that are not done
 
 	damaged string // why its file is to be set aside in the end; empty for a sound one
 }
@@ -65,6 +64,7 @@ type group struct {
 	due      instant // when delayed
 	deadline instant // when it expires or a warning is due; 0 while busy
 	last     string  // the latest failure in words
+	warned   int     // delay warnings sent
 
 	inHost, inReady         links
 	delayedAt, deadlineSlot int
@@ -218,28 +218,18 @@ func (s *state) add(m spool.Message, now instant) bool {
 			byHost[name] = append(byHost[name], g)
 			order = append(order, g)
 		}
-		g.rcpts = append(g.rcpts, Recipient{RID: r.RID, Address: r.Address, Attempts: st.Attempts})
+		g.rcpts = append(g.rcpts, Recipient{RID: r.RID, Address: r.Address, Notify: r.Notify, ORcpt: r.ORcpt, Attempts: st.Attempts})
 		msg.left++
 	}
 	if msg.left == 0 {
 		return false
 	}
 	s.messages[m.MID] = msg
-	s.assumeWarned(msg, order, now)
 	for _, g := range order {
+		s.assumeWarned(g, now)
 		s.enter(g, now)
 	}
 	return true
-}
-
-// assumeWarned keeps a restart from sending a delay warning twice: the spool does not say which were sent.
-func (s *state) assumeWarned(msg *message, groups []*group, now instant) {
-	for _, g := range groups {
-		p := s.profile(g.host.name, msg.env)
-		if g.rcpts[0].Attempts > 0 && now > s.warnAt(msg, p) {
-			msg.warned = 1
-		}
-	}
 }
 
 // enter puts a new group into its destination.

@@ -22,6 +22,8 @@ type Bouncer interface {
 	Bounce(env *spool.Envelope, failed []Failed, how Notice) (spool.Message, error)
 	// Delay tells the sender that the recipients have not been reached yet, and until when they are tried.
 	Delay(env *spool.Envelope, late []Failed, until time.Time, how Notice) (spool.Message, error)
+	// Success tells the sender that the recipients have been reached, as he asked.
+	Success(env *spool.Envelope, reached []Reached, how Notice) (spool.Message, error)
 }
 
 // Notice is how a bounce profile wants its notices.
@@ -34,13 +36,16 @@ type Notice struct {
 type Failed struct {
 	Recipient
 	Failure Failure
+	At      time.Time // of that attempt; zero where it is not known
 }
 
 // Recipient is one recipient of a message that is still to be delivered.
 type Recipient struct {
 	RID      int
 	Address  string
-	Attempts int // that ended without delivery
+	Notify   string // what the sender wants to be told of, as in spool.Recipient
+	ORcpt    string // what the sender calls the recipient, likewise
+	Attempts int    // that ended without delivery
 }
 
 // Task is a message with the recipients that one transaction is for; all have the same destination.
@@ -78,6 +83,9 @@ type Result struct {
 	Code       int    // the peer's reply, where delivered
 	Response   string // its words
 	Protection Protection
+	Handover   Handover // where delivered, as the next two
+	Status     string   // "2.0.0"
+	Remote     string   // the host that took the message; empty where none did
 	Failure    *Failure // where Soft or Hard; may be shared
 }
 
