@@ -33,7 +33,7 @@ type behavior struct {
 type hop struct {
 	behavior
 	addr string
-	dir  string // messages lie in dir/mail/clear/new and dir/mail/encrypted/new, for each connection a line in dir/connections
+	dir  string // messages lie in dir/mail/clear/new and dir/mail/encrypted/new; dir/connections has a line for each connection, dir/envelopes each MAIL and RCPT
 
 	mu    sync.Mutex // guards everything below
 	count int        // messages
@@ -123,6 +123,9 @@ func (h *hop) converse(conn net.Conn, ended <-chan struct{}) {
 			return
 		}
 		verb, _, _ := strings.Cut(strings.ToUpper(line), " ")
+		if verb == "MAIL" || verb == "RCPT" {
+			h.note("envelopes", "%s", line)
+		}
 		if reply, ok := h.replies[verb]; ok {
 			if reply == dropped {
 				return
@@ -205,7 +208,7 @@ func (h *hop) keep(folder string, body []byte) error {
 
 // hopVerb is "hop NAME [at=ADDRESS:PORT|smtp] [tls=CERT] [offer=KEYWORD,...] [gather=N] [COMMAND=REPLY]...": an SMTP
 // server, reached at $NAME, that answers COMMAND with REPLY, takes everything else into $WORK/NAME/mail, and writes for
-// each connection into $WORK/NAME/connections how many are open. With at=smtp it has the port 25 of an address of its
+// each connection into $WORK/NAME/connections how many are open, and what MAIL and RCPT said into $WORK/NAME/envelopes. With at=smtp it has the port 25 of an address of its
 // own, $NAME_IP; with tls it offers STARTTLS. A | in REPLY begins a new line; .=REPLY answers a message's end; the REPLY
 // dropped ends the connection.
 func hopVerb(ts *testscript.TestScript, neg bool, args []string) {
