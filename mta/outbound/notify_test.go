@@ -90,3 +90,22 @@ func TestSuccessIsToldOf(t *testing.T) {
 	}
 	b.until("Message finished MID 4 done")
 }
+
+// TestANoticeIn8BitsPassesEveryHop: what it returns is as it came, and a notice that is not sent helps nobody.
+func TestANoticeIn8BitsPassesEveryHop(t *testing.T) {
+	got := make(chan string, 1)
+	p := newPeer(t, func(_ int, l *line) {
+		l.greet("PIPELINING")
+		l.hear("MAIL FROM:<>\r\n", "250 ok\r\n")
+		l.hear("RCPT", "250 ok\r\n")
+		l.hear("DATA", "354 go\r\n")
+		got <- l.take("250 ok\r\n")
+		l.bye()
+	})
+	b := newBench(t, func(_ *bench, c *config.Config) { route(c, "peer.example", p) })
+	b.queue.Add(b.put(spool.Envelope{Bounce: true, Body8Bit: true}, "Subject: x\r\n\r\nGrüße\r\n", "a@peer.example"))
+	b.until("Message finished MID 1 done")
+	if content := <-got; !strings.Contains(content, "Grüße") {
+		t.Errorf("content %q", content)
+	}
+}

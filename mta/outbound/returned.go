@@ -66,8 +66,7 @@ func (b *Bouncer) header(mid uint64) []byte {
 
 func (r *returned) empty() bool { return r.whole == nil && len(r.header) == 0 }
 
-// eightBit says that the notice needs 8BITMIME: a message/rfc822 must not be encoded (RFC 2046 §5.2.1). The message came
-// here so, and its sender's own system takes it back so.
+// eightBit says that the notice has 8 bits, too: a message/rfc822 must not be encoded (RFC 2046 §5.2.1).
 func (r *returned) eightBit() bool { return r.whole != nil && r.eight && !r.global }
 
 func (r *returned) close() {

@@ -104,13 +104,14 @@ func unstarted(receipt *smtp.Receipt, err error) bool {
 	return receipt.Mail.Code == 421 || (err != nil && receipt.Mail.Code == 0 && !isTimeout(err))
 }
 
-// unfit says why this hop cannot take the message: we do not convert what it cannot carry (RFC 6152 §3, RFC 6531 §3.1).
+// unfit says why this hop cannot take the message: we do not convert what it cannot carry (RFC 6152 §3, RFC 6531 §3.1). A
+// notice goes all the same: only the message that it returns has 8 bits, and to drop it would leave the sender untold.
 func unfit(c *connection, task *queue.Task) *queue.Failure {
 	env := task.Envelope
 	if _, ok := c.Offers("SMTPUTF8"); env.SMTPUTF8 && !ok {
 		return lacking(c.host, "5.6.7", "SMTPUTF8", "the message has internationalized addresses or headers")
 	}
-	if _, ok := c.Offers("8BITMIME"); env.Body8Bit && !ok {
+	if _, ok := c.Offers("8BITMIME"); env.Body8Bit && !env.Bounce && !ok {
 		return lacking(c.host, "5.6.3", "8BITMIME", "the message has 8-bit content")
 	}
 	return nil
