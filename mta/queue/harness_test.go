@@ -78,18 +78,19 @@ type notices struct {
 
 	failed, late []string  // the recipients of the latest bounce, and those of each warning behind its message
 	tried        time.Time // the last attempt that a bounce tells of
+	how          Notice    // of the latest bounce
 }
 
 func (n *notices) Bounce(env *spool.Envelope, failed []Failed, how Notice) (spool.Message, error) {
 	n.mu.Lock()
 	fail := n.fail
+	n.failed, n.how = nil, how
+	for _, f := range failed {
+		n.failed, n.tried = append(n.failed, f.Address), f.At
+	}
 	n.mu.Unlock()
 	if fail != nil {
 		return spool.Message{}, fail
-	}
-	n.failed = nil
-	for _, f := range failed {
-		n.failed, n.tried = append(n.failed, f.Address), f.At
 	}
 	n.note("bounce %d to %s: %s", env.MID, how.To, failed[0].Failure.Text())
 	return n.letterTo(how), nil
@@ -127,6 +128,8 @@ func (n *notices) breakWith(err error) {
 }
 
 func (n *notices) letterTo(how Notice) spool.Message {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.next++
 	return letter(n.next, "", how.To)
 }

@@ -361,7 +361,7 @@ func TestWhatTheDiskRefusesIsRecordedLater(t *testing.T) {
 // panicking is a Bouncer with a fault.
 type panicking struct{}
 
-func (panicking) Bounce(*spool.Envelope, []Failed, Notice) (spool.Message, error) { panic("boom") }
+func (panicking) Bounce(*spool.Envelope, []Failed, Notice) (spool.Message, error)   { panic("boom") }
 func (panicking) Success(*spool.Envelope, []Reached, Notice) (spool.Message, error) { panic("boom") }
 func (panicking) Delay(*spool.Envelope, []Failed, time.Time, Notice) (spool.Message, error) {
 	panic("boom")

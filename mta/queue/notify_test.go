@@ -198,3 +198,30 @@ func TestWhenTheLastAttemptWas(t *testing.T) {
 		}
 	})
 }
+
+func TestTheProfileSaysWhoIsToldAndHow(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(p *config.BounceProfile)
+		want   []string
+		dsn    bool
+	}{
+		{"hard_bounce off", func(p *config.BounceProfile) { p.HardBounce = false }, nil, false},
+		{"notice_to", func(p *config.BounceProfile) { p.NoticeTo = "boss@x.example" }, []string{"bounce 1 to boss@x.example: 5.1.1 no such user"}, true},
+		{"dsn off", func(p *config.BounceProfile) { p.DSN = false }, []string{"bounce 1 to a@x.example: 5.1.1 no such user"}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := run(t, settling(Result{Outcome: Hard, Failure: never}), func(b *bench, _ *Options) {
+					test.change(b.conf.Bounces[config.DefaultBounceProfile])
+				})
+				b.Add(wishing(1, "FAILURE", "NEVER"))
+				synctest.Wait()
+				compare(t, "notices", b.noticesTold(), test.want)
+				if n := b.Totals(); n.HardBounced != 2 || n.Messages != 0 || b.notices.how.DSN != test.dsn {
+					t.Errorf("totals %+v, DSN %v", n, b.notices.how.DSN)
+				}
+			})
+		})
+	}
+}
