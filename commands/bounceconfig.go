@@ -35,7 +35,9 @@ func bounceConfig(*Appliance) *shell.Command {
 
 Keys: max_retries N; max_queue_time SECONDS; initial_retry SECONDS; max_retry SECONDS; hard_bounce on|off (a notice for
 each hard bounce); dsn on|off (in the DSN format of RFC 3464, else plain text); delay_warning on|off;
-delay_warning_after SECONDS; delay_warnings N (at most so many a message); notice_to ADDRESS|sender.`,
+delay_warning_after SECONDS (and between two of them); delay_warnings N (at most so many for a recipient); notice_to
+ADDRESS|sender (whom bounces and warnings go to). What a sender asked for with a message (RFC 3461) narrows this down:
+NOTIFY=NEVER is told of nothing. Notices of success go to the sender, and only where they were asked for.`,
 		Commit: true,
 		JSON:   true,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {

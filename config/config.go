@@ -202,8 +202,8 @@ type BounceProfile struct {
 	HardBounce        bool   `toml:"hard_bounce"`    // tell the sender of a hard bounce
 	DSN               bool   `toml:"dsn"`            // as RFC 3464, else as plain text
 	DelayWarning      bool   `toml:"delay_warning"`  // tell the sender of a delay
-	DelayWarningAfter int    `toml:"delay_warning_after"`
-	DelayWarnings     int    `toml:"delay_warnings"`      // at most so many a message
+	DelayWarningAfter int    `toml:"delay_warning_after"` // and between two of them
+	DelayWarnings     int    `toml:"delay_warnings"`      // at most so many for a recipient
 	NoticeTo          string `toml:"notice_to,omitempty"` // empty: the envelope sender
 }
 
