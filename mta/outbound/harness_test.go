@@ -71,9 +71,10 @@ type bench struct {
 	sts   mtasts.Policy // of every domain
 	dir   string
 
-	linger    time.Duration // of open connections
-	idle      time.Duration // how long connections are kept for other trips; 0: they are not
-	faultless bool          // a fault of the queue fails the test
+	linger    time.Duration        // of open connections
+	crl       tlspolicy.Revocation // nil: nothing is revoked
+	idle      time.Duration        // how long connections are kept for other trips; 0: they are not
+	faultless bool                 // a fault of the queue fails the test
 	mu        sync.Mutex
 	told      []string
 	records   []*tlspolicy.Record
@@ -201,7 +202,7 @@ var fileHead = regexp.MustCompile(`^(Begin Logfile|Version: |Time offset from UT
 // configure puts a configuration in force.
 func (b *bench) configure(conf *config.Config) {
 	b.t.Helper()
-	trust, err := tlspolicy.NewTrust(conf, b.certs, nil)
+	trust, err := tlspolicy.NewTrust(conf, b.certs, b.crl)
 	if err != nil {
 		b.t.Fatal(err)
 	}
