@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -194,6 +195,16 @@ func (b *bench) run() {
 		b.spool.Close()
 	})
 	<-b.queue.Loaded()
+	for b.idle > 0 && !b.deliverer.keeper.ready() {
+		runtime.Gosched()
+	}
+}
+
+// ready says that connections are kept.
+func (k *keeper) ready() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.open
 }
 
 // fileHead are the lines that a log file begins with.
