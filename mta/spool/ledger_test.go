@@ -125,7 +125,7 @@ func (l *ledger) opened(found map[uint64][]State) {
 			delete(l.messages, mid)
 			continue
 		}
-		k.stored, k.steps = true, []known1{{states: states, durable: true}}
+		k.stored, k.owner, k.steps = true, int(mid)%clients, []known1{{states: states, durable: true}}
 	}
 }
 
