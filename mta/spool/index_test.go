@@ -1,8 +1,6 @@
 package spool
 
 import (
-	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 )
@@ -19,12 +17,7 @@ func TestAnIndexWaitsForTheEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustPut(t, s, 2, "x", 1) // seals the segment with the state
-		d.fail = func(what stepKind, path string) error {
-			if what == stepWrite && strings.HasSuffix(path, segmentSuffix) {
-				return syscall.EIO
-			}
-			return nil
-		}
+		d.fail = logWrites
 		mustUpdate(t, s, 1, Update{RID: 1, State: State{Done: true}})
 		for _, g := range s.ordered() {
 			if err := s.writeIndex(g); err == nil {
