@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -71,9 +72,10 @@ type bench struct {
 	sts   mtasts.Policy // of every domain
 	dir   string
 
-	linger    time.Duration // of open connections
-	idle      time.Duration // how long connections are kept for other trips; 0: they are not
-	faultless bool          // a fault of the queue fails the test
+	linger    time.Duration        // of open connections
+	crl       tlspolicy.Revocation // nil: nothing is revoked
+	idle      time.Duration        // how long connections are kept for other trips; 0: they are not
+	faultless bool                 // a fault of the queue fails the test
 	mu        sync.Mutex
 	told      []string
 	records   []*tlspolicy.Record
@@ -193,6 +195,16 @@ func (b *bench) run() {
 		b.spool.Close()
 	})
 	<-b.queue.Loaded()
+	for b.idle > 0 && !b.deliverer.keeper.ready() {
+		runtime.Gosched()
+	}
+}
+
+// ready says that connections are kept.
+func (k *keeper) ready() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.open
 }
 
 // fileHead are the lines that a log file begins with.
@@ -201,7 +213,7 @@ var fileHead = regexp.MustCompile(`^(Begin Logfile|Version: |Time offset from UT
 // configure puts a configuration in force.
 func (b *bench) configure(conf *config.Config) {
 	b.t.Helper()
-	trust, err := tlspolicy.NewTrust(conf, b.certs, nil)
+	trust, err := tlspolicy.NewTrust(conf, b.certs, b.crl)
 	if err != nil {
 		b.t.Fatal(err)
 	}

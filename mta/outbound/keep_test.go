@@ -6,10 +6,12 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"posthouse/config"
+	"posthouse/internal/cause"
 	"posthouse/internal/dns"
 	"posthouse/mta/mtasts"
 	"posthouse/mta/queue"
@@ -174,6 +176,40 @@ func TestLimitOfConnectionsHoldsWithKeptOnes(t *testing.T) {
 	b.rest()
 	if lines := strings.Join(b.until("Message finished MID 2"), "\n"); strings.Contains(lines, "DCID 2") && !strings.Contains(lines, "DCID 1 close") {
 		t.Errorf("two connections at once:\n%s", lines)
+	}
+}
+
+// revoked is a list that has every certificate on it once it says so.
+type revoked struct{ all atomic.Bool }
+
+func (r *revoked) Revoked([]*x509.Certificate) (cause.ID, string) {
+	if r.all.Load() {
+		return cause.V7, "revoked"
+	}
+	return "", ""
+}
+
+// TestAKeptConnectionIsLookedAtAgain has a certificate revoked while a connection is kept, without a commit.
+func TestAKeptConnectionIsLookedAtAgain(t *testing.T) {
+	ca := newAuthority(t)
+	cert := ca.issue(t, false, "mx.peer.example", "peer.example")
+	m := newMailbox(t, &cert)
+	list := &revoked{}
+	b := keeping(t, m, forLong, func(b *bench, c *config.Config) {
+		b.trust(c, ca)
+		b.crl, c.Revocation.Outbound = list, true
+		level(c, "peer.example", config.TLSRequireVerify)
+	}, "peer.example")
+	for i, want := range []SentOutcome{SentDelivered, SentDelivered, SentDelayed} {
+		list.all.Store(i == 2)
+		b.send("b@peer.example")
+		if s := b.outcome(); s.Outcome != want {
+			t.Errorf("message %d: told %+v", i+1, s)
+		}
+		b.rest()
+	}
+	if got := m.got(); len(got) != 2 || got[1][:1] != "0" {
+		t.Errorf("the peer got %q", got)
 	}
 }
 

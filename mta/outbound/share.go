@@ -76,20 +76,26 @@ func (j *journey) full(c *connection) bool {
 // seenFrom judges a connection that was made for other mail: by all that is known of this journey's domain and host, and by
 // what the peer showed when it was made. It returns the record of that, and whether this journey's mail may go there.
 //
-// Where nothing that the decision rests on differs, the record stands. Else the peer has to prove under this domain's own
-// rules who it is, and a connection in clear is good enough only where TLS is not wanted, or where the peer said on this very
-// connection that it has none and nobody insists.
+// Where nothing that was known before differs, the record stands, unless the certificates are not worth any more what they
+// were: they may have been revoked meanwhile. Else the peer has to prove under this domain's own rules who it is, and a
+// connection in clear is good enough only where TLS is not wanted, or where the peer said on this very connection that it has
+// none and nobody insists.
 func (j *journey) seenFrom(c *connection, at *stop) (*tlspolicy.Record, bool) {
+	again := func() tlspolicy.Outcome {
+		o := j.world.Trust.Again(tlspolicy.Query{Facts: at.facts, Wanted: at.wanted}, c.shown)
+		o.Extends = c.PromisesTLS()
+		return o
+	}
 	if reflect.DeepEqual(at.facts, c.record.Facts) {
-		return c.record, true
+		stands := !c.Encrypted() || at.wanted.Verify == tlspolicy.Never || tlspolicy.Decide(at.wanted, again()) == c.record.Action
+		return c.record, stands
 	}
 	r := j.record(at, c.record.Remote.Addr(), c.record.DCID)
 	r.Local = c.record.Local
 	r.Add(tlspolicy.StepConnect, "", "a connection that was open")
 	switch {
 	case c.Encrypted():
-		r.Outcome = j.world.Trust.Again(tlspolicy.Query{Facts: at.facts, Wanted: at.wanted}, c.shown)
-		r.Outcome.Extends = c.PromisesTLS()
+		r.Outcome = again()
 	case at.wanted.Encrypt != tlspolicy.Never:
 		r.Outcome = c.record.Outcome
 	}

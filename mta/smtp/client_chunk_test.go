@@ -3,6 +3,7 @@ package smtp
 import (
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -165,4 +166,36 @@ func TestClientChunksAgainstAnotherImplementation(t *testing.T) {
 		}
 	}
 	c.Quit()
+}
+
+// counting counts writes.
+type counting struct {
+	net.Conn
+	writes int
+}
+
+func (c *counting) Write(p []byte) (int, error) {
+	c.writes++
+	return c.Conn.Write(p)
+}
+
+// TestClientWritesLittle holds a small message to one write where it goes in a chunk, and two where the peer has to say 354.
+func TestClientWritesLittle(t *testing.T) {
+	for _, test := range []struct {
+		offers string
+		steps  []scriptStep
+		writes int
+	}{
+		{chunkOffer, []scriptStep{{"MAIL", ""}, {"RCPT", ""}, {"BDAT 6 LAST", ""}, {".x\r\n", ""}, {"\r\n", "250 ok\r\n250 ok\r\n250 ok\r\n"}}, 1},
+		{offer, []scriptStep{{"MAIL", ""}, {"RCPT", ""}, {"DATA", "250 ok\r\n250 ok\r\n354 go\r\n"}, {"..x\r\n", ""}, {"\r\n", ""}, {".\r\n", "250 ok\r\n"}}, 2},
+	} {
+		c := playScript(t, append([]scriptStep{{"", "220 peer\r\n"}, {"EHLO", test.offers}}, test.steps...))
+		greet(t, c)
+		counted := &counting{Conn: c.conn}
+		c.conn = counted
+		receipt, err := c.Send(Transaction{To: []string{"b@y.example"}}, content(".x\r\n\r\n"))
+		if err != nil || !receipt.Accepted(0) || counted.writes != test.writes {
+			t.Errorf("%d writes, want %d: %+v, %v", counted.writes, test.writes, receipt, err)
+		}
+	}
 }

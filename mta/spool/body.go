@@ -159,12 +159,12 @@ func (r *record) load(g *segment, offset int64, whole bool) error {
 		return fmt.Errorf("%w: the record is cut", ErrDamaged)
 	}
 	r.meta = b[headSize : headSize+int(r.head.meta)]
-	if sum(r.meta) != r.head.metaSum {
+	if !sound(r.meta, r.head.metaSum) {
 		return fmt.Errorf("%w: wrong checksum of what is said of it", ErrDamaged)
 	}
 	if whole && r.head.kind == messageRecord {
 		r.body = b[headSize+int(r.head.meta) : end]
-		if sum(r.body) != r.head.bodySum {
+		if !sound(r.body, r.head.bodySum) {
 			return fmt.Errorf("%w: wrong checksum of its content", ErrDamaged)
 		}
 	}

@@ -28,7 +28,9 @@ type item struct {
 
 	states  []State  // of a state record: the same in memory
 	about   *segment // of a finished record: where the message lies
-	outside bool     // and whether its content is in a file of its own
+	ended   bool     // and counts until this is on stable storage
+	state   *segment // where its state does; nil: nowhere
+	outside bool     // its content is in a file of its own
 }
 
 // urgent says that somebody waits for the item, and nothing is lost if it cannot be written.

@@ -235,7 +235,6 @@ func (c *client) read(mid uint64) error {
 
 // explorer opens crash states and counts them.
 type explorer struct {
-	t     testing.TB
 	d     *disk
 	v     *variant
 	dir   string
@@ -250,6 +249,8 @@ type explorer struct {
 	faults  []string
 	samples []sample
 	each    int64 // of so many states one is kept as a sample; 0: none
+
+	dropped, moved int // segments that were removed, and records of messages that were written anew
 }
 
 // sample is a crash state in which life goes on.
@@ -296,7 +297,9 @@ func (e *explorer) cut(h *history, root string, point int, r *rand.Rand) {
 		}
 		if n := e.opened.Add(1); e.each > 0 && n%e.each == 0 {
 			e.mu.Lock()
-			e.samples = append(e.samples, sample{img, h.ledger.clone()})
+			l := h.ledger.clone()
+			l.learn(&fact{kind: factKilled}, h.now)
+			e.samples = append(e.samples, sample{img, l})
 			e.mu.Unlock()
 		}
 	}
@@ -336,18 +339,82 @@ func crashStates() int64 {
 	return n
 }
 
+// TestPowerCuts cuts the power at every point of long runs, and again in what follows.
 func TestPowerCuts(t *testing.T) {
-	e := &explorer{t: t, v: &variant{}, dir: t.TempDir(), most: 14, limit: 3, each: 700}
+	e := &explorer{v: &variant{}, dir: t.TempDir(), most: 12, limit: 3, each: 400}
+	began := time.Now()
 	for seed := uint64(1); e.count.Load() < crashStates() && !t.Failed(); seed++ {
-		l := newLedger(slack)
-		d := newDisk(filepath.Join(e.dir, "0"), blank(), l.clone())
-		if err := e.v.live(t, d, rand.New(rand.NewPCG(seed, 0)), 4, 25); err != nil {
-			t.Fatal(err)
-		}
-		e.explore(d, l, seed, 2)
-		t.Logf("seed %d: %d steps, %d distinct states, %d opened", seed, len(d.steps), e.count.Load(), e.opened.Load())
+		e.round(t, seed)
 		for _, f := range e.faults {
 			t.Error(f)
 		}
 	}
+	t.Logf("%d distinct crash states, %d times opened and judged, in %v", e.count.Load(), e.opened.Load(), time.Since(began).Round(time.Second))
+	if e.dropped == 0 || e.moved == 0 {
+		t.Errorf("%d segments were dropped and %d rewritten", e.dropped, e.moved)
+	}
+}
+
+// round is one long run, and short ones after some of its power cuts.
+func (e *explorer) round(t *testing.T, seed uint64) {
+	e.life(t, blank(), newLedger(slack), seed, 4, 25)
+	samples := e.samples
+	e.samples = nil
+	each, most := e.each, e.most
+	e.each, e.most = 0, 4
+	for i, s := range samples {
+		e.life(t, s.img, s.ledger, seed<<32+uint64(i), 2, 6)
+	}
+	e.each, e.most = each, most
+}
+
+// life runs a spool and explores its power cuts.
+func (e *explorer) life(t *testing.T, img image, l *ledger, seed uint64, lives, actions int) {
+	if e.failed.Load() > 0 {
+		return
+	}
+	d := newDisk(filepath.Join(e.dir, "0"), img, l.clone())
+	if err := e.v.live(t, d, rand.New(rand.NewPCG(seed, 0)), lives, actions); err != nil {
+		e.fault(fmt.Sprintf("%sa start finds: %v", d.trace(len(d.steps)-1, 100), err))
+	} else {
+		e.explore(d, l, seed, 2)
+	}
+	e.dropped += d.removed()
+	e.moved += d.moved()
+}
+
+// removed counts the segments that were dropped.
+func (d *disk) removed() (n int) {
+	for i := range d.steps {
+		if d.steps[i].kind == stepRemove && strings.HasSuffix(d.steps[i].from, segmentSuffix) {
+			n++
+		}
+	}
+	return n
+}
+
+// moved counts the records of messages that were written into the log again.
+func (d *disk) moved() (n int) {
+	seen := make(map[uint64]bool)
+	for i := range d.steps {
+		st := &d.steps[i]
+		if st.kind != stepWrite {
+			continue
+		}
+		number, ok := segmentNumber(filepath.Base(st.file.path))
+		for at := int64(0); ok && at+headSize <= int64(len(st.data)); {
+			h, good := parseHead(st.data[at:], number, st.offset+at)
+			if !good {
+				break
+			}
+			if h.kind <= outsideRecord {
+				if seen[h.mid] {
+					n++
+				}
+				seen[h.mid] = true
+			}
+			at += h.size()
+		}
+	}
+	return n
 }

@@ -44,15 +44,29 @@ func (s *Spool) apply(it *item, g *segment, offset uint32) {
 	case stateRecord:
 		s.inForce(it, g, offset)
 	case finishedRecord:
-		if it.from != nil {
-			it.about.exhume(it.from)
-			s.eased(it.from)
+		s.buried(it, g)
+	}
+}
+
+// buried notes that the end of a message is on stable storage. Only now what stood of it counts no more: had its state
+// been dropped before, it could come back with an older one.
+func (s *Spool) buried(it *item, g *segment) {
+	if it.ended {
+		it.about.live--
+		s.eased(it.about)
+		if it.state != nil {
+			it.state.states--
+			s.eased(it.state)
 		}
-		it.about.bury(mid, g)
-		if it.outside {
-			s.orphans = append(s.orphans, mid)
-			s.tidy()
-		}
+	}
+	if it.from != nil {
+		it.about.exhume(it.from)
+		s.eased(it.from)
+	}
+	it.about.bury(it.head.mid, g)
+	if it.outside {
+		s.orphans = append(s.orphans, it.head.mid)
+		s.tidy()
 	}
 }
 
@@ -94,14 +108,10 @@ func (s *Spool) inForce(it *item, g *segment, offset uint32) {
 func (s *Spool) finish(mid uint64, e entry) []*item {
 	delete(s.entries, mid)
 	delete(s.fresh, mid)
-	g := s.segments[uint64(e.segment)]
-	g.live--
-	s.eased(g)
-	if st := s.segments[uint64(e.stateSegment)]; st != nil {
-		st.states--
-		s.eased(st)
-	}
-	list := []*item{{head: head{kind: finishedRecord, mid: mid}, about: g, outside: e.outside()}}
+	list := []*item{{
+		head: head{kind: finishedRecord, mid: mid}, outside: e.outside(), ended: true,
+		about: s.segments[uint64(e.segment)], state: s.segments[uint64(e.stateSegment)],
+	}}
 	for _, other := range s.copies[mid] {
 		list = append(list, &item{head: head{kind: finishedRecord, mid: mid}, about: other})
 	}

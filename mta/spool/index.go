@@ -55,8 +55,15 @@ func (s *Spool) writeIndex(g *segment) error {
 	if err != nil {
 		return err
 	}
+	if err := s.Sync(); err != nil { // it leaves out what is finished, which must not be undone then
+		return err
+	}
 	binary.LittleEndian.PutUint32(b[28:], uint32(count))
-	b = binary.LittleEndian.AppendUint32(b, sum(b))
+	return s.placeIndex(g, binary.LittleEndian.AppendUint32(b, sum(b)))
+}
+
+// placeIndex gives a segment its index.
+func (s *Spool) placeIndex(g *segment, b []byte) error {
 	path := s.indexPath(g.number)
 	_ = s.files.Remove(path + tempSuffix)
 	f, err := s.files.Create(path + tempSuffix)

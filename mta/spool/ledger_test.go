@@ -125,7 +125,7 @@ func (l *ledger) opened(found map[uint64][]State) {
 			delete(l.messages, mid)
 			continue
 		}
-		k.stored, k.steps = true, []known1{{states: states, durable: true}}
+		k.stored, k.owner, k.steps = true, int(mid)%clients, []known1{{states: states, durable: true}}
 	}
 }
 
@@ -174,8 +174,11 @@ func (k *known) readBack(s *Spool, m Message) error {
 	}
 	defer r.Close()
 	b, err := io.ReadAll(r)
-	if err != nil || string(b) != k.body {
-		return fmt.Errorf("message %d: a content of %d bytes instead of %d, %v", m.MID, len(b), len(k.body), err)
+	if err != nil {
+		return fmt.Errorf("message %d: %w", m.MID, err)
+	}
+	if string(b) != k.body {
+		return fmt.Errorf("message %d: a content of %d bytes instead of %d", m.MID, len(b), len(k.body))
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (g *segment) scan(visit func(offset int64, h *head, meta []byte) error) (su
 		if err != nil {
 			return found, err
 		}
-		if sum(meta) != h.metaSum {
+		if !sound(meta, h.metaSum) {
 			found.gaps = append(found.gaps, gap{from: offset, to: offset + h.size(), mid: h.mid})
 		} else if err := visit(offset, &h, meta); err != nil {
 			return found, err

@@ -73,3 +73,13 @@ func messages(t testing.TB, s *Spool) []Message {
 	}
 	return list
 }
+
+// mustUpdate says whether the message is finished.
+func mustUpdate(t testing.TB, s *Spool, mid uint64, list ...Update) bool {
+	t.Helper()
+	finished, err := s.Update(mid, list...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return finished
+}
