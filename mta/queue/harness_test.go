@@ -129,13 +129,15 @@ type notices struct {
 func (n *notices) Bounce(env *spool.Envelope, failed []Failed, how Notice) (spool.Message, error) {
 	n.mu.Lock()
 	fail := n.fail
+	if fail == nil {
+		n.failed, n.how = nil, how
+		for _, f := range failed {
+			n.failed, n.tried = append(n.failed, f.Address), f.At
+		}
+	}
 	n.mu.Unlock()
 	if fail != nil {
 		return spool.Message{}, fail
-	}
-	n.failed, n.how = nil, how
-	for _, f := range failed {
-		n.failed, n.tried = append(n.failed, f.Address), f.At
 	}
 	n.note("bounce %d to %s: %s", env.MID, how.To, failed[0].Failure.Text())
 	return n.letterTo(how), nil
@@ -173,8 +175,11 @@ func (n *notices) breakWith(err error) {
 }
 
 func (n *notices) letterTo(how Notice) spool.Message {
+	n.mu.Lock()
 	n.next++
-	m := letter(n.next, "", how.To)
+	mid := n.next
+	n.mu.Unlock()
+	m := letter(mid, "", how.To)
 	n.put(m)
 	return m
 }
