@@ -46,6 +46,7 @@ func TestTopHosts(t *testing.T) {
 
 func TestShowHosts(t *testing.T) {
 	b := newBench(t)
+	b.exec(0, "destconfig new example.com tls required-verify; destconfig new partner.example tls preferred; commit -y", "")
 	now := time.Now()
 	b.engine.hosts = []mta.HostSummary{
 		{Host: "quiet.example", State: mta.HostSuspended, Active: 12, Oldest: now.Add(-time.Hour - 2*time.Minute)},
@@ -54,7 +55,6 @@ func TestShowHosts(t *testing.T) {
 		{Host: "partner.example", State: mta.HostUp, Active: 3, Connections: 1, Oldest: now.Add(-2 * time.Second)},
 	}
 	b.engine.recipients = []mta.RecipientInfo{{MID: 1527, Size: 1230, Sender: "user@example.org", Recipient: "9554@example.com", Subject: "Testing"}}
-	b.exec(0, "destconfig new example.com tls required-verify; destconfig new partner.example tls preferred; commit -y", "")
 	out := b.exec(0, "showhosts", "")
 	contains(t, out, `Recipient Host            State      Active  Conn.  Oldest     Next Attempt  TLS     Last Error
 ========================  =========  ======  =====  =========  ============  ======  ==========================

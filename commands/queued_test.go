@@ -14,7 +14,7 @@ import (
 
 const queuedContent = "Received: from a.example ([192.0.2.1])\r\n\tby mail.example.com\r\nSubject: Testing\x1b[2J\r\n\r\nHello\r\nFrom here\r\n>From there\r\nlast"
 
-// newQueued is a bench with one message, MID 9, 1 hour 5 minutes and 35 seconds old.
+// newQueued is a bench with one message, MID 9, 1 hour 5 minutes and some seconds old.
 func newQueued(t *testing.T) *bench {
 	b := newBench(t)
 	now := time.Now()
@@ -22,11 +22,11 @@ func newQueued(t *testing.T) *bench {
 	b.engine.status.KilobytesFree = 1 << 20
 	b.engine.removed = 2
 	b.engine.message = mta.MessageInfo{
-		MID: 9, ICID: 88, Sender: "a@example.org", Subject: "Testing", Received: now.Add(-time.Hour - 5*time.Minute - 35*time.Second),
+		MID: 9, ICID: 88, Sender: "a@example.org", Subject: "Testing", Received: now.Add(-time.Hour - 5*time.Minute - 30*time.Second),
 		Size: 1230, Listener: "OutboundMail", Relay: true, RequireTLS: true, EightBit: true, EnvID: "x1",
 		Recipients: []mta.RecipientState{
 			{RID: 0, Address: "b@example.com", Host: "example.com", Phase: mta.Waiting, Attempts: 3, Place: 12, Of: 7055,
-				Next: now.Add(12*time.Minute + 4*time.Second + 300*time.Millisecond), LastError: "454 4.7.0 try later", HostState: mta.HostDown,
+				Next: now.Add(12*time.Minute + 50*time.Second), LastError: "454 4.7.0 try later", HostState: mta.HostDown,
 				HostCause: "V5", HostError: "whatever", HostNext: now.Add(time.Minute + 300*time.Millisecond), Notify: "NEVER"},
 			{RID: 1, Address: "c@partner.example", Host: "[relay.example]:25", Redirected: true, Phase: mta.Ready, Place: 1, Of: 1, HostState: mta.HostUp},
 			{RID: 2, Address: "d@partner.example", Host: "partner.example", Phase: mta.Finished, Attempts: 1},
@@ -37,10 +37,11 @@ func newQueued(t *testing.T) *bench {
 
 func TestOldMessage(t *testing.T) {
 	b := newQueued(t)
-	want := "MID 9: 1 hour 5 mins 35 secs old\nReceived: from a.example ([192.0.2.1])\n        by mail.example.com\nSubject: Testing\\x1b[2J\n"
-	if got := b.exec(0, "oldmessage", ""); got != want {
-		t.Errorf("printed %q, want %q", got, want)
+	first, header, _ := strings.Cut(b.exec(0, "oldmessage", ""), "\n")
+	if want := "Received: from a.example ([192.0.2.1])\n        by mail.example.com\nSubject: Testing\\x1b[2J\n"; header != want {
+		t.Errorf("printed %q, want %q", header, want)
 	}
+	contains(t, first, "MID 9: 1 hour 5 mins 3", " secs old")
 	contains(t, b.exec(0, "oldmessage --json", ""), `"mid": 9`, `"received": "`)
 	b.fails("oldmessage 9", "", `Invalid word "9"`)
 	b.engine.message = mta.MessageInfo{}
@@ -51,7 +52,7 @@ func TestShowMessage(t *testing.T) {
 	b := newQueued(t)
 	b.exec(0, "destconfig new relay.example tls required-verify; commit -y", "")
 	out := b.script(0, "showmessage", "9")
-	contains(t, out, "Enter the MID to show.\n[]> ", `MID 9: 1 hour 5 mins 35 secs old
+	contains(t, out, "Enter the MID to show.\n[]> ", "MID 9: 1 hour 5 mins 3", ` secs old
 Envelope From:      a@example.org
 Received:           `, `, ICID 88, listener OutboundMail, to be relayed
 Size:               1,230 bytes
@@ -61,10 +62,10 @@ Bounce profile:     of the destination
 Asked for:          RET=- ENVID=x1
 Recipients:
   [0] b@example.com
-      State:        due at `, `, in 12m 4s, 3 attempts
+      State:        due at `, ", in 12m", `, 3 attempts
       Queue:        12 of 7,055 for example.com
       Last error:   454 4.7.0 try later
-      Destination:  down, tried again in 1m, last error: V5 the name does not match
+      Destination:  down, tried again in `, `, last error: V5 the name does not match
       TLS:          No (destination control DEFAULT)
       Asked for:    NOTIFY=NEVER ORCPT=-
   [1] c@partner.example
@@ -130,7 +131,7 @@ func TestArchiveMessage(t *testing.T) {
 
 func TestRemoveMessage(t *testing.T) {
 	b := newQueued(t)
-	contains(t, b.script(0, "removemessage", "9", "y"), "Enter the MID to remove.\n[]> ", "MID 9: 1 hour 5 mins 35 secs old\n",
+	contains(t, b.script(0, "removemessage", "9", "y"), "Enter the MID to remove.\n[]> ", "MID 9: 1 hour 5 mins 3", " secs old\n",
 		"Subject: Testing\\x1b[2J\n\nRemove this message? [N]> ", "MID 9 removed.\n")
 	if got := b.engine.called(); got != "remove 9" {
 		t.Errorf("the engine was told %q", got)

@@ -18,7 +18,7 @@ func showRecipients(a *Appliance) *shell.Command {
 		Name:    "showrecipients",
 		Summary: "Show the messages in the delivery queue, recipient by recipient.",
 		Batch:   []string{"showrecipients host HOST", "showrecipients sender ADDRESS", "showrecipients all"},
-		Help: "Atmps counts the attempts to deliver to this recipient so far. The host is the recipient's domain.\n" +
+		Help: "Atmps counts the attempts to deliver to this recipient so far. The host is the recipient's domain, or [MACHINE]:PORT where an operator redirected it.\n" +
 			"The sender <> stands for messages without one: bounces and other notices.",
 		JSON: true,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
