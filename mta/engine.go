@@ -190,7 +190,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	group.Go(func() error { return e.runParts(delivering) })
 	select {
 	case <-e.queue.Loaded():
-		e.recover()
+		e.takeHeld()
+		group.Go(func() error { e.recover(delivering); return nil })
 		e.serveAll(context.WithoutCancel(ctx))
 		close(e.ready)
 		select {
@@ -205,12 +206,18 @@ func (e *Engine) Run(ctx context.Context) error {
 	return errors.Join(group.Wait(), e.counters.save(), e.reports.Flush())
 }
 
-// recover closes in mail_logs what a process that died left open, and names what the spool found damaged.
-func (e *Engine) recover() {
-	if err := e.opt.Log.Recover(func(mid uint64) bool { return e.loaded[mid] }); err != nil {
+// recover closes in mail_logs what a process that died left open. After a death under load that is much to read, and
+// nothing waits for it.
+func (e *Engine) recover(ctx context.Context) {
+	err := e.opt.Log.Recover(ctx, func(mid uint64) bool { return e.loaded[mid] })
+	if err != nil && ctx.Err() == nil {
 		e.fault("recovering mail_logs", err)
 	}
 	e.loaded = nil
+}
+
+// takeHeld goes on with what the spool held besides mail to deliver, and names what it found damaged.
+func (e *Engine) takeHeld() {
 	for _, m := range e.held {
 		e.takeReport(context.Background(), m)
 	}
