@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,6 +64,8 @@ type Engine struct {
 	opt   Options
 	began time.Time
 	ready chan struct{}
+
+	loaded []uint64 // what the spool held at the start; the queue's until it has loaded, then recover's
 
 	spool      *spool.Spool
 	icid, dcid *spool.Sequence
@@ -198,7 +201,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	group.Go(func() error { return e.runParts(delivering) })
 	select {
 	case <-e.queue.Loaded():
-		e.recover()
+		e.takeHeld()
+		group.Go(func() error { e.recover(delivering); return nil })
 		e.serveAll(context.WithoutCancel(ctx))
 		close(e.ready)
 		select {
@@ -213,11 +217,22 @@ func (e *Engine) Run(ctx context.Context) error {
 	return errors.Join(group.Wait(), e.counters.save(), e.reports.Flush())
 }
 
-// recover closes in mail_logs what a process that died left open, and names what the spool found damaged.
-func (e *Engine) recover() {
-	if err := e.opt.Log.Recover(e.spool.Has); err != nil {
+// recover closes in mail_logs what a process that died left open. After a death under load that is much to read, and
+// nothing waits for it.
+func (e *Engine) recover(ctx context.Context) {
+	slices.Sort(e.loaded)
+	err := e.opt.Log.Recover(ctx, func(mid uint64) bool {
+		_, found := slices.BinarySearch(e.loaded, mid)
+		return found
+	})
+	if err != nil && ctx.Err() == nil {
 		e.fault("recovering mail_logs", err)
 	}
+	e.loaded = nil
+}
+
+// takeHeld goes on with what the spool held besides mail to deliver, and names what it found damaged.
+func (e *Engine) takeHeld() {
 	for _, m := range e.held {
 		e.takeReport(context.Background(), m)
 	}
@@ -236,6 +251,7 @@ type queueSpool struct {
 // Messages is queue.Spool's.
 func (q queueSpool) Messages(do func(spool.Message) error) error {
 	return q.Spool.Messages(func(m spool.Message) error {
+		q.e.loaded = append(q.e.loaded, m.MID)
 		if q.e.work.Load(m) {
 			return nil
 		}
@@ -246,9 +262,6 @@ func (q queueSpool) Messages(do func(spool.Message) error) error {
 		return do(m)
 	})
 }
-
-// Message is queue.Spool's.
-func (q queueSpool) Message(mid uint64) (spool.Message, error) { return q.e.spool.Message(mid) }
 
 // Close gives the spool and the state back, after Run has returned or if it never ran.
 func (e *Engine) Close() error {

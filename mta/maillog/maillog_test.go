@@ -347,7 +347,7 @@ func TestNoMailForgesALine(t *testing.T) {
 // unfinished is what runs before this one left open.
 func unfinished(t *testing.T, l *eventlog.Log) string {
 	t.Helper()
-	o, err := New(l).unfinished()
+	o, err := New(l).unfinished(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -391,7 +391,7 @@ func TestRecoverAfterAKill(t *testing.T) {
 	if got := unfinished(t, second); got != "ICIDs [2] DCIDs [3] whole [2 5 6] receiving [7]" {
 		t.Errorf("unfinished: %s", got)
 	}
-	if err := New(second).Recover(func(mid uint64) bool { return mid == 5 }); err != nil {
+	if err := New(second).Recover(t.Context(), func(mid uint64) bool { return mid == 5 }); err != nil {
 		t.Fatal(err)
 	}
 	var got []string

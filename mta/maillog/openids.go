@@ -5,9 +5,9 @@ import (
 	"strconv"
 )
 
-// openIDs follows what a log opens and closes. After a sudden death it reads millions of lines before mail is taken again,
-// so it knows only the few that matter, in the form in which this program writes them, and costs each of the others no more
-// than a look at its beginning. What ParseLine makes of a line decides; the tests hold one to the other.
+// openIDs follows what a log opens and closes. After a sudden death it reads millions of lines, beside the mail that flows
+// again, so it knows only the few that matter, in the form in which this program writes them, and costs each of the others
+// no more than a look at its beginning. What ParseLine makes of a line decides; the tests hold one to the other.
 type openIDs struct {
 	icids, dcids idSet
 	mids         idSet

@@ -177,7 +177,7 @@ func BenchmarkUnfinished(b *testing.B) {
 	defer e.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := New(e).unfinished(); err != nil {
+		if _, err := New(e).unfinished(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}

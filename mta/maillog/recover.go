@@ -1,6 +1,7 @@
 package maillog
 
 import (
+	"context"
 	"fmt"
 	"iter"
 
@@ -8,10 +9,11 @@ import (
 )
 
 // Recover writes the closing lines, marked (recovered), for everything that processes which died left open in mail_logs, but
-// for messages that queued says are still in the spool: these go on and finish later. It is called once at the start, when
-// the spool has been read and before anything is received. After a proper stop there is nothing to read.
-func (l *Log) Recover(queued func(mid uint64) bool) error {
-	open, err := l.unfinished()
+// for messages that queued says were in the spool at the start: these go on and finish later. It is called once, when the
+// spool has been read. Mail may flow meanwhile, since no number of it was given out before. After a proper stop there is
+// nothing to read; where ctx ends the reading, the next start has to do it.
+func (l *Log) Recover(ctx context.Context, queued func(mid uint64) bool) error {
+	open, err := l.unfinished(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,10 +45,14 @@ func (l *Log) Recover(queued func(mid uint64) bool) error {
 }
 
 // unfinished reads what the runs before this one left open.
-func (l *Log) unfinished() (*openIDs, error) {
+func (l *Log) unfinished(ctx context.Context) (*openIDs, error) {
 	o := new(openIDs)
+	n := 0
 	for _, path := range l.log.Unclean() {
 		err := eventlog.ReadFile(path, func(line []byte) error {
+			if n++; n%mostAtOnce == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
 			o.see(line)
 			return nil
 		})
@@ -57,7 +63,8 @@ func (l *Log) unfinished() (*openIDs, error) {
 	return o, nil
 }
 
-// mostAtOnce is how many lines wait in memory at most: the log would drop what is too much for that.
+// mostAtOnce is how many lines are read without a look at the context, and how many wait in memory to be written: the log
+// would drop what is too much for that.
 const mostAtOnce = 10000
 
 // finish writes a line for each of ids.

@@ -81,7 +81,7 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // offer is the answer to EHLO.
 func (s *Session) offer() Reply {
-	lines := []string{s.opts.Host, "8BITMIME", "PIPELINING", "ENHANCEDSTATUSCODES", "CHUNKING", "SMTPUTF8"}
+	lines := append(make([]string, 0, 9), s.opts.Host, "8BITMIME", "PIPELINING", "ENHANCEDSTATUSCODES", "CHUNKING", "SMTPUTF8")
 	if s.opts.OfferTLS && !s.secure {
 		lines = append(lines, "STARTTLS")
 	}

@@ -1,6 +1,9 @@
 package spool
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Envelope is what is known of a message when it is accepted; it never changes afterwards. Its strings are UTF-8.
 type Envelope struct {
@@ -45,9 +48,10 @@ type State struct {
 	Via       string // the host that an operator redirected it to, in place of its route
 }
 
-// next is the state after an update: what is done stays done.
+// next is the state after an update: what is done stays done, and what is redirected stays so until it is redirected again.
 func (s State) next(u State) State {
 	u.Done = u.Done || s.Done
+	u.Via = cmp.Or(u.Via, s.Via)
 	return u
 }
 
