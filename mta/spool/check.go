@@ -16,7 +16,7 @@ func Check(dir string) error {
 	} else if err != nil {
 		return fmt.Errorf("check spool %q: %w", dir, err)
 	}
-	s := &Spool{dir: dir, files: osFiles{}, entries: make(map[uint64]entry), segments: make(map[uint64]*segment)}
+	s := &Spool{dir: dir, files: osFiles{}, entries: make(map[uint64]entry), segments: make(map[uint64]*segment), copies: make(map[uint64][]*segment)}
 	err := s.check()
 	if err = errors.Join(err, s.closeFiles()); err != nil {
 		return fmt.Errorf("check spool %q: %w", dir, err)

@@ -218,8 +218,8 @@ func (s *Spool) mend(g *segment, b *batch) {
 	}
 	s.seal(g)
 	for _, it := range b.items {
-		if it.urgent() {
-			s.next.items = append(s.next.items, &item{head: head{kind: finishedRecord, mid: it.head.mid}, about: g})
+		if it.head.kind <= outsideRecord {
+			s.strewn(it.head.mid, g)
 		}
 	}
 }
@@ -279,7 +279,10 @@ func (s *Spool) settle(b *batch, err error) {
 	s.mu.Lock()
 	s.writing = nil
 	if err == nil {
-		s.trouble = nil
+		if s.trouble != nil {
+			s.trouble = nil
+			s.tidy()
+		}
 		s.count(b)
 	} else {
 		s.trouble = err
@@ -307,11 +310,11 @@ func (s *Spool) count(b *batch) {
 	}
 }
 
-// keep puts what nobody waits for in front of the next batch; s.mu is held.
+// keep puts what would be lost in front of the next batch: neither what somebody waits for nor copies are. s.mu is held.
 func (s *Spool) keep(b *batch) {
 	var kept []*item
 	for _, it := range b.items {
-		if !it.urgent() {
+		if !it.urgent() && it.from == nil {
 			kept = append(kept, it)
 		}
 	}

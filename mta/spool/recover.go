@@ -227,9 +227,6 @@ func (r *recovery) bury() (lost []*item) {
 	}
 	for mid, list := range r.dead {
 		if _, ok := s.entries[mid]; ok {
-			if s.copies == nil {
-				s.copies = make(map[uint64][]*segment)
-			}
 			s.copies[mid] = list
 			continue
 		}
