@@ -51,12 +51,13 @@ func (s *Spool) sweep() {
 }
 
 // drop removes the segments in which nothing counts. Only once the removal is durable may the records go that kept their
-// messages from coming back.
+// messages from coming back. The latest segment stays, so that no number is ever used again, and all stay when one could not
+// be read: what it needs is not known.
 func (s *Spool) drop() {
 	var idle []*segment
 	for _, g := range s.ordered() {
 		s.mu.Lock()
-		if g.idle() {
+		if g.idle() && g.number < s.last && s.unread == 0 {
 			idle = append(idle, g)
 		}
 		s.mu.Unlock()
@@ -133,7 +134,7 @@ func (s *Spool) sparsest() *segment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var best *segment
-	if !s.handed || s.trouble != nil {
+	if !s.handed || s.trouble != nil || s.unread > 0 {
 		return nil
 	}
 	for _, g := range s.segments {
@@ -154,11 +155,11 @@ func (s *Spool) rewrite(g *segment) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil || len(found.gaps) > 0 && !g.idle() {
-		g.stuck = g.stuck || errors.Is(err, ErrDamaged) || len(found.gaps) > 0
-		return errors.Join(err, ErrDamaged)
+	if err == nil && len(found.damage()) > 0 && !g.idle() {
+		err = ErrDamaged
 	}
-	return nil
+	g.stuck = g.stuck || errors.Is(err, ErrDamaged)
+	return err
 }
 
 // gravesIn is the messages whose finished records in a segment still count, with the segments where they lie.

@@ -8,7 +8,7 @@ type entry struct {
 
 // A place is an offset, which is a multiple of 8, with what has to be known of a message without reading it.
 const (
-	singleBit  = 1 << 31 // it has one recipient
+	singleBit  = 1 << 31 // it has one recipient, which is 0
 	outsideBit = 1 << 30 // its content is in a file of its own
 	placeBits  = singleBit | outsideBit
 )

@@ -76,6 +76,7 @@ type Spool struct {
 	last     uint64                // number of the latest segment
 	found    uint64                // number of the latest segment that Open found
 	handed   bool                  // Messages has run
+	unread   int                   // segments that could not be read
 	next     *batch                // what is written next
 	writing  *batch                // what is being written; nil: nothing
 	expected int                   // messages that may come at the same time, as far as the last batches tell
