@@ -16,7 +16,7 @@ func Check(dir string) error {
 	} else if err != nil {
 		return fmt.Errorf("check spool %q: %w", dir, err)
 	}
-	s := &Spool{dir: dir, files: osFiles{}, entries: make(map[uint64]entry), segments: make(map[uint64]*segment)}
+	s := &Spool{dir: dir, files: osFiles{}, entries: make(map[uint64]entry), segments: make(map[uint64]*segment), copies: make(map[uint64][]*segment)}
 	err := s.check()
 	if err = errors.Join(err, s.closeFiles()); err != nil {
 		return fmt.Errorf("check spool %q: %w", dir, err)
@@ -32,17 +32,16 @@ func (s *Spool) check() error {
 	var faults []error
 	r := newRecovery(s, func(g *segment, gaps []gap) error {
 		for _, p := range gaps {
-			if !p.torn {
-				faults = append(faults, fmt.Errorf("%w: segment %d from byte %d to %d (message %d)", ErrDamaged, g.number, p.from, p.to, p.mid))
-			}
+			faults = append(faults, fmt.Errorf("%w: %s", ErrDamaged, g.describe(p)))
 		}
 		return nil
 	})
 	for _, n := range numbersOf(names) {
-		if err := r.segment(n); err != nil && !errors.Is(err, fs.ErrNotExist) { // one that has gone is finished
+		if err := r.open(n); err != nil && !errors.Is(err, fs.ErrNotExist) { // one that has gone is finished
 			faults = append(faults, err)
 		}
 	}
+	r.readAll()
 	r.bury()
 	for mid := range s.entries {
 		if err := s.checkMessage(mid); err != nil {

@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -50,12 +51,13 @@ func (s *Spool) sweep() {
 }
 
 // drop removes the segments in which nothing counts. Only once the removal is durable may the records go that kept their
-// messages from coming back.
+// messages from coming back. The latest segment stays, so that no number is ever used again, and all stay when one could not
+// be read: what it needs is not known.
 func (s *Spool) drop() {
 	var idle []*segment
 	for _, g := range s.ordered() {
 		s.mu.Lock()
-		if g.idle() {
+		if g.idle() && g.number < s.last && s.unread == 0 {
 			idle = append(idle, g)
 		}
 		s.mu.Unlock()
@@ -80,6 +82,12 @@ func (s *Spool) forget(g *segment) {
 	s.mu.Lock()
 	delete(s.segments, g.number)
 	g.dropped = true
+	for mid, list := range s.copies {
+		list = slices.DeleteFunc(list, func(other *segment) bool { return other == g })
+		if s.copies[mid] = list; len(list) == 0 {
+			delete(s.copies, mid)
+		}
+	}
 	for grave, n := range g.buried {
 		grave.graves -= n
 		s.eased(grave)
@@ -126,7 +134,7 @@ func (s *Spool) sparsest() *segment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var best *segment
-	if !s.handed {
+	if !s.handed || s.trouble != nil || s.unread > 0 {
 		return nil
 	}
 	for _, g := range s.segments {
@@ -147,22 +155,22 @@ func (s *Spool) rewrite(g *segment) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil || len(found.gaps) > 0 && !g.idle() {
-		g.stuck = g.stuck || errors.Is(err, ErrDamaged) || len(found.gaps) > 0
-		return errors.Join(err, ErrDamaged)
+	if err == nil && len(found.damage()) > 0 && !g.idle() {
+		err = ErrDamaged
 	}
-	return nil
+	g.stuck = g.stuck || errors.Is(err, ErrDamaged)
+	return err
 }
 
 // gravesIn is the messages whose finished records in a segment still count, with the segments where they lie.
-func (s *Spool) gravesIn(g *segment) map[uint64]*segment {
-	wanted := make(map[uint64]*segment)
+func (s *Spool) gravesIn(g *segment) map[uint64][]*segment {
+	wanted := make(map[uint64][]*segment)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.segments {
 		if t.buried[g] > 0 {
 			for _, mid := range t.finished {
-				wanted[mid] = t
+				wanted[mid] = append(wanted[mid], t)
 			}
 		}
 	}
@@ -173,7 +181,7 @@ func (s *Spool) gravesIn(g *segment) map[uint64]*segment {
 type rewriting struct {
 	s      *Spool
 	g      *segment
-	wanted map[uint64]*segment
+	wanted map[uint64][]*segment
 	items  []*item
 	bytes  int64
 }
@@ -183,11 +191,7 @@ func (r *rewriting) visit(offset int64, h *head, _ []byte) error {
 	case stateRecord:
 		return r.restate(offset, h.mid)
 	case finishedRecord:
-		if t := r.wanted[h.mid]; t != nil {
-			delete(r.wanted, h.mid)
-			return r.add(&item{head: head{kind: finishedRecord, mid: h.mid}, about: t, from: r.g})
-		}
-		return nil
+		return r.rebury(h.mid)
 	}
 	e, ok := r.s.lookup(h.mid)
 	if !ok || uint64(e.segment) != r.g.number || offsetOf(e.place) != offset {
@@ -198,6 +202,18 @@ func (r *rewriting) visit(offset int64, h *head, _ []byte) error {
 		return err
 	}
 	return r.add(&item{head: rec.head, meta: rec.meta, body: rec.body, from: r.g}) // its block is the garbage collector's
+}
+
+// rebury writes a message's end anew, once for each segment with its content.
+func (r *rewriting) rebury(mid uint64) error {
+	list := r.wanted[mid]
+	delete(r.wanted, mid)
+	for _, t := range list {
+		if err := r.add(&item{head: head{kind: finishedRecord, mid: mid}, about: t, from: r.g}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restate writes a message's states anew, where those in force stand here.

@@ -41,3 +41,120 @@ func TestAStateStaysUntilTheEndIsWritten(t *testing.T) {
 		}
 	})
 }
+
+// checkCounts recounts what the segments say of themselves, once nothing is on its way any more.
+func checkCounts(t testing.TB, s *Spool) {
+	t.Helper()
+	if err := s.Sync(); err != nil {
+		t.Error(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	live, states, graves := make(map[uint64]int), make(map[uint64]int), make(map[*segment]int)
+	for _, e := range s.entries {
+		live[uint64(e.segment)]++
+		states[uint64(e.stateSegment)]++
+	}
+	for _, g := range s.segments {
+		for grave, n := range g.buried {
+			graves[grave] += n
+		}
+	}
+	for n, g := range s.segments {
+		if g.live != live[n] || g.states != states[n] || g.graves != graves[g] {
+			t.Errorf("segment %d counts %d messages, %d states, %d graves; there are %d, %d, %d",
+				n, g.live, g.states, g.graves, live[n], states[n], graves[g])
+		}
+	}
+	for mid, list := range s.copies {
+		for _, g := range list {
+			if s.segments[g.number] != g {
+				t.Errorf("message %d has a copy in segment %d, which is gone", mid, g.number)
+			}
+		}
+	}
+}
+
+// sealed puts n messages into a segment of its own and returns it; SegmentSize must be small.
+func (s *Spool) segmentOf(mid uint64) *segment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.segments[uint64(s.entries[mid].segment)]
+}
+
+// TestARewriteThatIsTriedAgainLosesNothing: copies that a failing disk refused are not written twice, or if they are,
+// neither is taken for the copy of a message that is finished.
+func TestARewriteThatIsTriedAgainLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk(t.TempDir(), blank(), newLedger(0))
+		s := mustOpen(t, d.root, Options{Files: d, SegmentSize: 1})
+		mustPut(t, s, 1, "one", 1)
+		mustPut(t, s, 2, "two", 1)
+		g := s.segmentOf(1)
+		d.fail = logWrites
+		for range 3 {
+			if err := s.rewrite(g); err == nil {
+				t.Error("a rewrite succeeds on a disk that fails")
+			}
+		}
+		d.fail = nil
+		mustPut(t, s, 3, "three", 1)
+		for range 2 {
+			if err := s.rewrite(g); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkCounts(t, s)
+		s = again(t, s, d)
+		if list := messages(t, s); len(list) != 3 {
+			t.Errorf("messages %v", list)
+		}
+	})
+}
+
+// again kills the spool and opens it once more.
+func again(t testing.TB, s *Spool, d *disk) *Spool {
+	t.Helper()
+	d.kill()
+	s.Close()
+	d.revive(-1)
+	return mustOpen(t, d.root, Options{Files: d, SegmentSize: s.segmentSize, inline: s.inline})
+}
+
+// TestACopyIsBuriedToo: a segment that cannot be rewritten to its end stays, and so do the finished records of what had been
+// copied from it.
+func TestACopyIsBuriedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk(t.TempDir(), blank(), newLedger(0))
+		s := mustOpen(t, d.root, Options{Files: d, SegmentSize: 200})
+		messages(t, s)
+		mustPut(t, s, 1, "one", 1)
+		mustPut(t, s, 2, "two", 1)
+		mustPut(t, s, 3, "seals it", 1)
+		g := s.segmentOf(2)
+		if s.segmentOf(1) != g || s.segmentOf(3) == g {
+			t.Fatal("the messages do not lie as this test wants them")
+		}
+		d.names[d.rel(s.segmentPath(g.number))].data[offsetOf(s.entries[2].place)+40] ^= 1
+		if err := s.rewrite(g); err == nil || !g.stuck {
+			t.Fatalf("rewriting a damaged segment: %v", err)
+		}
+		mustUpdate(t, s, 1, Update{State: State{Done: true}})
+		mustUpdate(t, s, 3, Update{State: State{Done: true}})
+		for mid := uint64(4); mid < 20; mid++ {
+			mustPut(t, s, mid, "to fill segments", 1)
+			mustUpdate(t, s, mid, Update{State: State{Done: true}})
+		}
+		checkCounts(t, s)
+		time.Sleep(time.Minute)
+		checkCounts(t, s)
+		if n := len(s.segments); n > 4 {
+			t.Errorf("%d segments are left", n)
+		}
+		delete(d.names, d.rel(s.indexPath(g.number))) // which may be missing at any time
+		s = again(t, s, d)
+		for _, m := range messages(t, s) {
+			t.Errorf("message %d came back", m.MID)
+		}
+	})
+}

@@ -23,7 +23,7 @@ type item struct {
 	head   head
 	meta   []byte
 	body   []byte
-	single bool     // a message with one recipient
+	single bool     // a message with one recipient, which is 0
 	from   *segment // of a message's copy: where it was read
 
 	states  []State  // of a state record: the same in memory
@@ -178,7 +178,7 @@ func (s *Spool) write(b *batch) error {
 		return err
 	}
 	s.mu.Lock()
-	g.size = end
+	g.size, g.synced = end, end
 	s.mu.Unlock()
 	return nil
 }
@@ -218,8 +218,8 @@ func (s *Spool) mend(g *segment, b *batch) {
 	}
 	s.seal(g)
 	for _, it := range b.items {
-		if it.urgent() {
-			s.next.items = append(s.next.items, &item{head: head{kind: finishedRecord, mid: it.head.mid}, about: g})
+		if it.head.kind <= outsideRecord {
+			s.strewn(it.head.mid, g)
 		}
 	}
 }
@@ -232,12 +232,15 @@ func (s *Spool) current() (*segment, error) {
 		s.seal(g)
 		g = nil
 	}
-	number := s.last + 1
+	number, before := s.last+1, int64(0)
+	if old := s.segments[s.last]; old != nil {
+		before = old.synced
+	}
 	s.mu.Unlock()
 	if g != nil {
 		return g, nil
 	}
-	return s.begin(number)
+	return s.begin(number, before)
 }
 
 // seal ends the current segment; s.mu is held.
@@ -248,7 +251,7 @@ func (s *Spool) seal(g *segment) {
 }
 
 // begin makes a new segment. Its name is durable before anything in it counts.
-func (s *Spool) begin(number uint64) (*segment, error) {
+func (s *Spool) begin(number uint64, before int64) (*segment, error) {
 	path := s.segmentPath(number)
 	f, err := s.files.Create(path)
 	if errors.Is(err, os.ErrExist) { // of a try that failed
@@ -259,18 +262,19 @@ func (s *Spool) begin(number uint64) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err = f.WriteAt(appendSegmentHead(nil, number), 0); err == nil {
+	if _, err = f.WriteAt(appendSegmentHead(nil, number, before), 0); err == nil {
 		err = s.files.SyncFolder(s.logFolder())
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close(), s.files.Remove(path))
 	}
-	g := &segment{number: number, f: f, size: segmentHead}
+	g := &segment{number: number, f: f, size: segmentHead, synced: segmentHead}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.segments[number] = g
 	s.cur, s.last = g, number
 	s.used.Add(segmentHead)
+	s.tidy() // the one before may go now
 	return g, nil
 }
 
@@ -279,7 +283,10 @@ func (s *Spool) settle(b *batch, err error) {
 	s.mu.Lock()
 	s.writing = nil
 	if err == nil {
-		s.trouble = nil
+		if s.trouble != nil {
+			s.trouble = nil
+			s.tidy()
+		}
 		s.count(b)
 	} else {
 		s.trouble = err
@@ -307,11 +314,11 @@ func (s *Spool) count(b *batch) {
 	}
 }
 
-// keep puts what nobody waits for in front of the next batch; s.mu is held.
+// keep puts what would be lost in front of the next batch: neither what somebody waits for nor copies are. s.mu is held.
 func (s *Spool) keep(b *batch) {
 	var kept []*item
 	for _, it := range b.items {
-		if !it.urgent() {
+		if !it.urgent() && it.from == nil {
 			kept = append(kept, it)
 		}
 	}

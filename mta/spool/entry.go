@@ -8,7 +8,7 @@ type entry struct {
 
 // A place is an offset, which is a multiple of 8, with what has to be known of a message without reading it.
 const (
-	singleBit  = 1 << 31 // it has one recipient
+	singleBit  = 1 << 31 // it has one recipient, which is 0
 	outsideBit = 1 << 30 // its content is in a file of its own
 	placeBits  = singleBit | outsideBit
 )
@@ -70,19 +70,30 @@ func (s *Spool) buried(it *item, g *segment) {
 	}
 }
 
-// moved notes a copy of a message. One that was finished meanwhile must not come back from its copy.
+// moved notes a copy of a message. As long as the first is there, the message's end must be told of it too.
 func (s *Spool) moved(it *item, g *segment, offset uint32) {
 	mid := it.head.mid
 	e, ok := s.entries[mid]
 	if !ok || e.segment != uint32(it.from.number) {
-		s.enqueue(&item{head: head{kind: finishedRecord, mid: mid}, about: g})
+		s.strewn(mid, g)
 		return
 	}
+	s.strewn(mid, it.from)
 	it.from.live--
 	s.eased(it.from)
 	g.live++
 	e.segment, e.place = uint32(g.number), offset/alignment|e.place&placeBits
 	s.entries[mid] = e
+}
+
+// strewn notes that a message may lie in a segment too in which it does not count: it must not come back from there. s.mu is
+// held.
+func (s *Spool) strewn(mid uint64, g *segment) {
+	if _, ok := s.entries[mid]; !ok {
+		s.enqueue(&item{head: head{kind: finishedRecord, mid: mid}, about: g})
+		return
+	}
+	s.copies[mid] = append(s.copies[mid], g)
 }
 
 // inForce notes a state.

@@ -30,6 +30,9 @@ type Envelope struct {
 	Ret   string // RFC 3461 RET: "", FULL or HDRS
 }
 
+// single says that a done recipient 0 is the end of the message.
+func (e *Envelope) single() bool { return len(e.Recipients) == 1 && e.Recipients[0].RID == 0 }
+
 // Recipient is one recipient of a message.
 type Recipient struct {
 	RID     int // counts from 0 within the message

@@ -23,7 +23,7 @@ const (
 func (s *Spool) indexAged() {
 	for _, g := range s.ordered() {
 		s.mu.Lock()
-		due := g.sealed && g.aged && !g.indexed && !g.idle()
+		due := g.sealed && g.aged && g.wantsIndex()
 		g.aged = g.sealed
 		s.mu.Unlock()
 		if due {
@@ -32,10 +32,13 @@ func (s *Spool) indexAged() {
 	}
 }
 
+// wantsIndex says that an index would spare the next start something, and hide nothing from it.
+func (g *segment) wantsIndex() bool { return !g.indexed && !g.stuck && !g.unread && !g.idle() }
+
 // indexAll writes the indexes that are missing; nothing else goes on any more.
 func (s *Spool) indexAll() {
 	for _, g := range s.ordered() {
-		if !g.indexed && !g.idle() && g.size > segmentHead {
+		if g.wantsIndex() && g.size > segmentHead {
 			_ = s.writeIndex(g)
 		}
 	}
@@ -45,13 +48,19 @@ func (s *Spool) indexAll() {
 func (s *Spool) writeIndex(g *segment) error {
 	b := appendIndexHead(nil, g)
 	count := 0
-	_, err := g.scan(func(offset int64, h *head, meta []byte) error {
+	found, err := g.scan(func(offset int64, h *head, meta []byte) error {
 		if h.kind <= outsideRecord {
 			count++
 		}
 		b = s.appendIndexEntry(b, g, offset, h, meta)
 		return nil
 	})
+	if err == nil && len(found.damage()) > 0 {
+		err = ErrDamaged // an index would hide it
+		s.mu.Lock()
+		g.stuck = true
+		s.mu.Unlock()
+	}
 	if err != nil {
 		return err
 	}

@@ -7,11 +7,11 @@ import (
 	"hash/crc32"
 )
 
-// A segment is a head of 32 bytes and then records, each at a multiple of 8 bytes. docs/spool.md describes them for
+// A segment is a head of 40 bytes and then records, each at a multiple of 8 bytes. docs/spool.md describes them for
 // another implementation.
 const (
 	version     = 2
-	segmentHead = 32
+	segmentHead = 40
 	headSize    = 32
 	alignment   = 8
 	maxMeta     = 64 << 20 // a length beyond it is damage, not data
@@ -39,29 +39,32 @@ func sum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 // spool that does not look.
 var sound = func(b []byte, checksum uint32) bool { return sum(b) == checksum }
 
-func appendSegmentHead(b []byte, segment uint64) []byte {
+// appendSegmentHead appends the head of a segment. It says too how much of the segment before was on stable storage then,
+// 0 when that is not known: what is not good there is damage, not a write that the machine's death tore.
+func appendSegmentHead(b []byte, segment uint64, before int64) []byte {
 	begin := len(b)
 	b = append(b, magic...)
 	b = binary.LittleEndian.AppendUint16(b, version)
 	b = append(b, make([]byte, 6)...)
 	b = binary.LittleEndian.AppendUint64(b, segment)
+	b = binary.LittleEndian.AppendUint64(b, uint64(before))
 	b = binary.LittleEndian.AppendUint32(b, sum(b[begin:]))
 	return append(b, 0, 0, 0, 0)
 }
 
-// checkSegmentHead tells a segment of ours from damage and from one of a later version, which keeps to this head.
-func checkSegmentHead(b []byte, segment uint64) error {
+// parseSegmentHead tells a segment of ours from damage and from one of a later version, which keeps to this head.
+func parseSegmentHead(b []byte, segment uint64) (before int64, err error) {
 	le := binary.LittleEndian
-	if len(b) < segmentHead || !bytes.Equal(b[:len(magic)], magic) || sum(b[:24]) != le.Uint32(b[24:]) {
-		return fmt.Errorf("%w: it does not begin as a segment", ErrDamaged)
+	if len(b) < segmentHead || !bytes.Equal(b[:len(magic)], magic) || sum(b[:32]) != le.Uint32(b[32:]) {
+		return 0, fmt.Errorf("%w: it does not begin as a segment", ErrDamaged)
 	}
 	if v := le.Uint16(b[8:]); v > version {
-		return fmt.Errorf("%w (format %d, this one knows %d)", ErrNewer, v, version)
+		return 0, fmt.Errorf("%w (format %d, this one knows %d)", ErrNewer, v, version)
 	}
 	if n := le.Uint64(b[16:]); n != segment {
-		return fmt.Errorf("%w: it is segment %d", ErrDamaged, n)
+		return 0, fmt.Errorf("%w: it is segment %d", ErrDamaged, n)
 	}
-	return nil
+	return int64(le.Uint64(b[24:])), nil
 }
 
 // head is what stands before a record's two parts: what is said of a message, and its content.

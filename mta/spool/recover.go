@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -21,12 +22,13 @@ func (s *Spool) recover() error {
 	}
 	r := newRecovery(s, s.tellGaps)
 	for _, n := range numbers {
-		if err := r.segment(n); err != nil {
+		if err := r.open(n); err != nil {
 			return err
 		}
 	}
+	r.readAll()
 	if s.next.items = r.bury(); len(s.next.items) > 0 {
-		s.wake <- struct{}{}
+		s.rouse()
 	}
 	s.found = s.last
 	s.countStates()
@@ -34,14 +36,16 @@ func (s *Spool) recover() error {
 	return s.listOutside()
 }
 
-// listLog returns the numbers of the segments, in order, and removes what was never finished beside them.
-func (s *Spool) listLog() (numbers []uint64, err error) {
+// listLog returns the numbers of the segments, in order, and removes what has no use beside them: what was never finished, and
+// indexes of segments that are gone.
+func (s *Spool) listLog() ([]uint64, error) {
 	names, err := s.files.List(s.logFolder())
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		if strings.HasSuffix(name, tempSuffix) {
+		segment, isIndex := strings.CutSuffix(name, indexSuffix)
+		if strings.HasSuffix(name, tempSuffix) || isIndex && !slices.Contains(names, segment+segmentSuffix) {
 			if err := s.files.Remove(filepath.Join(s.logFolder(), name)); err != nil {
 				return nil, err
 			}
@@ -77,79 +81,96 @@ func newRecovery(s *Spool, tell func(*segment, []gap) error) *recovery {
 	}
 }
 
-// segment reads one segment. One that cannot be read at the moment stays where it is for the next start.
-func (r *recovery) segment(number uint64) error {
-	g, err := r.s.openSegment(number)
+// open opens a segment of an earlier life. Its head tells about the one before; a damaged one is no more than that, as each
+// record says where it belongs.
+func (r *recovery) open(number uint64) error {
+	s := r.s
+	f, err := s.files.Open(s.segmentPath(number))
 	if err != nil {
 		return err
 	}
-	r.s.segments[number], r.s.last = g, number
-	err = r.inspect(g)
-	r.s.used.Add(g.size)
-	if err != nil {
-		g.unread = true
-		r.s.problem("segment %d cannot be read and waits for the next start: %v", number, err)
+	g := &segment{number: number, f: f, sealed: true, aged: true}
+	if g.size, err = f.Size(); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	s.segments[number], s.last = g, number
+	b := make([]byte, segmentHead)
+	if n, err := f.ReadAt(b, 0); n < segmentHead && !errors.Is(err, io.EOF) {
+		return nil // read will say so
+	}
+	before, err := parseSegmentHead(b, number)
+	if errors.Is(err, ErrNewer) {
+		return err
+	}
+	g.headless = err != nil
+	if old := s.segments[number-1]; old != nil {
+		old.synced = before
 	}
 	return nil
 }
 
-// inspect learns what a segment holds, by its index where that is good. Where there is none, the last of it may have been
+// readAll reads what was opened. A segment that cannot be read at the moment stays where it is for the next start.
+func (r *recovery) readAll() {
+	for _, g := range r.s.ordered() {
+		err := r.read(g)
+		r.s.used.Add(g.size)
+		if err != nil {
+			g.unread = true
+			r.s.unread++
+			r.s.problem("segment %d waits for the next start, and all others with it: %v", g.number, err)
+		}
+	}
+}
+
+// read learns what a segment holds, by its index where that is good. Where there is none, the last of it may have been
 // written without a sync before the process was killed; from now on it counts, so it must be there when the machine dies.
-func (r *recovery) inspect(g *segment) error {
+func (r *recovery) read(g *segment) error {
 	var list []indexEntry
 	size, messages, err := r.s.readIndex(g.number, func(e indexEntry) error {
 		e.meta = nil
 		list = append(list, e)
 		return nil
 	})
-	if err != nil || size > g.size {
+	switch {
+	case err != nil:
 		return errors.Join(r.scan(g), g.f.Datasync())
+	case size > g.size:
+		g.synced = size
+		return errors.Join(r.scan(g), r.cut(g, list))
 	}
-	g.size, g.messages, g.indexed = size, messages, true
+	g.size, g.synced, g.messages, g.indexed = size, size, messages, true
 	r.learnAll(g, list)
 	return nil
 }
 
-// openSegment opens a segment of an earlier life. Whether its head is damaged is no matter: each record says where it belongs.
-func (s *Spool) openSegment(number uint64) (*segment, error) {
-	f, err := s.files.Open(s.segmentPath(number))
-	if err != nil {
-		return nil, err
-	}
-	g := &segment{number: number, f: f, sealed: true, aged: true}
-	if g.size, err = f.Size(); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	b := make([]byte, segmentHead)
-	if n, _ := f.ReadAt(b, 0); n == segmentHead {
-		if err := checkSegmentHead(b, number); errors.Is(err, ErrNewer) {
-			return nil, errors.Join(err, f.Close())
+// cut tells which messages stood where a segment has no bytes any more.
+func (r *recovery) cut(g *segment, list []indexEntry) error {
+	var lost []gap
+	for _, e := range list {
+		if at := offsetOf(e.place); e.kind == indexMessage && at >= g.size {
+			lost = append(lost, gap{from: at, to: at, mid: e.mid})
 		}
 	}
-	return g, nil
+	return r.tell(g, lost)
 }
 
-// scan reads a segment itself. Of its last batch the contents too: the machine may have died before they were there.
+// scan reads a segment itself. Of what may never have been on stable storage the contents too: the machine may have died
+// before they were there.
 func (r *recovery) scan(g *segment) error {
 	var last []indexEntry
+	var bad []gap
 	found, err := g.scan(func(offset int64, h *head, meta []byte) error {
-		e := indexEntry{kind: byte(indexState), mid: h.mid, place: uint32(offset / alignment)}
-		switch h.kind {
-		case messageRecord, outsideRecord:
-			g.messages++
-			env, err := parseEnvelope(meta, h.mid)
-			if err != nil {
-				r.s.problem("message %d in segment %d: %v", h.mid, g.number, err)
-				return nil
-			}
-			it := item{head: *h, single: len(env.Recipients) == 1}
-			e.kind, e.place = indexMessage, e.place|it.bits()
-		case finishedRecord:
-			e.kind = indexFinished
-		}
 		if h.flags&batchStart != 0 {
 			r.learnAll(g, last)
 			last = last[:0]
+		}
+		e, err := entryOf(offset, h, meta)
+		if err != nil {
+			bad = append(bad, gap{from: offset, to: offset + h.size(), mid: h.mid})
+			return nil
+		}
+		if e.kind == indexMessage {
+			g.messages++
 		}
 		last = append(last, e)
 		return nil
@@ -157,8 +178,35 @@ func (r *recovery) scan(g *segment) error {
 	if err != nil {
 		return err
 	}
-	r.learnAll(g, slices.DeleteFunc(last, func(e indexEntry) bool { return e.kind == indexMessage && !g.whole(e) }))
-	return r.tell(g, found.gaps)
+	whole := slices.DeleteFunc(last, func(e indexEntry) bool {
+		return e.kind == indexMessage && offsetOf(e.place) >= g.synced && !g.whole(e)
+	})
+	r.learnAll(g, whole)
+	damage := append(found.damage(), bad...)
+	if g.synced > g.size {
+		damage = append(damage, gap{from: g.size, to: g.synced})
+	}
+	if g.synced = found.sound; len(found.gaps) == 0 && len(whole) == len(last) {
+		g.synced = g.size // read brings it there
+	}
+	return r.tell(g, damage)
+}
+
+// entryOf is a record as an index would have it.
+func entryOf(offset int64, h *head, meta []byte) (indexEntry, error) {
+	e := indexEntry{kind: indexState, mid: h.mid, place: uint32(offset / alignment)}
+	switch h.kind {
+	case messageRecord, outsideRecord:
+		env, err := parseEnvelope(meta, h.mid)
+		if err != nil {
+			return e, err
+		}
+		it := item{head: *h, single: env.single()}
+		e.kind, e.place = indexMessage, e.place|it.bits()
+	case finishedRecord:
+		e.kind = indexFinished
+	}
+	return e, nil
 }
 
 // whole says that a message's content is in the segment.
@@ -227,9 +275,6 @@ func (r *recovery) bury() (lost []*item) {
 	}
 	for mid, list := range r.dead {
 		if _, ok := s.entries[mid]; ok {
-			if s.copies == nil {
-				s.copies = make(map[uint64][]*segment)
-			}
 			s.copies[mid] = list
 			continue
 		}
@@ -249,26 +294,39 @@ func (s *Spool) countStates() {
 	}
 }
 
-// tellGaps keeps a copy of what is damaged for people, and names it. What never was on stable storage is no damage.
+// tellGaps keeps a copy of what is damaged for people, and names it.
 func (s *Spool) tellGaps(g *segment, gaps []gap) error {
 	for _, p := range gaps {
-		if p.torn {
-			continue
+		kept := ""
+		if p.from < g.size {
+			to := filepath.Join(s.dir, "damaged", fmt.Sprintf("%s-%d", segmentName(g.number), p.from))
+			if err := s.copyOut(g, p.from, p.to-p.from, to); err != nil {
+				return err
+			}
+			kept = ", set aside as " + to
 		}
-		to := filepath.Join(s.dir, "damaged", fmt.Sprintf("%s-%d", segmentName(g.number), p.from))
-		if err := s.copyOut(g, p.from, p.to-p.from, to); err != nil {
-			return err
-		}
-		what := "what stood there is not known"
-		if p.mid != 0 {
-			what = fmt.Sprintf("it was message %d's", p.mid)
-		}
-		s.problem("segment %d is damaged from byte %d to %d, set aside as %s: %s", g.number, p.from, p.to, to, what)
+		s.problem("%s%s", g.describe(p), kept)
 	}
 	return nil
 }
 
-// listOutside removes the files of long messages that are not there any more.
+// describe names a damage.
+func (g *segment) describe(p gap) string {
+	switch {
+	case p.from >= g.size && p.mid != 0:
+		return fmt.Sprintf("segment %d is cut at byte %d: message %d is lost", g.number, g.size, p.mid)
+	case p.from >= g.size:
+		return fmt.Sprintf("segment %d is cut at byte %d of %d", g.number, g.size, p.to)
+	case p.from == 0:
+		return fmt.Sprintf("the head of segment %d is damaged, which costs nothing else", g.number)
+	case p.mid != 0:
+		return fmt.Sprintf("segment %d is damaged from byte %d to %d: it was message %d's", g.number, p.from, p.to, p.mid)
+	}
+	return fmt.Sprintf("segment %d is damaged from byte %d to %d: what stood there is not known", g.number, p.from, p.to)
+}
+
+// listOutside removes the files of long messages that are not there any more. When something is damaged or cannot be read,
+// one may be all that is left of its message: then it is set aside or stays.
 func (s *Spool) listOutside() error {
 	folder := filepath.Join(s.dir, "large")
 	names, err := s.files.List(folder)
@@ -283,11 +341,17 @@ func (s *Spool) listOutside() error {
 	}
 	for _, name := range names {
 		path := filepath.Join(folder, name)
-		if keep[name] {
+		whole := strings.HasSuffix(name, outsideSuffix)
+		switch {
+		case keep[name], whole && s.unread > 0:
 			s.used.Add(s.fileSize(path))
 			continue
+		case whole && len(s.problems) > 0:
+			err = s.files.Rename(path, filepath.Join(s.dir, "damaged", name))
+		default:
+			err = s.files.Remove(path)
 		}
-		if err := s.files.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -355,8 +419,7 @@ func (s *Spool) hand(g *segment, mid uint64, offset int64, meta []byte, do func(
 	}
 	env, err := parseEnvelope(meta, mid)
 	if err != nil {
-		s.problem("message %d: %v", mid, err)
-		return nil
+		return s.bad(mid, e, err)
 	}
 	states, err := s.statesOf(mid, env.Recipients)
 	switch {
@@ -364,7 +427,20 @@ func (s *Spool) hand(g *segment, mid uint64, offset int64, meta []byte, do func(
 		s.problem("message %d: its state is damaged; a recipient may be sent to again: %v", mid, err)
 		states = make([]State, len(env.Recipients))
 	case err != nil:
-		return err
+		s.problem("message %d cannot be read and waits for the next start: %v", mid, err)
+		return nil
 	}
 	return do(Message{Envelope: env, States: states})
+}
+
+// bad sets a message aside of which nothing can be known, and ends it.
+func (s *Spool) bad(mid uint64, e entry, why error) error {
+	if err := s.SetAside(mid, why.Error()); err != nil {
+		s.problem("%v", err)
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enqueue(s.finish(mid, e)...)
+	return nil
 }

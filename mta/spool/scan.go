@@ -9,13 +9,23 @@ import (
 type gap struct {
 	from, to int64
 	mid      uint64 // of the message whose record's head is good; 0: not known
-	torn     bool   // it was never on stable storage: the machine died, or the disk refused it
 }
 
 // survey is what a walk through a segment found.
 type survey struct {
-	gaps      []gap
-	lastBatch int64 // where the last batch begins: what stands before it was on stable storage once
+	gaps  []gap
+	sound int64 // what stands before this was on stable storage once: where the last batch begins, or behind that
+}
+
+// damage is the gaps in what was on stable storage. The others are no damage: the machine died while it wrote, or the disk
+// refused.
+func (v *survey) damage() (list []gap) {
+	for _, p := range v.gaps {
+		if max(p.from, segmentHead) < v.sound { // the head goes with the first batch
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 const windowSize = 256 << 10
@@ -51,14 +61,19 @@ func (w *window) head(segment uint64, offset int64) (head, bool, error) {
 	if err != nil || len(b) < headSize {
 		return head{}, false, err
 	}
-	h, ok := parseHead(b, segment, offset)
-	return h, ok, nil
+	if h, ok := parseHead(b, segment, offset); ok {
+		return h, true, nil
+	}
+	return head{}, false, nil
 }
 
 // scan walks through a segment's records and calls visit for each whose head and meta are good; the content is not
 // looked at. What is not good is stepped over to the next head that is.
 func (g *segment) scan(visit func(offset int64, h *head, meta []byte) error) (survey, error) {
-	var found survey
+	found := survey{sound: g.synced}
+	if g.headless {
+		found.gaps = append(found.gaps, gap{to: segmentHead})
+	}
 	w := &window{f: g.f, end: g.size}
 	for offset := int64(segmentHead); offset < g.size; {
 		h, ok, err := w.head(g.number, offset)
@@ -70,12 +85,12 @@ func (g *segment) scan(visit func(offset int64, h *head, meta []byte) error) (su
 			if err != nil {
 				return found, err
 			}
-			found.gaps = append(found.gaps, gap{from: offset, to: next})
+			found.gaps = append(found.gaps, gap{from: offset, to: next, mid: h.mid})
 			offset = next
 			continue
 		}
 		if h.flags&batchStart != 0 {
-			found.lastBatch = offset
+			found.sound = max(found.sound, offset)
 		}
 		meta, err := w.at(offset+headSize, int(h.meta))
 		if err != nil {
@@ -87,9 +102,6 @@ func (g *segment) scan(visit func(offset int64, h *head, meta []byte) error) (su
 			return found, err
 		}
 		offset += h.size()
-	}
-	for i := range found.gaps {
-		found.gaps[i].torn = found.gaps[i].from >= found.lastBatch
 	}
 	return found, nil
 }

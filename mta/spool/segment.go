@@ -23,14 +23,16 @@ type segment struct {
 	number uint64
 	f      File  // for reading; the writer's own while it is the current one
 	size   int64 // what is good of it
+	synced int64 // so much was on stable storage for certain
 
-	sealed  bool // nothing is appended any more
-	aged    bool // it was sealed some time ago
-	indexed bool
-	stuck   bool // it cannot be rewritten
-	unread  bool // not all of it could be read: it is kept
-	readers int
-	dropped bool
+	sealed   bool // nothing is appended any more
+	aged     bool // it was sealed some time ago
+	indexed  bool
+	stuck    bool // something in it is damaged: it is neither rewritten nor indexed
+	unread   bool // not all of it could be read
+	headless bool // its head is damaged
+	readers  int
+	dropped  bool
 
 	messages int // ever written here
 	live     int // of these, those that are not finished and have their content nowhere else
@@ -52,11 +54,11 @@ const stateEstimate = 200
 
 // idle says that nothing in the segment counts any more.
 func (g *segment) idle() bool {
-	return g.sealed && !g.unread && g.live == 0 && g.states == 0 && g.graves == 0
+	return g.sealed && g.live == 0 && g.states == 0 && g.graves == 0
 }
 
 // sparse says that so little counts that a rewrite costs less than the room it gives back.
-func (g *segment) sparse() bool { return g.sealed && !g.stuck && !g.unread && g.needed() < g.size/4 }
+func (g *segment) sparse() bool { return g.sealed && !g.stuck && g.needed() < g.size/4 }
 
 // bury notes that a message with its content here has its finished record in grave.
 func (g *segment) bury(mid uint64, grave *segment) {

@@ -76,6 +76,7 @@ type Spool struct {
 	last     uint64                // number of the latest segment
 	found    uint64                // number of the latest segment that Open found
 	handed   bool                  // Messages has run
+	unread   int                   // segments that could not be read
 	next     *batch                // what is written next
 	writing  *batch                // what is being written; nil: nothing
 	expected int                   // messages that may come at the same time, as far as the last batches tell
@@ -85,7 +86,7 @@ type Spool struct {
 	draining bool                  // and what is left is tried once
 	trouble  error                 // why the latest batch failed; nil: it did not
 	orphans  []uint64              // finished messages with a file of their own
-	copies   map[uint64][]*segment // where else messages lie: only after a death in the middle of a rewrite
+	copies   map[uint64][]*segment // where else messages lie: while a rewrite goes on, and after a death in the middle of one
 	problems []string
 }
 
@@ -98,6 +99,7 @@ func Open(dir string, opts Options) (*Spool, error) {
 		ended: make(chan struct{}), stopped: make(chan struct{}), swept: make(chan struct{}),
 		timer:   time.NewTimer(time.Hour),
 		entries: make(map[uint64]entry), fresh: make(map[uint64]*item), segments: make(map[uint64]*segment), next: newBatch(),
+		copies: make(map[uint64][]*segment),
 	}
 	if s.files == nil {
 		s.files = osFiles{}

@@ -40,7 +40,7 @@ func (s *Spool) update(mid uint64, updates []Update) (b *batch, finished bool, e
 		}
 		return nil, false, os.ErrClosed
 	}
-	if e.single() && len(updates) == 1 && updates[0].Done {
+	if e.single() && len(updates) == 1 && updates[0].RID == 0 && updates[0].Done {
 		b = s.enqueue(s.finish(mid, e)...)
 		s.mu.Unlock()
 		return b, true, nil

@@ -149,7 +149,7 @@ func (w *Writer) Commit(env Envelope) error {
 		err = w.err
 	}
 	if err == nil {
-		err = full(w.store(meta, len(env.Recipients) == 1))
+		err = full(w.store(meta, env.single()))
 	}
 	if err != nil {
 		return fmt.Errorf("commit message %d: %w", w.mid, err)
