@@ -144,6 +144,7 @@ func phaseWords(r mta.RecipientState, now time.Time) string {
 	text := map[mta.Phase]string{
 		mta.Finished: "done: delivered, bounced or deleted", mta.Delivering: "delivery under way", mta.Ready: "due",
 		mta.Held: "held, delivery is suspended", mta.Unqueued: "not in the queue at this moment",
+		mta.Parked: "parked: the system died twice while it worked on this message, which is not tried any more; see archivemessage and removemessage",
 	}[r.Phase]
 	if r.Phase == mta.Waiting {
 		text = "due at " + stamp(r.Next)

@@ -18,10 +18,11 @@ const leaves = "internal/"
 var mayImport = map[string][]string{
 	"shell":    {"config"},
 	"commands": {"shell", "config", "certstore", "certstore/acme", "mta", "mta/alert", "mta/maillog", "mta/tlspolicy", "mta/tlsreport"},
-	"mta": {"mta/smtp", "mta/spool", "mta/inbound", "mta/workqueue", "mta/queue", "mta/outbound", "mta/tlspolicy", "mta/maillog", "mta/mtasts", "mta/tlsreport",
+	"mta": {"mta/smtp", "mta/spool", "mta/inhand", "mta/inbound", "mta/workqueue", "mta/queue", "mta/outbound", "mta/tlspolicy", "mta/maillog", "mta/mtasts", "mta/tlsreport",
 		"mta/alert", "mta/deliverylog", "mta/metrics", "config", "certstore", "certstore/acme", "certstore/crl"},
 	"mta/inbound":     {"mta/smtp", "mta/spool", "mta/maillog", "mta/tlspolicy", "config"},
 	"mta/workqueue":   {"mta/spool", "mta/maillog"},
+	"mta/inhand":      {},
 	"mta/queue":       {"mta/spool", "mta/maillog", "config"},
 	"mta/outbound":    {"mta/smtp", "mta/queue", "mta/spool", "mta/maillog", "mta/tlspolicy", "mta/mtasts", "config"},
 	"mta/tlsreport":   {"mta/tlspolicy", "mta/maillog", "config"},

@@ -24,6 +24,7 @@ import (
 	"posthouse/internal/eventlog"
 	"posthouse/mta/alert"
 	"posthouse/mta/inbound"
+	"posthouse/mta/inhand"
 	"posthouse/mta/maillog"
 	"posthouse/mta/outbound"
 	"posthouse/mta/queue"
@@ -69,6 +70,7 @@ type Engine struct {
 
 	spool      *spool.Spool
 	icid, dcid *spool.Sequence
+	hand       *inhand.Hand
 	suspended  *suspensions
 	counters   *counters
 	injected   *inbound.Counters
@@ -80,6 +82,7 @@ type Engine struct {
 	parts
 	committed chan struct{}   // holds one token: the certificates in use may be others
 	held      []spool.Message // of the spool at the start: TLS reports for us
+	death     inhand.Found    // how the last process ended
 
 	live atomic.Pointer[world] // what the configuration in force was made into
 
@@ -121,7 +124,7 @@ func New(opt Options) (*Engine, error) {
 		Config: e.config, Spool: queueSpool{e.spool, e}, Log: opt.Log, Deliverer: e.deliver,
 		Bouncer:   &outbound.Bouncer{Config: e.config, Spool: e.spool},
 		Way:       func(destination string) string { return outbound.Together(e.config(), destination) },
-		Suspended: e.suspended.deliveries(), Grace: deliveryGrace, Fault: e.fault,
+		Suspended: e.suspended.deliveries(), Grace: deliveryGrace, Fault: e.fault, Hand: e.hand,
 	})
 	return e, nil
 }
@@ -136,6 +139,9 @@ func (e *Engine) open() (err error) {
 		return err
 	}
 	if e.dcid, err = spool.OpenSequence(state("dcid")); err != nil {
+		return err
+	}
+	if err := e.openHand(state("")); err != nil {
 		return err
 	}
 	if e.suspended, err = openSuspensions(state("suspended.json")); err != nil {
@@ -237,6 +243,7 @@ func (e *Engine) takeHeld() {
 		e.takeReport(context.Background(), m)
 	}
 	e.held = nil
+	e.tellDeath()
 	for _, problem := range e.spool.Problems() {
 		e.opt.System.Problem(problem)
 	}
@@ -270,6 +277,9 @@ func (e *Engine) Close() error {
 		if sequence != nil {
 			faults = append(faults, sequence.Close())
 		}
+	}
+	if e.hand != nil {
+		faults = append(faults, e.hand.Close())
 	}
 	if e.spool != nil {
 		faults = append(faults, e.spool.Close())

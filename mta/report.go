@@ -34,6 +34,7 @@ const (
 	Waiting    = queue.Waiting
 	Held       = queue.Held
 	Unqueued   = queue.Unqueued
+	Parked     = queue.Parked
 )
 
 // The states of a destination.

@@ -96,7 +96,7 @@ func (e *Engine) system() string {
 		return "Delivery suspended"
 	case e.work.Status().Paused != nil:
 		return "Work queue paused"
-	case free < lowSpace:
+	case free < lowSpace || e.spool.Trouble() != nil:
 		return "Resource conservation"
 	}
 	return "Online"

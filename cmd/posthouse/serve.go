@@ -72,6 +72,7 @@ func lock(dir string) (unlock func(), err error) {
 func (h *house) run(ctx context.Context, std streams) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return h.engine.Run(ctx) })
+	group.Go(func() error { return paceCollector(ctx) })
 	group.Go(func() error { return h.attend(ctx, std) })
 	err := group.Wait()
 	os.Remove(h.bound.path)

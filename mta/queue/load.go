@@ -9,8 +9,12 @@ import (
 	"posthouse/mta/spool"
 )
 
-// load fills in what the queue does not remember of a task: the envelope and the recipients' addresses.
+// load begins the work on a task and fills in what the queue does not remember of it: the envelope and the recipients'
+// addresses. The work ends with letGo.
 func (q *Queue) load(task *Task) error {
+	if !task.inHand {
+		task.inHand, task.slot = true, q.opt.Hand.Take(task.MID)
+	}
 	m := task.message
 	if m == nil {
 		read, err := q.opt.Spool.Message(task.MID)
@@ -29,6 +33,14 @@ func (q *Queue) load(task *Task) error {
 		r.Address, r.Notify, r.ORcpt = known.Address, known.Notify, known.ORcpt
 	}
 	return nil
+}
+
+// letGo ends the work on a task.
+func (q *Queue) letGo(task *Task) {
+	if task.inHand {
+		task.inHand = false
+		q.opt.Hand.Put(task.slot, task.MID)
+	}
 }
 
 // recipient finds a recipient by its ID, which nearly always is its place.

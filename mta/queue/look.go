@@ -154,6 +154,8 @@ func (s *state) phase(g *group) (Phase, time.Time) {
 	switch {
 	case g.busy:
 		return Delivering, time.Time{}
+	case g.msg.parked:
+		return Parked, time.Time{}
 	case s.suspension.Covers(g.host.name):
 		return Held, time.Time{}
 	case g.delayedAt >= 0:

@@ -113,14 +113,21 @@ func (s *state) meetDeadlines(now instant) {
 		}
 		p := s.profile(g.host, g.msg)
 		expiry := s.expiry(g, p)
+		if !s.mayTry(g) { // a moment later: the one that is tried is over by then
+			g.deadline = now.add(pauseIdle)
+			s.deadlines.fix(g)
+			continue
+		}
 		if expiry <= now {
 			s.chores++
+			s.try(g.msg)
 			s.jobs = append(s.jobs, job{expire: s.grab(g), last: s.lastSaid(g)})
 			continue
 		}
 		if at := s.warnAt(g, p); at != 0 && at <= now {
 			g.warned++
 			s.chores++
+			s.try(g.msg)
 			s.jobs = append(s.jobs, job{warn: s.grab(g), until: expiry.time(), last: s.lastSaid(g)})
 			continue
 		}

@@ -38,6 +38,7 @@ type Options struct {
 	// that governs it. Destinations with the same way share transactions; those with none, "", do not. nil: none has one.
 	Way func(destination string) string
 
+	Hand      Hand                         // remembers what is worked on; nil: nobody does
 	Suspended Suspension                   // as the last process left it
 	Grace     time.Duration                // what deliveries under way get at the end; 0: none
 	Linger    time.Duration                // how long an open connection waits for the next message; 0: the default, -1: not
@@ -74,6 +75,9 @@ func New(opt Options) *Queue {
 	if opt.Way == nil {
 		opt.Way = func(string) string { return "" }
 	}
+	if opt.Hand == nil {
+		opt.Hand = nobodyWatches{}
+	}
 	if opt.Linger == 0 {
 		opt.Linger = lingerDefault
 	}
@@ -91,7 +95,7 @@ func (q *Queue) Loaded() <-chan struct{} { return q.loaded }
 func (q *Queue) Run(ctx context.Context) error {
 	defer close(q.stopped)
 	s := newState(q.opt.Config, q.opt.Random)
-	s.suspension, s.way = q.opt.Suspended, q.opt.Way
+	s.suspension, s.way, s.hand = q.opt.Suspended, q.opt.Way, q.opt.Hand
 	err := q.opt.Spool.Messages(func(m spool.Message) error {
 		s.add(m, at(time.Now()))
 		return ctx.Err()
@@ -262,7 +266,11 @@ func (q *Queue) chore(j job) {
 		q.expire(j)
 	case j.warn != nil:
 		q.guarded("delay warning", func() { q.warn(j) })
-		q.call(func(s *state) { s.place(j.warn.group, at(time.Now())) })
+		q.letGo(j.warn)
+		q.call(func(s *state) {
+			s.tried(j.warn.group.msg)
+			s.place(j.warn.group, at(time.Now()))
+		})
 	}
 }
 

@@ -102,6 +102,7 @@ const (
 	Ready      Phase = "ready"      // due, and waits for its turn or for its destination
 	Waiting    Phase = "waiting"    // for its next attempt
 	Held       Phase = "held"       // its destination is suspended
+	Parked     Phase = "parked"     // the process died twice while it was worked on: it is not tried any more
 	Unqueued   Phase = "unqueued"   // not in the queue: it has just come, or just left
 )
 

@@ -149,12 +149,16 @@ func value(p *int, def int) int {
 // limit of recipients in a period allow; and of groups of the same message for other destinations that go the same way. It
 // returns nil, and blocks the host until the period ends, when that limit is reached.
 func (s *state) take(h *host, l lane, conf *config.Config, now instant) *Task {
-	g := h.tracks[l].ready.first
+	g := s.firstOf(h, l)
+	if g == nil {
+		return nil
+	}
 	n := s.allowed(h, min(g.size(), maxRecipients), conf, now)
 	if n == 0 {
 		s.block(h, h.rateStart.add(period(conf, h)))
 		return nil
 	}
+	s.try(g.msg)
 	task := s.grab(s.part(g, n))
 	for _, other := range s.spread[g.msg.mid] {
 		room := maxRecipients - len(task.Recipients)

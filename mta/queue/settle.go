@@ -289,6 +289,7 @@ func (q *Queue) announce(m *spool.Message, of uint64) {
 
 // conclude tells the state, and logs the message's end if this was it.
 func (q *Queue) conclude(t *Trip, task *Task, list []settled) {
+	q.letGo(task)
 	finished := false
 	q.call(func(s *state) {
 		for i := range list {

@@ -59,6 +59,8 @@ type message struct {
 	profile uint16 // the envelope's bounce profile, as an index of the state's names
 	lane    lane
 	null    bool // it has no sender
+	suspect bool // the process died while it was worked on: it is tried by itself
+	parked  bool // that happened twice: it is not tried any more
 }
 
 // rcpt is a recipient of a group.
@@ -67,7 +69,7 @@ type rcpt struct {
 }
 
 // group is recipients of one message at one destination that are due together. It is in exactly one of three places:
-// delayed (in its host's heap), ready (in its host's list) or busy (in the hands of a trip or a chore).
+// delayed (in its host's heap), ready (in its host's list) or busy (in the hands of a trip or a chore); a parked one is in none.
 type group struct {
 	msg      *message
 	host     *host
@@ -175,6 +177,10 @@ type state struct {
 	config func() *config.Config
 	random func() float64      // 0 to 1
 	way    func(string) string // see Options.Way
+	hand   Hand
+
+	trying *message       // the suspect that is being tried; nil: none
+	wary   map[*host]bool // hosts for which suspects wait until that one is over
 
 	messages  map[uint64]*message
 	fresh     fresh               // what has just come in, so that its first delivery need not read it again
@@ -207,7 +213,8 @@ type job struct {
 
 func newState(conf func() *config.Config, random func() float64) *state {
 	return &state{
-		config: conf, random: random, way: func(string) string { return "" }, sweepAt: sweepHosts,
+		config: conf, random: random, way: func(string) string { return "" }, hand: nobodyWatches{}, sweepAt: sweepHosts,
+		wary:     make(map[*host]bool),
 		messages: make(map[uint64]*message),
 		fresh:    newFresh(),
 		spread:   make(map[uint64][]*group),
@@ -264,6 +271,7 @@ func (s *state) add(m spool.Message, now instant) bool {
 		mid: m.MID, arrived: at(m.Received), sender: senderHash(m.Sender), profile: s.profileIndex(m.BounceProfile),
 		lane: laneOf(&m.Envelope), null: m.Sender == "",
 	}
+	msg.suspect, msg.parked = s.hand.Suspect(m.MID)
 	groups := s.groupsOf(msg, &m, now)
 	if msg.left == 0 {
 		return false
@@ -369,6 +377,9 @@ func (g *group) attempted() int {
 // place puts a group that is nobody's where it belongs: among the delayed, or at the end of the ready.
 func (s *state) place(g *group, now instant) {
 	g.busy = false
+	if g.msg.parked {
+		return
+	}
 	g.deadline = s.deadlineOf(g)
 	s.deadlines.fix(g)
 	if g.due > now {

@@ -61,6 +61,8 @@ type Task struct {
 	group   *group         // of the destination that it was made for
 	also    []*group       // of others
 	message *spool.Message // where it has just come in; nil: the spool is asked
+	inHand  bool           // it is being worked on
+	slot    int            // of Hand
 }
 
 // groups is all groups that the task is made of.
