@@ -424,8 +424,7 @@ func (s *Spool) hand(g *segment, mid uint64, offset int64, meta []byte, do func(
 	states, err := s.statesOf(mid, env.Recipients)
 	switch {
 	case errors.Is(err, ErrDamaged):
-		s.problem("message %d: its state is damaged; a recipient may be sent to again: %v", mid, err)
-		states = make([]State, len(env.Recipients))
+		states = s.loseState(mid, e, env.Recipients, err)
 	case err != nil:
 		s.problem("message %d cannot be read and waits for the next start: %v", mid, err)
 		return nil
