@@ -200,16 +200,39 @@ func (s *Spool) Message(mid uint64) (Message, error) {
 }
 
 func (s *Spool) message(mid uint64) (m Message, err error) {
-	r, err := s.read(mid, false)
-	if err != nil {
+	if m.Envelope, err = s.envelope(mid); err != nil {
 		return m, err
 	}
-	m.Envelope, err = parseEnvelope(r.meta, mid)
-	putBlock(r.block)
-	if err == nil {
-		m.States, err = s.statesOf(mid, m.Recipients)
+	e, _ := s.lookup(mid)
+	if m.States, err = s.statesOf(mid, m.Recipients); errors.Is(err, ErrDamaged) {
+		m.States, err = s.loseState(mid, e, m.Recipients, err), nil
 	}
 	return m, err
+}
+
+func (s *Spool) envelope(mid uint64) (Envelope, error) {
+	r, err := s.read(mid, false)
+	if err != nil {
+		return Envelope{}, err
+	}
+	defer putBlock(r.block)
+	return parseEnvelope(r.meta, mid)
+}
+
+// loseState goes on without a state that is damaged: else the message could never be finished.
+func (s *Spool) loseState(mid uint64, was entry, recipients []Recipient, why error) []State {
+	s.problem("message %d: its state is damaged; a recipient may be sent to again: %v", mid, why)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.entries[mid]; ok && e.stateSegment == was.stateSegment && e.statePlace == was.statePlace {
+		if g := s.segments[uint64(e.stateSegment)]; g != nil {
+			g.states--
+			s.eased(g)
+		}
+		e.stateSegment, e.statePlace = 0, 0
+		s.entries[mid] = e
+	}
+	return make([]State, len(recipients))
 }
 
 // statesOf returns the states in force of a message's recipients.

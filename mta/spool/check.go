@@ -56,7 +56,11 @@ func (s *Spool) check() error {
 
 // checkMessage reads one message whole.
 func (s *Spool) checkMessage(mid uint64) error {
-	if _, err := s.message(mid); err != nil {
+	env, err := s.envelope(mid)
+	if err != nil {
+		return err
+	}
+	if _, err := s.statesOf(mid, env.Recipients); err != nil {
 		return err
 	}
 	c, err := s.Open(mid)

@@ -382,7 +382,7 @@ func (s *Spool) handedOver() {
 	s.tidy()
 }
 
-// messagesOf hands over the messages of one segment.
+// messagesOf hands over the messages of one segment. What cannot be read of it waits for the next start.
 func (s *Spool) messagesOf(g *segment, do func(Message) error) error {
 	s.mu.Lock()
 	if g.dropped {
@@ -393,22 +393,27 @@ func (s *Spool) messagesOf(g *segment, do func(Message) error) error {
 	indexed := g.indexed
 	s.mu.Unlock()
 	defer s.release(g)
+	var refused error // by do
+	hand := func(mid uint64, offset int64, meta []byte) error {
+		refused = s.hand(g, mid, offset, meta, do)
+		return refused
+	}
 	if indexed {
 		var list []indexEntry
 		if _, _, err := s.readIndex(g.number, func(e indexEntry) error { list = append(list, e); return nil }); err == nil {
 			for _, e := range list {
-				if e.kind != indexMessage {
-					continue
-				}
-				if err := s.hand(g, e.mid, offsetOf(e.place), e.meta, do); err != nil {
-					return err
+				if e.kind == indexMessage && hand(e.mid, offsetOf(e.place), e.meta) != nil {
+					break
 				}
 			}
-			return nil
+			return refused
 		}
 	}
-	_, err := g.scan(func(offset int64, h *head, meta []byte) error { return s.hand(g, h.mid, offset, meta, do) })
-	return err
+	_, err := g.scan(func(offset int64, h *head, meta []byte) error { return hand(h.mid, offset, meta) })
+	if err != nil && refused == nil && !g.unread {
+		s.problem("segment %d cannot be read, and its messages wait for the next start: %v", g.number, err)
+	}
+	return refused
 }
 
 // hand gives one message to do, if this is where it lies.
@@ -424,8 +429,7 @@ func (s *Spool) hand(g *segment, mid uint64, offset int64, meta []byte, do func(
 	states, err := s.statesOf(mid, env.Recipients)
 	switch {
 	case errors.Is(err, ErrDamaged):
-		s.problem("message %d: its state is damaged; a recipient may be sent to again: %v", mid, err)
-		states = make([]State, len(env.Recipients))
+		states = s.loseState(mid, e, env.Recipients, err)
 	case err != nil:
 		s.problem("message %d cannot be read and waits for the next start: %v", mid, err)
 		return nil

@@ -110,8 +110,14 @@ func (s *Spool) stalled(b *batch) error {
 			return nil
 		}
 		s.mu.Lock()
-		b = s.next // where settle put what was not written
+		over := s.trouble == nil // what settle had put into the batch after this one is written
+		if b = s.writing; b == nil {
+			b = s.next
+		}
 		s.mu.Unlock()
+		if over {
+			return nil
+		}
 	}
 }
 
