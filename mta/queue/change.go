@@ -31,7 +31,7 @@ type change struct {
 	// write makes the change durable for one message and returns the count of recipients that it is made for. Many of these run
 	// at once. What fails or is not counted waits on as before.
 	write func(mid uint64, tasks []*Task) (int, error)
-	// end is the owner's part, for each task that was written. It is nil where write has ended the tasks itself.
+	// end is what the state has to know, for each task that was written; it is called under the mutex. It is nil where write has ended the tasks itself.
 	end func(*state, *Task) (finished bool)
 
 	done    Changed
@@ -122,7 +122,7 @@ func (c *change) grab(s *state, list []handle) (items []*work) {
 	return items
 }
 
-// work changes the messages: what survives a restart first, then what the owner knows, then what is left of finished ones.
+// work changes the messages: what survives a restart first, then what the state knows, then the log's last word on finished ones.
 func (c *change) work(ctx context.Context, items []*work) {
 	atOnce(items, func(item *work) {
 		if ctx.Err() != nil {
@@ -148,7 +148,7 @@ func (c *change) work(ctx context.Context, items []*work) {
 
 var errInternal = errors.New("internal error")
 
-// ended is the owner's part of one message: the change is made, or what is still in our hands goes back to where it waited.
+// ended is the state's part of one message: the change is made, or what is still in our hands goes back to where it waited.
 func (c *change) ended(s *state, item *work) {
 	for _, task := range item.tasks {
 		switch g := task.group; {

@@ -47,8 +47,8 @@ func (f Filter) mayChoose() func(*group) bool {
 	}
 }
 
-// stroll goes through what the filter chooses, as far as memory knows, of what was received until then. Meet is called by the
-// owner, and between by the caller after each step. It ends with ctx, or when between returns false.
+// stroll goes through what the filter chooses, as far as memory knows, of what was received until then. Meet is called
+// under the mutex, and between without it after each step. It ends with ctx, or when between returns false.
 func (q *Queue) stroll(ctx context.Context, f Filter, since instant, meet func(*state, *group), between func() bool) error {
 	var w *walk
 	may := f.mayChoose()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// eachHost calls visit, of the owner, for every destination that is known now, in steps.
+// eachHost calls visit, under the mutex, for every destination that is known now, in steps.
 func (q *Queue) eachHost(visit func(*state, *host)) {
 	var hosts []*host
 	q.call(func(s *state) { hosts = s.order })

@@ -28,9 +28,9 @@ func (t *Trip) Settle(task *Task, results []Result) []Result {
 	return stand
 }
 
-// settle carries the results into the notices, the spool, the log and the owner's state, in this order: a notice of
+// settle carries the results into the notices, the spool, the log and the state, in this order: a notice of
 // failure must exist before the failure is final, and nobody may believe what is not durable. Whatever panics on the
-// way, the owner gets its recipients back: as done if that is durable or if they have the message, else to be tried later.
+// way, the state gets its recipients back: as done if that is durable or if they have the message, else to be tried later.
 func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) []settled {
 	now := time.Now()
 	name, profile := Profile(q.opt.Config(), task.group.host.name, task.Envelope.BounceProfile)

@@ -21,17 +21,17 @@ type Trip struct {
 	given    int     // tasks on the latest connection
 	open     []*Task // given and not settled
 	dcid     uint64  // of the latest connection
-	achieved bool    // something came of it; touched by the owner only
-	isOpen   bool    // has a connection; touched by the owner only
+	achieved bool    // something came of it; touched under the queue's mutex only
+	isOpen   bool    // has a connection; likewise
 
-	lane        lane // of the latest task; this and the next are touched by the owner only
+	lane        lane // of the latest task; this and the next are touched under the mutex only
 	carries     bool // has been given a task
 	known       int  // failures of the host when it was given, and of the lane
 	knownBarred int
 
-	knownRefusals int // likewise: refusals of one connection more; touched by the owner only
+	knownRefusals int // likewise: refusals of one connection more
 
-	offered chan *Task // the owner's answer to Next; nil is none
+	offered chan *Task // the state's answer to Next; nil is none
 }
 
 func newTrip(h *host, first *Task) *Trip {

@@ -2,12 +2,12 @@ package queue
 
 import "strings"
 
-// walkStep is how much the owner looks at in one go: an operator who looks at a million messages never holds up mail for
+// walkStep is how much is looked at in one go under the mutex: an operator who looks at a million messages never holds up mail for
 // more than a millisecond or so.
 const walkStep = 1000
 
 // walk goes through the groups of some hosts in steps, between which mail goes on. It meets once what is there when it
-// begins and stays; what is newer it does not meet. It is the owner's, and end gives it up before its end.
+// begins and stays; what is newer it does not meet. It is touched under the mutex, and end gives it up before its end.
 type walk struct {
 	hosts []*host // still to be entered
 	at    *host   // nil between two hosts
@@ -61,7 +61,7 @@ func (w *walk) end() {
 	w.at, w.last = nil, nil
 }
 
-// senderHash is what the owner compares of senders, in lower case. Who acts on a sender's mail reads the envelope as well.
+// senderHash is what is compared of senders in memory, in lower case. Who acts on a sender's mail reads the envelope as well.
 // It is FNV-1a: a million of them take a few milliseconds.
 func senderHash(sender string) uint32 {
 	h := uint32(2166136261)
