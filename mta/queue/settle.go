@@ -192,8 +192,8 @@ func updatesOf(list []settled) []spool.Update {
 // state is what the spool has to know of a recipient that waits.
 func (r *Recipient) state(next instant) spool.State {
 	st := spool.State{Attempts: r.Attempts, Next: next.time(), Warned: r.warned}
-	if r.destination != Destination(r.Address) {
-		st.Via = r.destination
+	if r.Destination != Destination(r.Address) {
+		st.Via = r.Destination
 	}
 	return st
 }
