@@ -301,10 +301,7 @@ func (s *state) ended(t *Trip, now instant) {
 	delete(h.trips, t)
 	h.tracks[t.lane].carrying--
 	s.trips--
-	if t.isOpen {
-		h.open--
-		t.isOpen = false
-	}
+	h.disconnected(t)
 	if !t.achieved {
 		s.block(h, now.add(pauseIdle))
 	}
