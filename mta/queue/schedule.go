@@ -158,8 +158,9 @@ func (s *state) take(h *host, l lane, conf *config.Config, now instant) *Task {
 		s.block(h, h.rateStart.add(period(conf, h)))
 		return nil
 	}
-	s.try(g.msg)
-	task := s.grab(s.part(g, n))
+	first := s.part(g, n)
+	s.try(first)
+	task := s.grab(first)
 	for _, other := range s.spread[g.msg.mid] {
 		room := maxRecipients - len(task.Recipients)
 		if room == 0 || n < g.size() {
