@@ -292,12 +292,11 @@ func (q *Queue) conclude(t *Trip, task *Task, list []settled) {
 	q.letGo(task)
 	finished := false
 	q.call(func(s *state) {
-		for i := range list {
-			if t != nil && list[i].outcome != Again {
-				t.achieved = true
-			}
+		now := at(time.Now())
+		if t != nil {
+			s.concluded(t, list, now)
 		}
-		finished = s.finish(task, list, at(time.Now()))
+		finished = s.finish(task, list, now)
 	})
 	if finished {
 		q.opt.Log.MessageFinished(task.MID)
