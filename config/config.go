@@ -195,13 +195,13 @@ type Route struct {
 
 // BounceProfile says how long and how often a message is tried and how its sender is told. Times are in seconds.
 type BounceProfile struct {
-	MaxRetries        int    `toml:"max_retries"`    // 0 to 10000
-	MaxQueueTime      int    `toml:"max_queue_time"` // 0 to 3000000
-	InitialRetry      int    `toml:"initial_retry"`  // 60 to 86400; less only in Posthouse's own tests, at least 1
-	MaxRetry          int    `toml:"max_retry"`      // at least InitialRetry, to 86400
-	HardBounce        bool   `toml:"hard_bounce"`    // tell the sender of a hard bounce
-	DSN               bool   `toml:"dsn"`            // as RFC 3464, else as plain text
-	DelayWarning      bool   `toml:"delay_warning"`  // tell the sender of a delay
+	MaxRetries        int    `toml:"max_retries"`         // 0 to 10000
+	MaxQueueTime      int    `toml:"max_queue_time"`      // 0 to 3000000
+	InitialRetry      int    `toml:"initial_retry"`       // 60 to 86400; less only in Posthouse's own tests, at least 1
+	MaxRetry          int    `toml:"max_retry"`           // at least InitialRetry, to 86400
+	HardBounce        bool   `toml:"hard_bounce"`         // tell the sender of a hard bounce
+	DSN               bool   `toml:"dsn"`                 // as RFC 3464, else as plain text
+	DelayWarning      bool   `toml:"delay_warning"`       // tell the sender of a delay
 	DelayWarningAfter int    `toml:"delay_warning_after"` // and between two of them
 	DelayWarnings     int    `toml:"delay_warnings"`      // at most so many for a recipient
 	NoticeTo          string `toml:"notice_to,omitempty"` // empty: the envelope sender

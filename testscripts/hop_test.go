@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -152,7 +153,7 @@ func (h *hop) converse(conn net.Conn, ended <-chan struct{}) {
 		case "DATA":
 			say("354 go ahead")
 			body, err := lines.ReadDotBytes()
-			if err != nil || !h.gathered(ended) || h.keep(folder, body) != nil || h.replies["."] == dropped {
+			if err != nil || !h.gathered(conn, lines.R, ended) || h.keep(folder, body) != nil || h.replies["."] == dropped {
 				return
 			}
 			say(cmp.Or(h.replies["."], "250 2.0.0 taken"))
@@ -176,8 +177,19 @@ func (h *hop) greeting(folder string) []string {
 	return append(reply, "250 SIZE 100000000")
 }
 
-// gathered waits until as many connections as wanted have been open at once.
-func (h *hop) gathered(ended <-chan struct{}) bool {
+// gathered waits until as many connections as wanted have been open at once. It returns false if the peer, which has nothing
+// to say meanwhile, leaves before that.
+func (h *hop) gathered(conn net.Conn, from *bufio.Reader, ended <-chan struct{}) bool {
+	if h.gather == 0 {
+		return true
+	}
+	left := make(chan struct{})
+	go func() { from.Peek(1); close(left) }()
+	defer func() {
+		conn.SetReadDeadline(time.Now())
+		<-left
+		conn.SetReadDeadline(time.Time{})
+	}()
 	for {
 		h.mu.Lock()
 		most, more := h.most, h.more
@@ -187,6 +199,8 @@ func (h *hop) gathered(ended <-chan struct{}) bool {
 		}
 		select {
 		case <-more:
+		case <-left:
+			return false
 		case <-ended:
 			return false
 		}

@@ -133,15 +133,10 @@ func (w *policyWorld) look() *policySeen {
 	s := &policySeen{log: w.settled(len(w.rows)), attempts: map[string]policyAttempt{}, alerts: map[string][]string{}}
 	s.notices = w.notices()
 	s.arrived = arrivals(w.t, filepath.Join(w.dir, "peers"))
-	files, _ := filepath.Glob(filepath.Join(w.data, "logs", "delivery_logs", "delivery.@*"))
-	for _, f := range files {
-		text, _ := os.ReadFile(f)
-		for line := range bytes.Lines(text) {
-			var a policyAttempt
-			if json.Unmarshal(line, &a) == nil && a.Domain != "" {
-				s.attempts[a.Domain] = a
-			}
-		}
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	if poll(ctx, func() bool { w.readAttempts(s.attempts); return len(s.attempts) >= len(w.rows) }) != nil {
+		w.t.Errorf("delivery_logs tell of %d domains, not of %d", len(s.attempts), len(w.rows))
 	}
 	var shown struct {
 		Alerts []struct{ Domain, Cause string }
@@ -162,6 +157,20 @@ func (w *policyWorld) look() *policySeen {
 		s.counts[d.Domain] = d.policyCount
 	}
 	return s
+}
+
+// readAttempts reads the delivery logs, which tell of a message a little later than mail_logs.
+func (w *policyWorld) readAttempts(attempts map[string]policyAttempt) {
+	files, _ := filepath.Glob(filepath.Join(w.data, "logs", "delivery_logs", "delivery.@*"))
+	for _, f := range files {
+		text, _ := os.ReadFile(f)
+		for line := range bytes.Lines(text) {
+			var a policyAttempt
+			if json.Unmarshal(line, &a) == nil && a.Domain != "" {
+				attempts[a.Domain] = a
+			}
+		}
+	}
 }
 
 // lines are what mail_logs says about a domain without a connection, and then of its message's connections.

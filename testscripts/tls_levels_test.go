@@ -176,6 +176,7 @@ var (
 	dcidLine  = regexp.MustCompile(`Info: DCID (\d+) (TLS .*|delivery in clear .*|peer not verified .*|cause .*)$`)
 	settled   = regexp.MustCompile(`Message finished MID (\d+) done|MID (\d+) to RID \[0\] pending till`)
 	openSSL   = regexp.MustCompile(`\(\d+, '.*:(.*)'\)`)
+	forDomain = regexp.MustCompile(` for (\S+)(?: \[P\d+\])?$`)
 	anyCipher = regexp.MustCompile(`cipher TLS_[A-Z0-9_]+`)
 )
 
@@ -210,11 +211,15 @@ func (h *history) read(line string) {
 	}
 }
 
-// lines are what the log says of the connections for a domain's message, with OpenSSL's numbers left out.
+// lines are what the log says of the connections for a domain's message, with OpenSSL's numbers left out. What is said of
+// another domain, whose mail went over the same connection, is not.
 func (h *history) lines(domain string) []string {
 	var all []string
 	for _, dcid := range h.dcids[h.mids[domain]] {
 		for _, line := range h.said[dcid] {
+			if m := forDomain.FindStringSubmatch(line); m != nil && m[1] != domain {
+				continue
+			}
 			line = openSSL.ReplaceAllString(line, "$1")
 			all = append(all, anyCipher.ReplaceAllString(line, "cipher TLS_AES_128_GCM_SHA256"))
 		}

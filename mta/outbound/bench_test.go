@@ -132,7 +132,7 @@ func (r *endless) task() *queue.Task {
 	}
 	return &queue.Task{
 		Envelope:   &spool.Envelope{MID: mid + 1, Sender: "sender@x.example", Size: int64(len(benchBody))},
-		Recipients: []queue.Recipient{{Address: "recipient@peer.example"}},
+		Recipients: []queue.Recipient{{Address: "recipient@peer.example", Destination: "peer.example"}},
 	}
 }
 

@@ -78,13 +78,13 @@ func (d *Deliverer) newTrip(t tasks, task *queue.Task, dem demands) *trip {
 	return run
 }
 
-// domainOf is the domain that a task's connection is made for. Where a task has recipients of several, which share a route,
-// those of the others travel there too as far as they may, and have their turn later if not.
+// domainOf is the destination that a task's connection is made for: mostly a domain. Where a task has recipients of several,
+// which share a route, those of the others travel there too as far as they may, and have their turn later if not.
 func domainOf(task *queue.Task, t tasks) string {
 	if len(task.Recipients) == 0 {
 		return t.Destination()
 	}
-	return queue.Destination(task.Recipients[0].Address)
+	return task.Recipients[0].Destination
 }
 
 // round makes one connection and sends what may travel on it. It returns the task that needs one of its own, if that is
@@ -148,7 +148,7 @@ func (t *trip) crowded() bool {
 // own is a task with the recipients of the trip's own domain only.
 func (t *trip) own(task *queue.Task) *queue.Task {
 	rest := *task
-	others := func(r queue.Recipient) bool { return queue.Destination(r.Address) != t.domain }
+	others := func(r queue.Recipient) bool { return r.Destination != t.destination }
 	rest.Recipients = slices.DeleteFunc(slices.Clone(task.Recipients), others)
 	return &rest
 }

@@ -34,13 +34,14 @@ func (nobody) Routed(queue.Routing) {}
 // journey is the way from a domain to a connection that is ready for mail with certain demands. A delivery and a
 // verification by hand go the same way; they differ in who is told, and in what is done at the end.
 type journey struct {
-	d       *Deliverer
-	world   World
-	domain  string
-	machine *config.Hop // where an operator sent the mail, whatever its domain is; nil: the domain says where it goes
-	dest    config.Destination
-	control tlspolicy.Control
-	demands demands
+	d           *Deliverer
+	world       World
+	destination string      // as the queue has it
+	domain      string      // of that name, or the machine
+	machine     *config.Hop // where an operator sent the mail, whatever its domain is; nil: the domain says where it goes
+	dest        config.Destination
+	control     tlspolicy.Control
+	demands     demands
 
 	audience audience
 	log      *maillog.Log // nil: a verification leaves no trace in mail_logs
@@ -74,18 +75,18 @@ type place struct {
 	addr netip.Addr
 }
 
-func (d *Deliverer) newJourney(domain string, dem demands) *journey {
-	return d.journeyIn(d.opt.World(), domain, dem)
+func (d *Deliverer) newJourney(destination string, dem demands) *journey {
+	return d.journeyIn(d.opt.World(), destination, dem)
 }
 
-func (d *Deliverer) journeyIn(w World, domain string, dem demands) *journey {
-	var machine *config.Hop
-	if hop, ok := config.ParseRedirected(domain); ok {
+func (d *Deliverer) journeyIn(w World, destination string, dem demands) *journey {
+	domain, machine := destination, (*config.Hop)(nil)
+	if hop, ok := config.ParseRedirected(destination); ok {
 		machine, domain = &hop, hop.Machine()
 	}
 	dest, _ := w.Config.Destination(domain)
 	return &journey{
-		d: d, world: w, domain: domain, machine: machine, dest: dest, control: tlspolicy.ControlFor(w.Config, domain), demands: dem,
+		d: d, world: w, destination: destination, domain: domain, machine: machine, dest: dest, control: tlspolicy.ControlFor(w.Config, domain), demands: dem,
 		audience: nobody{}, weigh: tlspolicy.Weigh,
 	}
 }

@@ -49,15 +49,15 @@ func (d *Deliverer) tellSent(r *tlspolicy.Record, others records, task *queue.Ta
 		if res.Outcome == queue.Again {
 			continue
 		}
-		to := addressOf(task, i, res.RID)
-		next := sentOf(others.of(r, to), task, res, began)
+		to := recipientOf(task, i, res.RID)
+		next := sentOf(others.of(r, to.Destination), task, res, began)
 		n := slices.IndexFunc(list, next.alike)
 		if n < 0 {
 			n = len(list)
 			list = append(list, &next)
 		}
 		list[n].RIDs = append(list[n].RIDs, res.RID)
-		list[n].Recipients = append(list[n].Recipients, to)
+		list[n].Recipients = append(list[n].Recipients, to.Address)
 	}
 	for _, s := range list {
 		d.opt.Sent(*s)
@@ -70,17 +70,17 @@ func (s *Sent) alike(o *Sent) bool {
 		s.Protection == o.Protection
 }
 
-// addressOf is a recipient's address; results mostly stand in the order of the recipients.
-func addressOf(task *queue.Task, i, rid int) string {
+// recipientOf is whom a result is about; results mostly stand in the order of the recipients.
+func recipientOf(task *queue.Task, i, rid int) queue.Recipient {
 	if i < len(task.Recipients) && task.Recipients[i].RID == rid {
-		return task.Recipients[i].Address
+		return task.Recipients[i]
 	}
 	for _, r := range task.Recipients {
 		if r.RID == rid {
-			return r.Address
+			return r
 		}
 	}
-	return ""
+	return queue.Recipient{}
 }
 
 func sentOf(r *tlspolicy.Record, task *queue.Task, res *queue.Result, began time.Time) Sent {

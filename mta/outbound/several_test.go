@@ -99,7 +99,7 @@ func TestATaskOfSeveralDomains(t *testing.T) {
 			msg := b.put(spool.Envelope{Sender: "a@x.example"}, letter, "b@first.example", "b@Other.example")
 			task := &queue.Task{Envelope: &msg.Envelope}
 			for _, r := range msg.Recipients {
-				task.Recipients = append(task.Recipients, queue.Recipient{RID: r.RID, Address: r.Address})
+				task.Recipients = append(task.Recipients, queue.Recipient{RID: r.RID, Address: r.Address, Destination: queue.Destination(r.Address)})
 			}
 			r := &tray{}
 			for first, ok := task, true; ok; first, ok = r.Next(t.Context()) {

@@ -127,7 +127,7 @@ type verdict struct {
 // under is the connection's record as messages for a domain, with demands of their own, see it, and whether they may travel
 // here. A task may hold recipients of several domains whose route is the same; each domain's own rules decide.
 func (t *trip) under(ctx context.Context, c *connection, domain string, dem demands) (*tlspolicy.Record, bool) {
-	if domain == t.domain {
+	if domain == t.destination {
 		return c.under(dem)
 	}
 	key := view{domain, dem}
@@ -145,13 +145,21 @@ func (t *trip) under(ctx context.Context, c *connection, domain string, dem dema
 	return v.record, v.ok
 }
 
+// routedLike says that SMTP routes lead both the same way.
+func (j *journey) routedLike(other *journey) bool {
+	if j.machine != nil || other.machine != nil {
+		return false // which no route turns aside
+	}
+	mine, _, routed := j.world.Config.Route(j.domain)
+	theirs, _, alsoRouted := other.world.Config.Route(other.domain)
+	return routed && alsoRouted && slices.Equal(mine.Hops, theirs.Hops)
+}
+
 // lookFrom judges the connection for a domain that it was not made for.
 func (t *trip) lookFrom(ctx context.Context, c *connection, domain string, dem demands) (*tlspolicy.Record, bool) {
 	other := t.d.journeyIn(t.world, domain, dem)
 	other.log, other.lookups = t.log, t.lookups
-	mine, _, routed := t.world.Config.Route(t.domain)
-	theirs, _, alsoRouted := t.world.Config.Route(domain)
-	if !routed || !alsoRouted || !slices.Equal(mine.Hops, theirs.Hops) || other.hopTo(c.host, c.record.Remote.Addr()) != c.hop {
+	if !t.routedLike(other) || other.hopTo(c.host, c.record.Remote.Addr()) != c.hop {
 		return nil, false
 	}
 	at := &stop{host: c.host, list: []netip.Addr{c.record.Remote.Addr()}, facts: other.facts(ctx, c.host)}

@@ -4,10 +4,11 @@ import "posthouse/config"
 
 // Together says by what the mail for a destination goes where its way is no matter of the destination itself: two destinations
 // with the same answer may have recipients in one transaction. It is empty where mail has to travel apart: where the
-// DNS says where it goes, and where the outcome of TLS is judged or listed by the domain.
+// DNS or an operator says where it goes, and where the outcome of TLS is judged or listed by the domain.
 func Together(conf *config.Config, destination string) string {
+	_, redirected := config.ParseRedirected(destination) // which no route turns aside
 	route, key, ok := conf.Route(destination)
-	if !ok || usesDNS(route) {
+	if redirected || !ok || usesDNS(route) {
 		return ""
 	}
 	dest, entry := conf.Destination(destination)

@@ -82,15 +82,12 @@ type transaction struct {
 	others  records
 }
 
-// records are the connection's as recipients of other domains than the first see it, by domain; nil where there are none.
+// records are the connection's as recipients of other destinations than the first see it, by destination; nil where there are none.
 type records map[string]*tlspolicy.Record
 
-// of is the record for a recipient, r where its domain has none of its own.
-func (o records) of(r *tlspolicy.Record, recipient string) *tlspolicy.Record {
-	if len(o) == 0 {
-		return r
-	}
-	if own := o[queue.Destination(recipient)]; own != nil {
+// of is the record for a recipient who waits there, r where that destination has none of its own.
+func (o records) of(r *tlspolicy.Record, destination string) *tlspolicy.Record {
+	if own := o[destination]; own != nil {
 		return own
 	}
 	return r
@@ -177,7 +174,7 @@ func (t *trip) sendable(ctx context.Context, x *transaction) (*queue.Task, []que
 		switch {
 		case smtp.CheckAddress(r.Address) != nil:
 			refused = append(refused, queue.Result{RID: r.RID, Outcome: queue.Hard, Failure: notSendable(r.Address)})
-		case t.fitsToo(ctx, x, first, queue.Destination(r.Address)):
+		case t.fitsToo(ctx, x, first, r.Destination):
 			rest.Recipients = append(rest.Recipients, r)
 		}
 	}
@@ -250,7 +247,7 @@ func closing(c *connection, receipt *smtp.Receipt, broken *queue.Failure) *queue
 
 // verdict is what came of a recipient whom the peer accepted.
 func (t *trip) verdict(x *transaction, rcpt *queue.Recipient, receipt *smtp.Receipt, broken *queue.Failure) queue.Result {
-	rid, record := rcpt.RID, x.others.of(x.record, rcpt.Address)
+	rid, record := rcpt.RID, x.others.of(x.record, rcpt.Destination)
 	switch {
 	case receipt.Final.Code/100 == 2:
 		return x.delivered(rid, receipt.Final, record)

@@ -31,7 +31,7 @@ func (s *state) finish(task *Task, results []settled, now instant) (finished boo
 	for _, g := range task.groups() {
 		s.finishGroup(g, task.of(g, results), now)
 	}
-	s.tried(task.group.msg)
+	s.tried(task.group)
 	return s.endOf(task.group.msg)
 }
 

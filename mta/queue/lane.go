@@ -78,6 +78,7 @@ func (h *host) carry(t *Trip, l lane) {
 	t.lane, t.carries = l, true
 	h.tracks[l].carrying++
 	t.known, t.knownBarred, t.knownRefusals = h.failures, h.tracks[l].barred, h.pressure.refusals
+	t.knownClosed = h.pressure.closed
 }
 
 // probing says that a lane which led nowhere so far is being tried again by a trip other than t.

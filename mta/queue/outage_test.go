@@ -1,6 +1,12 @@
 package queue
 
-import "testing"
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
 
 // TestOneOutageIsOneFailure has several attempts that began together find a host down: it rests as after one failure.
 func TestOneOutageIsOneFailure(t *testing.T) {
@@ -21,4 +27,26 @@ func TestOneOutageIsOneFailure(t *testing.T) {
 	if h.failures != 2 {
 		t.Errorf("%d failures after the probe", h.failures)
 	}
+}
+
+// TestATripThatAchievesNothing is not followed by another one at once.
+func TestATripThatAchievesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var trips atomic.Int32
+		deliver := func(_ context.Context, trip *Trip) {
+			trips.Add(1)
+			trip.Settle(trip.First, nil)
+			time.Sleep(time.Millisecond) // the trip ends later than its task
+		}
+		b := run(t, deliver)
+		b.Add(letter(1, "a@x.example", "b@one.example"))
+		pause(pauseIdle / 2)
+		if n := trips.Load(); n != 1 {
+			t.Errorf("%d trips at first", n)
+		}
+		pause(pauseIdle)
+		if n := trips.Load(); n != 2 {
+			t.Errorf("%d trips after a moment", n)
+		}
+	})
 }

@@ -5,10 +5,12 @@ package queue
 type pressure struct {
 	successes int // since the window last changed
 	refusals  int // of one connection more, ever
+	closed    int // connections, ever
 }
 
 // Pressed says that the peer refused one connection more than it bears. It returns false where the destination has no other
-// connection: then the peer does not say that there are too many, and Down is what is to be said.
+// connection, and had none since the trip got its task: then the peer does not say that there are too many, and Down is what is
+// to be said. One that has just been closed counts, as it made the peer refuse this one, and has made room.
 func (t *Trip) Pressed() (others bool) {
 	t.do(func(_ *state, h *host) { others = h.press(t) })
 	return others
@@ -20,7 +22,7 @@ func (h *host) press(t *Trip) bool {
 	if t.isOpen {
 		others--
 	}
-	if others <= 0 {
+	if others <= 0 && h.pressure.closed == t.knownClosed {
 		return false
 	}
 	t.achieved = true // the destination need not rest: the others carry on, and there is no room for more
@@ -30,6 +32,16 @@ func (h *host) press(t *Trip) bool {
 	h.pressure.refusals++
 	h.shrink(min(h.window, len(h.trips)) / 2)
 	return true
+}
+
+// disconnected takes note that a trip has no connection any more. To itself that says nothing of others.
+func (h *host) disconnected(t *Trip) {
+	if t.isOpen {
+		t.isOpen = false
+		t.knownClosed++
+		h.open--
+		h.pressure.closed++
+	}
 }
 
 // shrink sets a smaller window.

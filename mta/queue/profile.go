@@ -120,14 +120,14 @@ func (s *state) meetDeadlines(now instant) {
 		}
 		if expiry <= now {
 			s.chores++
-			s.try(g.msg)
+			s.try(g)
 			s.jobs = append(s.jobs, job{expire: s.grab(g), last: s.lastSaid(g)})
 			continue
 		}
 		if at := s.warnAt(g, p); at != 0 && at <= now {
 			g.warned++
 			s.chores++
-			s.try(g.msg)
+			s.try(g)
 			s.jobs = append(s.jobs, job{warn: s.grab(g), until: expiry.time(), last: s.lastSaid(g)})
 			continue
 		}

@@ -268,7 +268,7 @@ func (q *Queue) chore(j job) {
 		q.guarded("delay warning", func() { q.warn(j) })
 		q.letGo(j.warn)
 		q.call(func(s *state) {
-			s.tried(j.warn.group.msg)
+			s.tried(j.warn.group)
 			s.place(j.warn.group, at(time.Now()))
 		})
 	}

@@ -158,8 +158,9 @@ func (s *state) take(h *host, l lane, conf *config.Config, now instant) *Task {
 		s.block(h, h.rateStart.add(period(conf, h)))
 		return nil
 	}
-	s.try(g.msg)
-	task := s.grab(s.part(g, n))
+	first := s.part(g, n)
+	s.try(first)
+	task := s.grab(first)
 	for _, other := range s.spread[g.msg.mid] {
 		room := maxRecipients - len(task.Recipients)
 		if room == 0 || n < g.size() {
@@ -294,17 +295,22 @@ func (s *state) giveUp(t *Trip) {
 	}
 }
 
-// ended takes note that a trip is over. One that achieved nothing makes its destination rest a moment: whatever sent
-// it home would send the next one home as well.
+// concluded takes note of whether a trip has achieved anything. If not, its destination rests a moment: whatever sent it home would
+// send the next one home as well, which begins as soon as the task is ready again.
+func (s *state) concluded(t *Trip, results []settled, now instant) {
+	t.achieved = t.achieved || slices.ContainsFunc(results, func(r settled) bool { return r.outcome != Again })
+	if h := s.hosts[t.host]; !t.achieved && h != nil {
+		s.block(h, now.add(pauseIdle))
+	}
+}
+
+// ended takes note that a trip is over. One that achieved nothing makes its destination rest a moment.
 func (s *state) ended(t *Trip, now instant) {
 	h := s.hosts[t.host]
 	delete(h.trips, t)
 	h.tracks[t.lane].carrying--
 	s.trips--
-	if t.isOpen {
-		h.open--
-		t.isOpen = false
-	}
+	h.disconnected(t)
 	if !t.achieved {
 		s.block(h, now.add(pauseIdle))
 	}

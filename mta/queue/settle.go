@@ -192,8 +192,8 @@ func updatesOf(list []settled) []spool.Update {
 // state is what the spool has to know of a recipient that waits.
 func (r *Recipient) state(next instant) spool.State {
 	st := spool.State{Attempts: r.Attempts, Next: next.time(), Warned: r.warned}
-	if r.destination != Destination(r.Address) {
-		st.Via = r.destination
+	if r.Destination != Destination(r.Address) {
+		st.Via = r.Destination
 	}
 	return st
 }
@@ -292,12 +292,11 @@ func (q *Queue) conclude(t *Trip, task *Task, list []settled) {
 	q.letGo(task)
 	finished := false
 	q.call(func(s *state) {
-		for i := range list {
-			if t != nil && list[i].outcome != Again {
-				t.achieved = true
-			}
+		now := at(time.Now())
+		if t != nil {
+			s.concluded(t, list, now)
 		}
-		finished = s.finish(task, list, at(time.Now()))
+		finished = s.finish(task, list, now)
 	})
 	if finished {
 		q.opt.Log.MessageFinished(task.MID)

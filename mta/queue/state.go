@@ -179,7 +179,7 @@ type state struct {
 	way    func(string) string // see Options.Way
 	hand   Hand
 
-	trying *message       // the suspect that is being tried; nil: none
+	trying *group         // of a suspect, that is being tried; nil: none
 	wary   map[*host]bool // hosts for which suspects wait until that one is over
 
 	messages  map[uint64]*message

@@ -14,16 +14,14 @@ func (nobodyWatches) Take(uint64) int             { return 0 }
 func (nobodyWatches) Put(int, uint64)             {}
 func (nobodyWatches) Suspect(uint64) (bool, bool) { return false, false }
 
-// mayTry says whether a group may be worked on now. Suspects are tried one at a time, so that if the process dies again it is
-// known of which one.
-func (s *state) mayTry(g *group) bool {
-	return !g.msg.suspect || s.trying == nil || s.trying == g.msg
-}
+// mayTry says whether a group may be worked on now. Suspects are tried one at a time, and each with one task, so that if the
+// process dies again it is known of which one, and if not, that it is over when the task is.
+func (s *state) mayTry(g *group) bool { return !g.msg.suspect || s.trying == nil }
 
-// try takes note that the work on a message begins.
-func (s *state) try(m *message) {
-	if m.suspect {
-		s.trying = m
+// try takes note that the work on a group begins.
+func (s *state) try(g *group) {
+	if g.msg.suspect {
+		s.trying = g
 	}
 }
 
@@ -38,13 +36,12 @@ func (s *state) firstOf(h *host, l lane) *group {
 	return nil
 }
 
-// tried takes note that the work on a suspect is over, and lets the next one come.
-func (s *state) tried(m *message) {
-	m.suspect = false
-	if s.trying != m {
+// tried takes note that the work on a group is over. If it was a suspect's, that is none any more, and the next one comes.
+func (s *state) tried(g *group) {
+	if s.trying != g {
 		return
 	}
-	s.trying = nil
+	g.msg.suspect, s.trying = false, nil
 	for h := range s.wary {
 		s.mark(h)
 	}

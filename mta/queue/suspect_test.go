@@ -31,6 +31,7 @@ func (w *watch) Put(_ int, mid uint64) {
 	defer w.mu.Unlock()
 	i := slices.Index(w.inHand, mid)
 	w.inHand = slices.Delete(w.inHand, i, i+1)
+	delete(w.suspect, mid) // nobody died of it
 }
 
 func (w *watch) Suspect(mid uint64) (bool, bool) { return w.suspect[mid], w.parked[mid] }

@@ -47,8 +47,10 @@ type Recipient struct {
 	ORcpt    string // what the sender calls the recipient, likewise
 	Attempts int    // that ended without delivery
 
-	destination string // where it waits
-	warned      int    // delay warnings sent
+	// Destination is where it waits, and decides how it is sent: its domain, or where an operator redirected it to.
+	Destination string
+
+	warned int // delay warnings sent
 }
 
 // Task is a message with the recipients that one transaction is for. All go the same way, though not all need have the
@@ -71,7 +73,7 @@ func (t *Task) groups() []*group { return append([]*group{t.group}, t.also...) }
 // take adds a group's recipients, of which no more is known yet than the queue remembers.
 func (t *Task) take(g *group) {
 	for _, r := range g.rcpts() {
-		t.Recipients = append(t.Recipients, Recipient{RID: int(r.rid), Attempts: int(r.attempts), destination: g.host.name, warned: int(g.warned)})
+		t.Recipients = append(t.Recipients, Recipient{RID: int(r.rid), Attempts: int(r.attempts), Destination: g.host.name, warned: int(g.warned)})
 	}
 }
 

@@ -29,7 +29,8 @@ type Trip struct {
 	known       int  // failures of the host when it was given, and of the lane
 	knownBarred int
 
-	knownRefusals int // likewise: refusals of one connection more
+	knownRefusals int // likewise: refusals of one connection more, and connections that were closed
+	knownClosed   int
 
 	offered chan *Task // the state's answer to Next; nil is none
 }
@@ -110,12 +111,7 @@ func (t *Trip) Attempted(dcid uint64) { t.dcid = dcid }
 
 // Disconnected says that the connection is closed.
 func (t *Trip) Disconnected() {
-	t.do(func(s *state, h *host) {
-		if t.isOpen {
-			t.isOpen = false
-			h.open--
-		}
-	})
+	t.do(func(_ *state, h *host) { h.disconnected(t) })
 }
 
 // Up says that the destination was reached and takes mail. tls is what hoststatus says of the connection.
