@@ -142,6 +142,12 @@ func (d *disk) kill() {
 	}
 }
 
+func (d *disk) killed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.dead
+}
+
 func (d *disk) revive(left int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
