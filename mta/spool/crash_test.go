@@ -85,11 +85,11 @@ func (v *variant) life(d *disk, r *rand.Rand, actions int) error {
 	}
 	found, err := d.ledger.compare(s, time.Now())
 	if err != nil {
+		if d.killed() {
+			err = nil
+		}
 		d.kill()
 		s.Close()
-		if errors.Is(err, errDead) {
-			return nil
-		}
 		return err
 	}
 	d.tell(fact{kind: factOpened, found: found})

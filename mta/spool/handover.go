@@ -146,15 +146,3 @@ func (s *Spool) hand(g *segment, mid uint64, offset int64, meta []byte, do func(
 	}
 	return do(Message{Envelope: env, States: states})
 }
-
-// bad sets a message aside of which nothing can be known, and ends it.
-func (s *Spool) bad(mid uint64, e entry, why error) error {
-	if err := s.SetAside(mid, why.Error()); err != nil {
-		s.problem("%v", err)
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.enqueue(s.finish(mid, e)...)
-	return nil
-}

@@ -2,7 +2,6 @@ package spool
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -27,6 +26,7 @@ func (s *Spool) recover() error {
 		}
 	}
 	r.readAll()
+	s.firm()
 	if s.next.items = r.bury(); len(s.next.items) > 0 {
 		s.rouse()
 	}
@@ -109,21 +109,38 @@ func (r *recovery) open(number uint64) error {
 	return nil
 }
 
-// readAll reads what was opened. A segment that cannot be read at the moment stays where it is for the next start.
+// readAll reads what was opened.
 func (r *recovery) readAll() {
 	for _, g := range r.s.ordered() {
 		err := r.read(g)
 		r.s.used.Add(g.size)
 		if err != nil {
-			g.unread = true
-			r.s.unread++
-			r.s.problem("segment %d waits for the next start, and all others with it: %v", g.number, err)
+			r.s.distrust(g, err)
 		}
 	}
 }
 
-// read learns what a segment holds, by its index where that is good. Where there is none, the last of it may have been
-// written without a sync before the process was killed; from now on it counts, so it must be there when the machine dies.
+// firm brings to stable storage what was read: a process that was killed may have written the last of a segment without a
+// sync. From now on it counts, so it must be there when the machine dies. An index holds nothing else.
+func (s *Spool) firm() {
+	for _, g := range s.ordered() {
+		if g.indexed || g.unread {
+			continue
+		}
+		if err := g.f.Datasync(); err != nil {
+			s.distrust(g, err)
+		}
+	}
+}
+
+// distrust leaves a segment as it is for the next start, and so all others: what it needs of them is not known.
+func (s *Spool) distrust(g *segment, why error) {
+	g.unread = true
+	s.unread++
+	s.problem("segment %d waits for the next start, and all others with it: %v", g.number, why)
+}
+
+// read learns what a segment holds, by its index where that is good.
 func (r *recovery) read(g *segment) error {
 	var list []indexEntry
 	size, messages, err := r.s.readIndex(g.number, func(e indexEntry) error {
@@ -133,7 +150,7 @@ func (r *recovery) read(g *segment) error {
 	})
 	switch {
 	case err != nil:
-		return errors.Join(r.scan(g), g.f.Datasync())
+		return r.scan(g)
 	case size > g.size:
 		g.synced = size
 		return errors.Join(r.scan(g), r.cut(g, list))
@@ -187,7 +204,7 @@ func (r *recovery) scan(g *segment) error {
 		damage = append(damage, gap{from: g.size, to: g.synced})
 	}
 	if g.synced = found.sound; len(found.gaps) == 0 && len(whole) == len(last) {
-		g.synced = g.size // read brings it there
+		g.synced = g.size // firm brings it there
 	}
 	return r.tell(g, damage)
 }
@@ -217,112 +234,6 @@ func (g *segment) whole(e indexEntry) bool {
 	}
 	putBlock(rec.block)
 	return true
-}
-
-func (r *recovery) learnAll(g *segment, list []indexEntry) {
-	for _, e := range list {
-		r.learn(g, e)
-	}
-}
-
-// learn takes note of one thing that stands in a segment.
-func (r *recovery) learn(g *segment, e indexEntry) {
-	s := r.s
-	r.highest = max(r.highest, e.mid)
-	old, known := s.entries[e.mid]
-	switch e.kind {
-	case indexMessage:
-		if known { // of two copies the later counts
-			before := s.segments[uint64(old.segment)]
-			before.live--
-			r.dead[e.mid] = append(r.dead[e.mid], before)
-		} else {
-			old = r.early[e.mid]
-			delete(r.early, e.mid)
-		}
-		g.live++
-		old.segment, old.place = uint32(g.number), e.place
-		s.entries[e.mid] = old
-	case indexDead:
-		r.dead[e.mid] = append(r.dead[e.mid], g)
-	case indexState:
-		old.stateSegment, old.statePlace = uint32(g.number), e.place
-		if known {
-			s.entries[e.mid] = old
-		} else {
-			r.early[e.mid] = old
-		}
-	case indexFinished:
-		r.graves[e.mid] = g
-	}
-}
-
-// bury takes out what is finished, and notes which records keep what from coming back. It returns those that are to be
-// written anew.
-func (r *recovery) bury() (lost []*item) {
-	s := r.s
-	for mid, grave := range r.graves {
-		if e, ok := s.entries[mid]; ok {
-			g := s.segments[uint64(e.segment)]
-			g.live--
-			g.bury(mid, grave)
-			delete(s.entries, mid)
-		}
-		for _, g := range r.dead[mid] {
-			g.bury(mid, grave)
-		}
-		delete(r.dead, mid)
-	}
-	for mid, list := range r.dead {
-		if _, ok := s.entries[mid]; ok {
-			s.copies[mid] = list
-			continue
-		}
-		for _, g := range list { // finished, and the record that says so was lost
-			lost = append(lost, &item{head: head{kind: finishedRecord, mid: mid}, about: g})
-		}
-	}
-	return lost
-}
-
-// countStates counts in each segment the states in force.
-func (s *Spool) countStates() {
-	for _, e := range s.entries {
-		if g := s.segments[uint64(e.stateSegment)]; g != nil {
-			g.states++
-		}
-	}
-}
-
-// tellGaps keeps a copy of what is damaged for people, and names it.
-func (s *Spool) tellGaps(g *segment, gaps []gap) error {
-	for _, p := range gaps {
-		kept := ""
-		if p.from < g.size {
-			to := filepath.Join(s.dir, "damaged", fmt.Sprintf("%s-%d", segmentName(g.number), p.from))
-			if err := s.copyOut(g, p.from, p.to-p.from, to); err != nil {
-				return err
-			}
-			kept = ", set aside as " + to
-		}
-		s.problem("%s%s", g.describe(p), kept)
-	}
-	return nil
-}
-
-// describe names a damage.
-func (g *segment) describe(p gap) string {
-	switch {
-	case p.from >= g.size && p.mid != 0:
-		return fmt.Sprintf("segment %d is cut at byte %d: message %d is lost", g.number, g.size, p.mid)
-	case p.from >= g.size:
-		return fmt.Sprintf("segment %d is cut at byte %d of %d", g.number, g.size, p.to)
-	case p.from == 0:
-		return fmt.Sprintf("the head of segment %d is damaged, which costs nothing else", g.number)
-	case p.mid != 0:
-		return fmt.Sprintf("segment %d is damaged from byte %d to %d: it was message %d's", g.number, p.from, p.to, p.mid)
-	}
-	return fmt.Sprintf("segment %d is damaged from byte %d to %d: what stood there is not known", g.number, p.from, p.to)
 }
 
 // listOutside removes the files of long messages that are not there any more. When something is damaged or cannot be read,

@@ -1,11 +1,8 @@
 package spool
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -141,69 +138,6 @@ func (s *Spool) Sync() error {
 	case <-s.stopped:
 		return os.ErrClosed
 	}
-}
-
-// SetAside keeps a copy of a message, as far as it can be read, in DIR/damaged and names it in Problems. It is for a
-// message that turns out damaged when it is read; the caller then finishes it with an Update, and people have the copy.
-func (s *Spool) SetAside(mid uint64, reason string) error {
-	to, err := s.rescue(mid)
-	if err != nil {
-		return fmt.Errorf("set message %d aside: %w", mid, err)
-	}
-	s.problem("message %d is set aside as %s: %s", mid, to, reason)
-	return nil
-}
-
-// rescue copies what stands where a message should be.
-func (s *Spool) rescue(mid uint64) (to string, err error) {
-	s.mu.Lock()
-	e, ok := s.entries[mid]
-	if !ok {
-		s.mu.Unlock()
-		return "", ErrNotFound
-	}
-	g := s.segments[uint64(e.segment)]
-	g.readers++
-	s.mu.Unlock()
-	defer s.release(g)
-	to = filepath.Join(s.dir, "damaged", fmt.Sprintf("%d.record", mid))
-	if e.outside() {
-		moved := filepath.Join(s.dir, "damaged", fmt.Sprintf("%d%s", mid, outsideSuffix))
-		if s.files.Rename(s.outsidePath(mid), moved) == nil {
-			to = moved
-		}
-	}
-	offset := offsetOf(e.place)
-	return to, s.copyOut(g, offset, g.lengthAt(offset), filepath.Join(s.dir, "damaged", fmt.Sprintf("%d.record", mid)))
-}
-
-// lengthAt is how long the record at an offset is, as far as its head can be believed.
-func (g *segment) lengthAt(offset int64) int64 {
-	b := make([]byte, headSize)
-	if n, _ := g.f.ReadAt(b, offset); n == headSize {
-		if h, ok := parseHead(b, g.number, offset); ok {
-			return h.size()
-		}
-	}
-	return firstRead
-}
-
-// copyOut writes a piece of a segment into a file for people, in place of one that is there.
-func (s *Spool) copyOut(g *segment, offset, length int64, to string) error {
-	b := make([]byte, length)
-	n, err := g.f.ReadAt(b, offset)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	_ = s.files.Remove(to)
-	f, err := s.files.Create(to)
-	if err != nil {
-		return err
-	}
-	if _, err = f.WriteAt(b[:n], 0); err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }
 
 // Discard finishes a message whatever its recipients' states are: nobody can be sent what cannot be read.
