@@ -145,8 +145,8 @@ func (s *Spool) sparsest() *segment {
 	return best
 }
 
-// rewrite brings what counts in a segment into the current one. A segment in which something is damaged stays: a copy would make the damage
-// look sound.
+// rewrite brings what counts in a segment into the current one, once. A segment in which something is damaged stays: a copy
+// would make the damage look sound.
 func (s *Spool) rewrite(g *segment) error {
 	r := &rewriting{s: s, g: g, wanted: s.gravesIn(g)}
 	found, err := g.scan(r.visit)
@@ -158,7 +158,7 @@ func (s *Spool) rewrite(g *segment) error {
 	if err == nil && len(found.damage()) > 0 && !g.idle() {
 		err = ErrDamaged
 	}
-	g.stuck = g.stuck || errors.Is(err, ErrDamaged)
+	g.stuck = g.stuck || err == nil || errors.Is(err, ErrDamaged)
 	return err
 }
 

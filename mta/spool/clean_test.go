@@ -117,7 +117,7 @@ func again(t testing.TB, s *Spool, d *disk) *Spool {
 	t.Helper()
 	d.kill()
 	s.Close()
-	d.revive(-1)
+	d.revive(-1, "")
 	return mustOpen(t, d.root, Options{Files: d, SegmentSize: s.segmentSize, inline: s.inline})
 }
 

@@ -61,11 +61,7 @@ func (v *variant) live(t *testing.T, d *disk, r *rand.Rand, lives, actions int) 
 	synctest.Test(t, func(t *testing.T) {
 		d.pace = func() time.Duration { return time.Duration(r.Int64N(int64(slowest))) }
 		for range lives {
-			left := -1
-			if r.IntN(3) > 0 {
-				left = 20 + r.IntN(20*actions)
-			}
-			d.revive(left)
+			d.revive(deaths(r, actions))
 			if err = v.life(d, r, actions); err != nil {
 				return
 			}
@@ -73,6 +69,21 @@ func (v *variant) live(t *testing.T, d *disk, r *rand.Rand, lives, actions int) 
 		d.pace = nil
 	})
 	return err
+}
+
+// deaths chooses when the process is killed: at a step of some kind, at any, or not at all.
+func deaths(r *rand.Rand, actions int) (left int, fatal stepKind) {
+	list := []stepKind{"", stepSync, stepSync, stepFolder, stepRemove, stepWrite}
+	switch n := r.IntN(len(list) + 2); {
+	case n >= len(list):
+		return -1, ""
+	case list[n] == "":
+		return 20 + r.IntN(20*actions), ""
+	case list[n] == stepSync || list[n] == stepWrite:
+		return r.IntN(2 * actions), list[n]
+	default:
+		return r.IntN(actions / 2), list[n]
+	}
 }
 
 func (v *variant) life(d *disk, r *rand.Rand, actions int) error {
@@ -146,10 +157,14 @@ func (c *client) act() error {
 	return nil
 }
 
-// pick chooses one of the client's messages; some stay long.
+// pick chooses one of the client's messages. Some stay long: half of those in every other stretch, so that there are segments
+// that need the finished records of others, which have nothing else.
 func (c *client) pick() (uint64, bool) {
 	for mid := range c.mine { // in no order
-		if mid%7 != 0 || c.r.IntN(8) == 0 {
+		if mid/16%2 == 0 && mid%2 == 0 && c.r.IntN(20) > 0 {
+			continue
+		}
+		if mid%13 != 0 || c.r.IntN(8) == 0 {
 			return mid, true
 		}
 	}

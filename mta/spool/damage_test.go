@@ -263,7 +263,7 @@ func TestATornTailIsNoDamage(t *testing.T) {
 			mustPut(t, s, s.NextMID(), "next", 1)
 			torn.kill()
 			s.Close()
-			torn.revive(-1)
+			torn.revive(-1, "")
 		}
 	}
 }

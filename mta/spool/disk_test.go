@@ -34,7 +34,8 @@ type disk struct {
 	steps  []step
 	ledger *ledger
 	dead   bool
-	left   int // steps until the process is killed; negative: it is not
+	left   int      // steps until the process is killed; negative: it is not
+	fatal  stepKind // only such steps count; "": all
 }
 
 // inode is a file as the running system sees it.
@@ -93,11 +94,10 @@ func (d *disk) may(kind stepKind, path string) error {
 	if d.dead {
 		return errDead
 	}
-	if d.left == 0 {
+	if counts := d.fatal == "" || d.fatal == kind; counts && d.left == 0 {
 		d.die()
 		return errDead
-	}
-	if d.left > 0 {
+	} else if counts && d.left > 0 {
 		d.left--
 	}
 	if d.fail != nil {
@@ -148,10 +148,11 @@ func (d *disk) killed() bool {
 	return d.dead
 }
 
-func (d *disk) revive(left int) {
+// revive lets a new process use the disk, until it is killed in its turn.
+func (d *disk) revive(left int, fatal stepKind) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.dead, d.left = false, left
+	d.dead, d.left, d.fatal = false, left, fatal
 }
 
 func (d *disk) Create(path string) (File, error) {

@@ -225,7 +225,7 @@ func checkAfterFault(t *testing.T, s *Spool, d *disk, want map[uint64][]State, w
 	checkCounts(t, s)
 	d.kill()
 	s.Close()
-	d.revive(-1)
+	d.revive(-1, "")
 	s = mustOpen(t, d.root, Options{Files: d, SegmentSize: 600, inline: 400})
 	defer s.Close()
 	for _, m := range messages(t, s) {
@@ -373,7 +373,7 @@ func TestUnreadableIsNotDamaged(t *testing.T) {
 		}
 		d.kill()
 		s.Close()
-		d.revive(-1)
+		d.revive(-1, "")
 		s = mustOpen(t, d.root, Options{Files: d})
 		if list := messages(t, s); len(list) != 0 || len(s.Problems()) != 1 {
 			t.Errorf("messages %v, problems %q", list, s.Problems())
