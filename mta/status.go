@@ -88,6 +88,8 @@ func (e *Engine) system() string {
 	delivery := !e.suspended.deliveries().All
 	_, free := e.spool.Usage()
 	switch {
+	case free < lowSpace || e.spool.Trouble() != nil: // also where somebody has suspended something, which may be why
+		return "Resource conservation"
 	case !receiving && !delivery:
 		return "Offline"
 	case !receiving:
@@ -96,8 +98,6 @@ func (e *Engine) system() string {
 		return "Delivery suspended"
 	case e.work.Status().Paused != nil:
 		return "Work queue paused"
-	case free < lowSpace || e.spool.Trouble() != nil:
-		return "Resource conservation"
 	}
 	return "Online"
 }

@@ -26,6 +26,7 @@ type appliance struct {
 	process    *exec.Cmd
 	exited     chan struct{} // closed once the process is gone and its output complete
 	output     *bytes.Buffer // to be read only after exited
+	heal       func()        // ends what failingVerb began
 }
 
 // addresses is run/addresses.json.
@@ -49,7 +50,7 @@ func applianceVerb(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
 	a := w.appliances[args[1]]
 	if a == nil {
-		a = &appliance{name: args[1], data: filepath.Join(w.work, args[1])}
+		a = &appliance{name: args[1], data: filepath.Join(w.work, args[1]), heal: func() {}}
 		w.appliances[args[1]] = a
 	}
 	switch args[0] {

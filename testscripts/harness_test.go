@@ -74,6 +74,7 @@ func TestStories(t *testing.T) {
 			"listed":      listedVerb,
 			"typed":       typedVerb,
 			"stale":       staleVerb,
+			"failing":     failingVerb,
 			"fingerprint": fingerprintVerb,
 			"ber":         berVerb,
 			"names":       namesVerb,
