@@ -246,6 +246,7 @@ func (e *Engine) takeHeld() {
 	e.tellDeath()
 	for _, problem := range e.spool.Problems() {
 		e.opt.System.Problem(problem)
+		e.alerts.Raise(alert.Problem(alert.Critical, kindOf(problem), "The spool is damaged: "+problem, problem))
 	}
 }
 
