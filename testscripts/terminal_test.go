@@ -1,9 +1,11 @@
 package testscripts
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -162,7 +164,32 @@ func (p *typist) resize(size string) error {
 	if _, err := fmt.Sscanf(size, "%dx%d", &w, &h); err != nil {
 		return err
 	}
-	return unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: h, Col: w})
+	err := unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: h, Col: w})
+	if err != nil || p.program == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return poll(ctx, p.resting)
+}
+
+var (
+	sleeping = regexp.MustCompile(`(?m)^State:\tS`)
+	pending  = regexp.MustCompile(`(?m)^ShdPnd:\t([0-9a-f]+)$`)
+)
+
+// resting says that the program has nothing to do: it has taken note of the terminal's size, and told whomever it tells.
+func (p *typist) resting() bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.program.Process.Pid))
+	if err != nil {
+		return true // it has ended, or there is no such file here
+	}
+	signals := pending.FindSubmatch(status)
+	if signals == nil || !sleeping.Match(status) {
+		return false
+	}
+	set, err := strconv.ParseUint(string(signals[1]), 16, 64)
+	return err == nil && set&(1<<(unix.SIGWINCH-1)) == 0
 }
 
 // see waits until text has come.
