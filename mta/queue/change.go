@@ -28,7 +28,7 @@ type change struct {
 	filter   Filter
 	progress Progress
 
-	// write makes the change durable for one message and returns the count of recipients that it is made for. Many of these run
+	// write records the change for one message and returns the count of recipients that it is made for. Many of these run
 	// at once. What fails or is not counted waits on as before.
 	write func(mid uint64, tasks []*Task) (int, error)
 	// end is what the state has to know, for each task that was written; it is called under the mutex. It is nil where write has ended the tasks itself.
@@ -39,14 +39,25 @@ type change struct {
 	skipped bool   // something was under way, or had come back since it was looked for
 }
 
-// run does the operation for everything that is chosen at this moment and not under way. What was under way when it came past and
-// waits again is looked for once more, until there is nothing left to do. When ctx ends, what was begun is finished.
+// run does the operation. What it says that it has done is on stable storage: a deletion must not turn into a delivery.
 func (c *change) run(ctx context.Context) (Changed, error) {
+	err := c.all(ctx)
+	if c.done.Recipients > 0 {
+		if failed := c.q.opt.Spool.Sync(); failed != nil {
+			err = errors.Join(err, fmt.Errorf("recording it on the disk, which is tried again: %w", failed))
+		}
+	}
+	return c.done, err
+}
+
+// all does the operation for everything that is chosen at this moment and not under way. What was under way when it came past and
+// waits again is looked for once more, until there is nothing left to do. When ctx ends, what was begun is finished.
+func (c *change) all(ctx context.Context) error {
 	since := time.Now()
 	for {
 		list, err := c.q.collect(ctx, c.filter, since)
 		if err != nil {
-			return c.done, err
+			return err
 		}
 		before := c.done.Recipients
 		c.lastMID, c.skipped = 0, false
@@ -56,7 +67,7 @@ func (c *change) run(ctx context.Context) (Changed, error) {
 				n++ // a message's groups are written together
 			}
 			if err := c.step(ctx, list[:n]); err != nil {
-				return c.done, err
+				return err
 			}
 			list = list[n:]
 			if c.progress != nil {
@@ -64,7 +75,7 @@ func (c *change) run(ctx context.Context) (Changed, error) {
 			}
 		}
 		if c.done.Recipients == before || !c.skipped {
-			return c.done, nil
+			return nil
 		}
 	}
 }

@@ -284,3 +284,30 @@ func TestAHashIsNotASender(t *testing.T) {
 		}
 	})
 }
+
+// TestOperationsAreOnStableStorage when they say what they have done.
+func TestOperationsAreOnStableStorage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := run(t, nobody(t))
+		b.Suspend(nil)
+		for mid := range uint64(6) {
+			b.Add(letter(mid+1, "a@x.example", fmt.Sprintf("b@d%d.example", mid/2)))
+		}
+		filter := func(n int) Filter { return Filter{Host: fmt.Sprintf("d%d.example", n)} }
+		for i, operation := range []func() (Changed, error){
+			func() (Changed, error) { return b.Delete(t.Context(), filter(0), nil) },
+			func() (Changed, error) { return b.Bounce(t.Context(), filter(1), nil) },
+			func() (Changed, error) {
+				return b.Redirect(t.Context(), config.Hop{Host: "relay.example", Port: 25}, nil)
+			},
+		} {
+			done, err := operation()
+			b.spool.mu.Lock()
+			loose := b.spool.loose
+			b.spool.mu.Unlock()
+			if done.Recipients == 0 || err != nil || loose {
+				t.Errorf("operation %d: %+v, %v; not synced: %v", i, done, err, loose)
+			}
+		}
+	})
+}

@@ -29,6 +29,7 @@ type memory struct {
 	messages map[uint64]spool.Message
 	trace    []string
 	fail     error // of Update
+	loose    bool  // some update is not synced
 }
 
 func (m *memory) Messages(do func(spool.Message) error) error {
@@ -78,6 +79,7 @@ func (m *memory) Update(mid uint64, updates ...spool.Update) (finished bool, err
 	if !ok {
 		return false, spool.ErrNotFound
 	}
+	m.loose = true
 	for _, u := range updates {
 		for i, r := range m.messages[mid].Recipients {
 			if st := &m.messages[mid].States[i]; r.RID == u.RID {
@@ -100,6 +102,13 @@ func (m *memory) breakWith(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.fail = err
+}
+
+func (m *memory) Sync() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.loose = false
+	return nil
 }
 
 func (m *memory) Discard(mid uint64) error {

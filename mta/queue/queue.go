@@ -24,6 +24,7 @@ type Spool interface {
 	Update(mid uint64, updates ...spool.Update) (finished bool, err error)
 	SetAside(mid uint64, reason string) error
 	Discard(mid uint64) error
+	Sync() error // returns when every update is on stable storage
 }
 
 // Options of New. Config, Spool, Log, Deliverer and Bouncer must be given.

@@ -62,6 +62,7 @@ func (c crowd) Message(mid uint64) (spool.Message, error) {
 func (c crowd) Update(uint64, ...spool.Update) (bool, error) { return false, nil }
 func (c crowd) SetAside(uint64, string) error                { return nil }
 func (c crowd) Discard(uint64) error                         { return nil }
+func (c crowd) Sync() error                                  { return nil }
 
 // measured is a queue whose owner is asked all the time, so that the longest wait for it is known.
 type measured struct {
