@@ -1,13 +1,11 @@
 package queue
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
 
 	"posthouse/config"
-	"posthouse/mta/spool"
 )
 
 const (
@@ -47,83 +45,6 @@ func earlier(a, b instant) instant {
 		return b
 	}
 	return a
-}
-
-// message is what all groups of one message share. There may be a million of them, so it holds nothing that the spool can
-// be asked for when it is needed.
-type message struct {
-	mid     uint64
-	arrived instant
-	sender  uint32 // a hash, see senderHash
-	left    int32  // recipients that are not done
-	profile uint16 // the envelope's bounce profile, as an index of the state's names
-	lane    lane
-	null    bool // it has no sender
-	suspect bool // the process died while it was worked on: it is tried by itself
-	parked  bool // that happened twice: it is not tried any more
-}
-
-// rcpt is a recipient of a group.
-type rcpt struct {
-	rid, attempts int32
-}
-
-// group is recipients of one message at one destination that are due together. It is in exactly one of three places:
-// delayed (in its host's heap), ready (in its host's list) or busy (in the hands of a trip or a chore); a parked one is in none.
-type group struct {
-	msg      *message
-	host     *host
-	one      rcpt    // the first of its recipients
-	more     *[]rcpt // the others; nil where there are none
-	due      instant // when delayed
-	deadline instant // when it expires or a warning is due; 0 while busy
-	last     *string // the latest failure in words; nil: none
-
-	inHost, inReady         links
-	delayedAt, deadlineSlot int32
-	warned                  uint8 // delay warnings sent
-	busy, listed, ready     bool  // busy, in its host's list, in its track's
-}
-
-func newGroup(m *message, h *host, due instant, last *string, rcpts ...rcpt) *group {
-	g := &group{msg: m, host: h, due: due, last: last, delayedAt: -1, deadlineSlot: -1}
-	g.hold(rcpts)
-	return g
-}
-
-// hold makes the group one of these recipients.
-func (g *group) hold(rcpts []rcpt) {
-	g.one, g.more = rcpts[0], nil
-	if len(rcpts) > 1 {
-		rest := slices.Clone(rcpts[1:])
-		g.more = &rest
-	}
-}
-
-// size is how many recipients the group has.
-func (g *group) size() int {
-	if g.more == nil {
-		return 1
-	}
-	return 1 + len(*g.more)
-}
-
-// rcpts is the group's recipients.
-func (g *group) rcpts() []rcpt {
-	list := make([]rcpt, 1, g.size())
-	list[0] = g.one
-	if g.more != nil {
-		list = append(list, *g.more...)
-	}
-	return list
-}
-
-// said is the latest failure in words, empty where there was none.
-func (g *group) said() string {
-	if g.last == nil {
-		return ""
-	}
-	return *g.last
 }
 
 // host is one destination.
@@ -262,86 +183,6 @@ func (s *state) sweep(now instant) {
 	s.sweepAt = max(sweepHosts, 2*len(s.hosts))
 }
 
-// add takes in a message. One that is known is left alone. It returns false if no recipient is left to be delivered.
-func (s *state) add(m spool.Message, now instant) bool {
-	if s.messages[m.MID] != nil {
-		return true
-	}
-	msg := &message{
-		mid: m.MID, arrived: at(m.Received), sender: senderHash(m.Sender), profile: s.profileIndex(m.BounceProfile),
-		lane: laneOf(&m.Envelope), null: m.Sender == "",
-	}
-	msg.suspect, msg.parked = s.hand.Suspect(m.MID)
-	groups := s.groupsOf(msg, &m, now)
-	if msg.left == 0 {
-		return false
-	}
-	s.messages[m.MID] = msg
-	if len(groups) > 1 {
-		s.spread[m.MID] = groups
-	}
-	for _, g := range groups {
-		s.enter(g, now)
-	}
-	return true
-}
-
-// groupsOf makes a message's groups.
-func (s *state) groupsOf(msg *message, m *spool.Message, now instant) []*group {
-	type place struct {
-		host string
-		due  instant
-	}
-	var order []*group
-	var index map[place]*group
-	for i, r := range m.Recipients {
-		var st spool.State
-		if i < len(m.States) {
-			st = m.States[i]
-		}
-		if st.Done {
-			continue
-		}
-		msg.left++
-		p := place{cmp.Or(st.Via, Destination(r.Address)), at(st.Next)}
-		one := rcpt{int32(r.RID), int32(st.Attempts)}
-		if g := index[p]; g != nil {
-			g.add(one)
-			continue
-		}
-		g := newGroup(msg, s.host(p.host, now), p.due, s.lastWords(s.host(p.host, now), st.LastError), one)
-		g.warned = uint8(min(st.Warned, 255))
-		order = append(order, g)
-		if len(m.Recipients) > 1 {
-			if index == nil {
-				index = make(map[place]*group)
-			}
-			index[p] = g
-		}
-	}
-	return order
-}
-
-// add puts another recipient into the group.
-func (g *group) add(r rcpt) {
-	if g.more == nil {
-		g.more = new([]rcpt)
-	}
-	*g.more = append(*g.more, r)
-}
-
-// profileIndex is where the state keeps the name of a bounce profile.
-func (s *state) profileIndex(name string) uint16 {
-	if i := slices.Index(s.profiles, name); i >= 0 {
-		return uint16(i)
-	}
-	if len(s.profiles) == 1<<16 {
-		return 0
-	}
-	s.profiles = append(s.profiles, name)
-	return uint16(len(s.profiles) - 1)
-}
-
 // enter puts a new group into its destination.
 func (s *state) enter(g *group, now instant) {
 	h := g.host
@@ -361,17 +202,6 @@ func (s *state) leave(g *group) {
 	h.active -= g.size()
 	h.attempted -= g.attempted()
 	s.rearm(h)
-}
-
-// attempted is how many of the group's recipients were tried before.
-func (g *group) attempted() int {
-	n := 0
-	for _, r := range g.rcpts() {
-		if r.attempts > 0 {
-			n++
-		}
-	}
-	return n
 }
 
 // place puts a group that is nobody's where it belongs: among the delayed, or at the end of the ready.
