@@ -11,7 +11,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BENCH_PACKAGES := postfix strace util-linux
 
-.PHONY: build run test race lint fuzz bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive docs packages clean
+.PHONY: build run test race lint fuzz crashtest bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive docs packages clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o posthouse ./cmd/posthouse
