@@ -11,7 +11,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BENCH_PACKAGES := postfix strace util-linux
 
-.PHONY: build run test race lint fuzz bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive docs packages clean
+.PHONY: build run test race lint fuzz crashtest bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive docs packages clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o posthouse ./cmd/posthouse
@@ -37,6 +37,11 @@ fuzz:
 	@set -e; for p in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
+
+# Simulated power cuts of the spool, many more than make test tries. It takes about a quarter of an hour.
+CRASHSTATES ?= 200000
+crashtest:
+	CRASHSTATES=$(CRASHSTATES) $(GO) test ./mta/spool -run PowerCuts -count 1 -timeout 4h -v
 
 # The figures of docs/performance.md, beside the peer: bench/README.md says what is measured. MTA, W, ROUNDS and BENCHFLAGS say with
 # what, which, how often and how; root is needed for a network namespace where nothing can get out.

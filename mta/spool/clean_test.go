@@ -28,15 +28,15 @@ func TestAStateStaysUntilTheEndIsWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustPut(t, s, 2, "x", 1) // seals the segment with the state
-		d.fail = logWrites
+		d.fails(logWrites)
 		mustUpdate(t, s, 1, Update{RID: 1, State: State{Done: true}})
 		time.Sleep(time.Minute)
-		if d.names["log/000000000002.seg"] == nil {
+		if !d.has("log/000000000002.seg") {
 			t.Error("the state is gone before the end is written")
 		}
-		d.fail = nil
+		d.fails(nil)
 		time.Sleep(time.Minute)
-		if d.names["log/000000000002.seg"] != nil {
+		if d.has("log/000000000002.seg") {
 			t.Error("the state is there afterwards")
 		}
 	})
@@ -91,13 +91,13 @@ func TestARewriteThatIsTriedAgainLosesNothing(t *testing.T) {
 		mustPut(t, s, 1, "one", 1)
 		mustPut(t, s, 2, "two", 1)
 		g := s.segmentOf(1)
-		d.fail = logWrites
+		d.fails(logWrites)
 		for range 3 {
 			if err := s.rewrite(g); err == nil {
 				t.Error("a rewrite succeeds on a disk that fails")
 			}
 		}
-		d.fail = nil
+		d.fails(nil)
 		mustPut(t, s, 3, "three", 1)
 		for range 2 {
 			if err := s.rewrite(g); err != nil {

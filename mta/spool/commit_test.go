@@ -32,7 +32,7 @@ func TestALonelySessionDoesNotWait(t *testing.T) {
 		s := mustOpen(t, d.root, Options{Files: d})
 		for round := range 2 {
 			for range 20 {
-				began, since := time.Now(), len(d.steps)
+				began, since := time.Now(), d.taken()
 				mid := s.NextMID()
 				mustPut(t, s, mid, "alone", 1)
 				if took := time.Since(began); took != 0 {
@@ -43,9 +43,9 @@ func TestALonelySessionDoesNotWait(t *testing.T) {
 				}
 				mustUpdate(t, s, mid, Update{State: State{Done: true}}) // goes with the next, without a sync of its own
 			}
-			d.pace = func() time.Duration { return time.Millisecond }
+			d.paces(func() time.Duration { return time.Millisecond })
 			company(t, s, 50, 10)
-			d.pace = nil
+			d.paces(nil)
 			began := time.Now()
 			mustPut(t, s, s.NextMID(), "the first alone again", 1)
 			if took := time.Since(began); took > maxGather {
@@ -81,9 +81,9 @@ func TestCompanySharesSyncs(t *testing.T) {
 		for _, n := range []int{2, 8, 50, 400} {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDisk(t.TempDir(), blank(), newLedger(0))
-				d.pace = func() time.Duration { return pace }
+				d.paces(func() time.Duration { return pace })
 				s := mustOpen(t, d.root, Options{Files: d})
-				since, began := len(d.steps), time.Now()
+				since, began := d.taken(), time.Now()
 				const each = 20
 				company(t, s, n, each)
 				each1 := float64(d.syncs(since)) / float64(n*each)
@@ -93,7 +93,7 @@ func TestCompanySharesSyncs(t *testing.T) {
 				if took, most := time.Since(began), each*(2*pace+2*maxGather); took > most {
 					t.Errorf("%d sessions with syncs of %v take %v, want at most %v", n, pace, took, most)
 				}
-				d.pace = nil
+				d.paces(nil)
 			})
 		}
 	}
@@ -105,7 +105,7 @@ func TestAStateIsWrittenInTime(t *testing.T) {
 		d := newDisk(t.TempDir(), blank(), newLedger(0))
 		s := mustOpen(t, d.root, Options{Files: d})
 		mustPut(t, s, 1, "x", 2)
-		since := len(d.steps)
+		since := d.taken()
 		for rid := range 2 {
 			mustUpdate(t, s, 1, Update{RID: rid, State: State{Attempts: 1}})
 		}

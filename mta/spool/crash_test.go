@@ -59,14 +59,15 @@ const clients = 4
 // start finds.
 func (v *variant) live(t *testing.T, d *disk, r *rand.Rand, lives, actions int) (err error) {
 	synctest.Test(t, func(t *testing.T) {
-		d.pace = func() time.Duration { return time.Duration(r.Int64N(int64(slowest))) }
+		paces := rand.New(rand.NewPCG(r.Uint64(), 3))
+		d.paces(func() time.Duration { return time.Duration(paces.Int64N(int64(slowest))) })
 		for range lives {
 			d.revive(deaths(r, actions))
 			if err = v.life(d, r, actions); err != nil {
 				return
 			}
 		}
-		d.pace = nil
+		d.paces(nil)
 	})
 	return err
 }
@@ -357,6 +358,9 @@ func crashStates() int64 {
 // TestPowerCuts cuts the power at every point of long runs, and again in what follows.
 func TestPowerCuts(t *testing.T) {
 	e := &explorer{v: &variant{}, dir: t.TempDir(), most: 12, limit: 3, each: 400}
+	if raceEnabled {
+		e.most, e.each = 3, 1000
+	}
 	began := time.Now()
 	for seed := uint64(1); e.count.Load() < crashStates() && !t.Failed(); seed++ {
 		e.round(t, seed)

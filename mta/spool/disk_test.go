@@ -133,6 +133,34 @@ func (d *disk) die() {
 	d.learn(fact{kind: factKilled})
 }
 
+// fails sets what fails from now on; nil: nothing.
+func (d *disk) fails(fail func(what stepKind, path string) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail = fail
+}
+
+// paces sets how long a sync takes from now on; nil: no time.
+func (d *disk) paces(pace func() time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pace = pace
+}
+
+// taken is how many steps were taken.
+func (d *disk) taken() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.steps)
+}
+
+// has says whether there is such a file.
+func (d *disk) has(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.names[name] != nil
+}
+
 // kill ends the process that uses the disk: what it wrote stays as it is.
 func (d *disk) kill() {
 	d.mu.Lock()

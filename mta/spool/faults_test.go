@@ -168,7 +168,7 @@ func faultyLife(t *testing.T, dir string, f *streak) {
 	d := newDisk(dir, blank(), newLedger(0))
 	s := mustOpen(t, dir, Options{Files: d, SegmentSize: 600, inline: 400, indexEvery: time.Second})
 	messages(t, s)
-	d.fail = f.fail
+	d.fails(f.fail)
 	want := make(map[uint64][]State)
 	store := func(mid uint64, size, n int) {
 		err := put(s, mid, strings.Repeat("x", size), n)
@@ -208,7 +208,7 @@ func faultyLife(t *testing.T, dir string, f *streak) {
 	update(3, 1, State{Attempts: 7})
 	store(6, 1000, 1)
 	time.Sleep(10 * time.Second)
-	f.from = 0
+	d.fails(nil)
 	checkAfterFault(t, s, d, want, fmt.Sprintf("%v of %v", f.cause, f.hit))
 }
 
@@ -253,13 +253,13 @@ func TestADiskThatRefusesForLong(t *testing.T) {
 			if err := s.Trouble(); err != nil {
 				t.Error(err)
 			}
-			d.fail = func(what stepKind, _ string) error {
+			d.fails(func(what stepKind, _ string) error {
 				switch what {
 				case stepWrite, stepCreate, stepTruncate, stepSync, stepFolder, stepRename, stepRemove:
 					return cause
 				}
 				return nil
-			}
+			})
 			if err := put(s, 3, "x", 1); !errors.Is(err, cause) || errors.Is(err, ErrFull) != (cause == syscall.ENOSPC) {
 				t.Errorf("a message: %v", err)
 			}
@@ -276,7 +276,7 @@ func TestADiskThatRefusesForLong(t *testing.T) {
 			if err := s.Sync(); !errors.Is(err, cause) {
 				t.Errorf("sync: %v", err)
 			}
-			d.fail = nil
+			d.fails(nil)
 			time.Sleep(retryInterval + SyncInterval + time.Millisecond)
 			if err := s.Trouble(); err != nil {
 				t.Errorf("trouble afterwards: %v", err)
@@ -335,7 +335,7 @@ func TestOpenFailsAtEachStep(t *testing.T) {
 		}
 		for from := 1; ; from++ {
 			f := &streak{cause: syscall.EIO, from: from, count: 1}
-			d.fail = f.fail
+			d.fails(f.fail)
 			s, err := Open(d.root, o)
 			if err == nil {
 				if list := messages(t, s); len(list) != 6 && len(s.Problems()) == 0 {
@@ -344,7 +344,7 @@ func TestOpenFailsAtEachStep(t *testing.T) {
 				time.Sleep(time.Minute)
 				s.Close()
 			}
-			d.fail = nil
+			d.fails(nil)
 			s = mustOpen(t, d.root, o)
 			if n := len(messages(t, s)); n != 6 || len(s.Problems()) != 0 {
 				t.Errorf("after step %d, %v, failed there are %d messages, problems %q", from, f.hit, n, s.Problems())
@@ -362,12 +362,12 @@ func TestUnreadableIsNotDamaged(t *testing.T) {
 		d := newDisk(t.TempDir(), blank(), newLedger(0))
 		s := mustOpen(t, d.root, Options{Files: d})
 		mustPut(t, s, 1, "x", 1)
-		d.fail = func(what stepKind, path string) error {
+		d.fails(func(what stepKind, path string) error {
 			if what == stepRead && strings.HasPrefix(path, "log/") {
 				return syscall.EIO
 			}
 			return nil
-		}
+		})
 		if _, err := s.Open(1); !errors.Is(err, syscall.EIO) || errors.Is(err, ErrDamaged) {
 			t.Errorf("open: %v", err)
 		}
@@ -379,7 +379,7 @@ func TestUnreadableIsNotDamaged(t *testing.T) {
 			t.Errorf("messages %v, problems %q", list, s.Problems())
 		}
 		s.Close()
-		d.fail = nil
+		d.fails(nil)
 		s = mustOpen(t, d.root, Options{Files: d})
 		if list := messages(t, s); len(list) != 1 {
 			t.Errorf("the next start finds %v", list)

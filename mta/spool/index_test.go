@@ -17,13 +17,13 @@ func TestAnIndexWaitsForTheEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustPut(t, s, 2, "x", 1) // seals the segment with the state
-		d.fail = logWrites
+		d.fails(logWrites)
 		mustUpdate(t, s, 1, Update{RID: 1, State: State{Done: true}})
 		for _, g := range s.ordered() {
 			if err := s.writeIndex(g); err == nil {
 				t.Errorf("segment %d has its index already", g.number)
 			}
 		}
-		d.fail = nil
+		d.fails(nil)
 	})
 }

@@ -69,6 +69,9 @@ func (s *Spool) loseGraves() {
 
 // TestPowerCutsFindPlantedBugs shows that the test above would notice.
 func TestPowerCutsFindPlantedBugs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("it takes minutes under the race detector, and runs nothing that the test above does not")
+	}
 	over := func(c *careless) *variant {
 		return &variant{wrap: func(d *disk) FileSystem { return &careless{FileSystem: d, file: c.file, folder: c.folder} }}
 	}
