@@ -58,13 +58,14 @@ func newMailbox(t *testing.T, cert *tls.Certificate, under ...string) *mailbox {
 					}
 					l.say(map[string]string{"RCPT": "250 ok\r\n", "DATA": "354 go\r\n"}[next[:4]])
 				}
-				body := l.take("250 taken\r\n")
+				body := l.take("") // answered when it is noted
 				m.mu.Lock()
 				m.mail = append(m.mail, fmt.Sprintf("%d %s %s", n, how, strings.TrimSpace(got)))
 				if strings.Contains(body, "X-Secret") {
 					m.mail[len(m.mail)-1] += " with the secret"
 				}
 				m.mu.Unlock()
+				l.say("250 taken\r\n")
 			default:
 				l.say("221 bye\r\n")
 				return
