@@ -12,11 +12,12 @@ func (s *Spool) write(b *batch) error {
 		return err
 	}
 	end, err := s.append(g, b)
-	if err == nil {
-		err = g.f.Datasync()
-	}
 	if err != nil {
-		s.mend(g, b)
+		s.mend(g, b, false)
+		return err
+	}
+	if err := g.f.Datasync(); err != nil {
+		s.mend(g, b, true)
 		return err
 	}
 	s.mu.Lock()
@@ -46,22 +47,26 @@ func (s *Spool) append(g *segment, b *batch) (int64, error) {
 	return end, nil
 }
 
-// mend cuts a segment back to what is good of it. If that cannot be made sure of, nothing more is appended to it, and the
+// mend cuts a segment back to what is good of it. Nothing more is appended to one that could not be synced: the system may
+// have forgotten what it had to write, and say next time that all is well. If the cut cannot be made sure of either, the
 // messages that were refused are declared finished: they may be there all the same, and must not come back.
-func (s *Spool) mend(g *segment, b *batch) {
+func (s *Spool) mend(g *segment, b *batch, unsynced bool) {
 	err := g.f.Truncate(g.size)
 	if err == nil {
 		err = g.f.Datasync()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err != nil || unsynced {
+		s.seal(g)
+	}
 	if err == nil {
 		return
 	}
-	s.seal(g)
 	for _, it := range b.items {
 		if it.head.kind <= outsideRecord {
-			s.strewn(it.head.mid, g)
+			it.strewn = it.urgent()
+			s.strewn(it, g)
 		}
 	}
 }
@@ -110,7 +115,7 @@ func (s *Spool) begin(number uint64, before int64) (*segment, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close(), s.files.Remove(path))
 	}
-	g := &segment{number: number, f: f, size: segmentHead, synced: segmentHead}
+	g := &segment{number: number, f: f, size: segmentHead}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.segments[number] = g

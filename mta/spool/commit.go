@@ -23,6 +23,7 @@ type item struct {
 	body   []byte
 	single bool     // a message with one recipient, which is 0
 	from   *segment // of a message's copy: where it was read
+	strewn bool     // it was refused, and may be on the disk all the same
 
 	states  []State  // of a state record: the same in memory
 	about   *segment // of a finished record: where the message lies

@@ -76,7 +76,9 @@ func (s *Spool) rescue(mid uint64) (to string, err error) {
 	to = filepath.Join(s.dir, "damaged", fmt.Sprintf("%d.record", mid))
 	if e.outside() {
 		moved := filepath.Join(s.dir, "damaged", fmt.Sprintf("%d%s", mid, outsideSuffix))
+		size := s.fileSize(s.outsidePath(mid))
 		if s.files.Rename(s.outsidePath(mid), moved) == nil {
+			s.used.Add(-size)
 			to = moved
 		}
 	}

@@ -52,6 +52,7 @@ const (
 	stepWrite    stepKind = "write"
 	stepTruncate stepKind = "truncate"
 	stepSync     stepKind = "sync"
+	stepLost     stepKind = "lost" // a sync failed: what was not synced is on stable storage or never will be
 	stepCreate   stepKind = "create"
 	stepRename   stepKind = "rename"
 	stepRemove   stepKind = "remove"
@@ -388,11 +389,14 @@ func (h *handle) Sync() error {
 	}
 	h.d.mu.Lock()
 	defer h.d.mu.Unlock()
-	if err := h.may(stepSync); err != nil {
-		return err
+	err := h.may(stepSync)
+	switch {
+	case err == nil:
+		h.d.note(step{kind: stepSync, file: h.f})
+	case !h.d.dead && !h.closed:
+		h.d.note(step{kind: stepLost, file: h.f})
 	}
-	h.d.note(step{kind: stepSync, file: h.f})
-	return nil
+	return err
 }
 
 func (h *handle) Datasync() error { return h.Sync() }

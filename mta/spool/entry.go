@@ -75,10 +75,10 @@ func (s *Spool) moved(it *item, g *segment, offset uint32) {
 	mid := it.head.mid
 	e, ok := s.entries[mid]
 	if !ok || e.segment != uint32(it.from.number) {
-		s.strewn(mid, g)
+		s.strewn(it, g)
 		return
 	}
-	s.strewn(mid, it.from)
+	s.strewn(it, it.from)
 	it.from.live--
 	s.eased(it.from)
 	g.live++
@@ -86,14 +86,16 @@ func (s *Spool) moved(it *item, g *segment, offset uint32) {
 	s.entries[mid] = e
 }
 
-// strewn notes that a message may lie in a segment too in which it does not count: it must not come back from there. s.mu is
-// held.
-func (s *Spool) strewn(mid uint64, g *segment) {
-	if _, ok := s.entries[mid]; !ok {
-		s.enqueue(&item{head: head{kind: finishedRecord, mid: mid}, about: g})
+// strewn notes that an item's message may lie in a segment too in which it does not count: it must not come back from there.
+// s.mu is held.
+func (s *Spool) strewn(it *item, g *segment) {
+	mid := it.head.mid
+	if _, ok := s.entries[mid]; ok {
+		s.copies[mid] = append(s.copies[mid], g)
 		return
 	}
-	s.copies[mid] = append(s.copies[mid], g)
+	own := it.strewn && it.head.kind == outsideRecord
+	s.enqueue(&item{head: head{kind: finishedRecord, mid: mid}, about: g, outside: own})
 }
 
 // inForce notes a state.

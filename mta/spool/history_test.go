@@ -18,6 +18,7 @@ type history struct {
 	order   []*inode // in which files were met
 	ledger  *ledger
 	facts   int // that the ledger has taken
+	taken   int // steps
 	now     time.Time
 	stale   []byte // what stood elsewhere on the disk
 }
@@ -47,6 +48,7 @@ func (h *history) meet(f *inode) {
 // take goes one step on.
 func (h *history) take(st step) {
 	h.now = st.at
+	h.taken++
 	switch st.kind {
 	case stepFact:
 		h.facts++
@@ -57,13 +59,14 @@ func (h *history) take(st step) {
 		if len(st.data) > len(h.stale) {
 			h.stale = st.data
 		}
-	case stepSync:
+	case stepLost:
 		f := h.files[st.file]
-		f.data = append([]byte(nil), f.data...)
-		for i := range f.writes {
-			f.data = f.writes[i].apply(f.data)
+		if h.taken%2 == 0 { // the system forgets that it has something to write
+			f.writes = nil
 		}
-		f.writes = nil
+		f.sync()
+	case stepSync:
+		h.files[st.file].sync()
 	case stepCreate, stepRename, stepRemove:
 		h.changes = append(h.changes, st)
 	case stepFolder:
@@ -75,6 +78,14 @@ func (h *history) take(st step) {
 			return true
 		})
 	}
+}
+
+func (s *stored) sync() {
+	s.data = append([]byte(nil), s.data...)
+	for i := range s.writes {
+		s.data = s.writes[i].apply(s.data)
+	}
+	s.writes = nil
 }
 
 // folder is where a change of names is durable. A name that goes from one folder to another is so when the new one is.

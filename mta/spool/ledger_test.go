@@ -26,7 +26,8 @@ const (
 	factGiven    factKind = "given"    // a message ID
 	factBegun    factKind = "begun"    // a commit
 	factStored   factKind = "stored"   // the commit returned
-	factRefused  factKind = "refused"  // it failed, or was never asked for
+	factRefused  factKind = "refused"  // it failed
+	factUndone   factKind = "undone"   // an update failed
 	factUpdating factKind = "updating" // an update begins
 	factUpdated  factKind = "updated"  // it returned
 	factSynced   factKind = "synced"   // all that the owner did is on stable storage
@@ -44,10 +45,11 @@ type ledger struct {
 
 // known is what is known of a message.
 type known struct {
-	owner  int
-	body   string
-	stored bool
-	steps  []known1 // the first is without any state
+	owner   int
+	body    string
+	stored  bool
+	refused bool
+	steps   []known1 // the first is without any state
 }
 
 // known1 is a message's states after an update.
@@ -82,16 +84,22 @@ func (l *ledger) learn(f *fact, now time.Time) {
 	case factStored:
 		k.stored = true
 	case factRefused:
-		delete(l.messages, f.mid)
+		k.refused = true
+	case factUndone:
+		k.steps = k.steps[:len(k.steps)-1]
 	case factUpdating:
 		k.steps = append(k.steps, known1{states: f.states})
 	case factUpdated:
 		k.steps[len(k.steps)-1].at = now
 	case factSynced, factClosed:
-		for _, k := range l.messages {
-			if f.kind == factClosed || k.owner == f.owner {
-				k.settle(func(s *known1) bool { return !s.at.IsZero() })
+		for mid, k := range l.messages {
+			if f.kind != factClosed && k.owner != f.owner {
+				continue
 			}
+			if k.refused { // and will never be there again
+				delete(l.messages, mid)
+			}
+			k.settle(func(s *known1) bool { return !s.at.IsZero() })
 		}
 	case factKilled: // what was not durable by now never becomes it by the mere passing of time
 		for _, k := range l.messages {
@@ -125,7 +133,7 @@ func (l *ledger) opened(found map[uint64][]State) {
 			delete(l.messages, mid)
 			continue
 		}
-		k.stored, k.owner, k.steps = true, int(mid)%clients, []known1{{states: states, durable: true}}
+		k.stored, k.owner, k.steps = !k.refused, int(mid)%clients, []known1{{states: states, durable: true}}
 	}
 }
 
@@ -142,6 +150,9 @@ func (l *ledger) compare(s *Spool, now time.Time) (map[uint64][]State, error) {
 		if k == nil {
 			faults = append(faults, fmt.Errorf("message %d, which nobody wrote or which is finished, is there", m.MID))
 			return nil
+		}
+		if k.refused {
+			return nil // its long content may be gone already
 		}
 		return k.readBack(s, m)
 	})

@@ -31,6 +31,11 @@ func (c *careless) Open(path string) (File, error) {
 	return c.wrap(f, err, path, false)
 }
 
+func (c *careless) Modify(path string) (File, error) {
+	f, err := c.FileSystem.Modify(path)
+	return c.wrap(f, err, path, false)
+}
+
 func (c *careless) SyncFolder(path string) error {
 	if c.folder != nil && c.folder(path) {
 		return nil

@@ -124,13 +124,33 @@ func (r *recovery) readAll() {
 // sync. From now on it counts, so it must be there when the machine dies. An index holds nothing else.
 func (s *Spool) firm() {
 	for _, g := range s.ordered() {
-		if g.indexed || g.unread {
+		if g.indexed || g.unread || g.doubt >= g.size {
 			continue
 		}
-		if err := g.f.Datasync(); err != nil {
+		if err := s.writeAgain(g); err != nil {
 			s.distrust(g, err)
 		}
 	}
+}
+
+// writeAgain writes what is in doubt of a segment once more, as it is, and syncs it. A sync alone is not enough: after one
+// that failed, the system may show what it will never write.
+func (s *Spool) writeAgain(g *segment) error {
+	f, err := s.files.Modify(s.segmentPath(g.number))
+	if err != nil {
+		return err
+	}
+	b := make([]byte, min(writeChunk, g.size-g.doubt))
+	for at := g.doubt; at < g.size && err == nil; at += int64(len(b)) {
+		b = b[:min(int64(len(b)), g.size-at)]
+		if _, err = g.f.ReadAt(b, at); err == nil {
+			_, err = f.WriteAt(b, at)
+		}
+	}
+	if err == nil {
+		err = f.Datasync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // distrust leaves a segment as it is for the next start, and so all others: what it needs of them is not known.
@@ -202,6 +222,9 @@ func (r *recovery) scan(g *segment) error {
 	damage := append(found.damage(), bad...)
 	if g.synced > g.size {
 		damage = append(damage, gap{from: g.size, to: g.synced})
+	}
+	if g.doubt = found.sound; g.doubt <= segmentHead {
+		g.doubt = 0
 	}
 	if g.synced = found.sound; len(found.gaps) == 0 && len(whole) == len(last) {
 		g.synced = g.size // firm brings it there

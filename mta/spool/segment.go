@@ -24,6 +24,7 @@ type segment struct {
 	f      File  // for reading; the writer's own while it is the current one
 	size   int64 // what is good of it
 	synced int64 // so much was on stable storage for certain
+	doubt  int64 // of a segment that a start has read: what stands from here on may not have been
 
 	sealed   bool // nothing is appended any more
 	aged     bool // it was sealed some time ago

@@ -43,7 +43,8 @@ func putBlock(b *[]byte) {
 	}
 }
 
-// Create begins a message; ErrFull when the disk has no room for more.
+// Create begins a message; ErrFull when the disk has no room for more. A message ID serves once, also when the message is
+// refused later.
 func (s *Spool) Create(mid uint64) (*Writer, error) {
 	s.mu.Lock()
 	_, there := s.entries[mid]
@@ -178,7 +179,7 @@ func (w *Writer) store(meta []byte, single bool) error {
 	b := s.enqueue(it)
 	s.mu.Unlock()
 	<-b.done
-	if b.err == nil {
+	if b.err == nil || it.strewn { // then the file goes once the record that says so is there
 		w.close()
 	}
 	return b.err
