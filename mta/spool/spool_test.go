@@ -2,7 +2,6 @@ package spool
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -11,101 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var received = time.Date(2026, 3, 13, 6, 9, 18, 123, time.UTC)
-
-func mustOpen(t testing.TB, dir string, o Options) *Spool {
-	t.Helper()
-	s, err := Open(dir, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-// envelope is one with n recipients.
-func envelope(n int) Envelope {
-	e := Envelope{ICID: 4, Sender: "a@example.org", Received: received, Subject: "Grüße", MessageID: "<1@example.org>", Relay: true}
-	for i := range n {
-		e.Recipients = append(e.Recipients, Recipient{RID: i, Address: fmt.Sprintf("%d@example.com", i)})
-	}
-	return e
-}
-
-func put(s *Spool, mid uint64, body string, n int) error {
-	w, err := s.Create(mid)
-	if err != nil {
-		return err
-	}
-	defer w.Abort()
-	if _, err := io.WriteString(w, body); err != nil {
-		return err
-	}
-	return w.Commit(envelope(n))
-}
-
-func mustPut(t testing.TB, s *Spool, mid uint64, body string, n int) {
-	t.Helper()
-	if err := put(s, mid, body, n); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func bodyOf(t testing.TB, s *Spool, mid uint64) string {
-	t.Helper()
-	r, err := s.Open(mid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	b, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-func messages(t testing.TB, s *Spool) []Message {
-	t.Helper()
-	var list []Message
-	if err := s.Messages(func(m Message) error { list = append(list, m); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
-
-// mustUpdate says whether the message is finished.
-func mustUpdate(t testing.TB, s *Spool, mid uint64, list ...Update) bool {
-	t.Helper()
-	finished, err := s.Update(mid, list...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return finished
-}
-
-// files lists what lies in the log, without indexes, and beside it.
-func files(t testing.TB, dir string) []string {
-	t.Helper()
-	logs, err := filepath.Glob(filepath.Join(dir, "log", "*"+segmentSuffix))
-	if err != nil {
-		t.Fatal(err)
-	}
-	large, err := filepath.Glob(filepath.Join(dir, "large", "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(logs, large...)
-}
 
 func TestAMessageFromArrivalToItsEnd(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")
@@ -420,76 +327,4 @@ func TestOtherFormats(t *testing.T) {
 	if len(files(t, dir)) != 1 {
 		t.Error("a newer segment is gone")
 	}
-}
-
-var le = binary.LittleEndian
-
-// TestManyAtOnce store, update, read and finish, over segments that are rewritten and dropped meanwhile.
-func TestManyAtOnce(t *testing.T) {
-	dir := t.TempDir()
-	o := Options{SegmentSize: 16 << 10, inline: 2000, indexEvery: time.Millisecond}
-	s := mustOpen(t, dir, o)
-	messages(t, s)
-	const workers, each = 16, 40
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for range each {
-				if err := busy(s); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	checkCounts(t, s)
-	if err := Check(dir); err != nil {
-		t.Error(err)
-	}
-	s.Close()
-	s = mustOpen(t, dir, o)
-	list := messages(t, s)
-	for _, m := range list {
-		if m.MID%10 != 0 || m.States[0].Done || !m.States[1].Done || bodyOf(t, s, m.MID) != bodyFor(m.MID) {
-			t.Errorf("message %+v", m)
-		}
-	}
-	if len(list) != workers*each/10 || len(s.Problems()) != 0 {
-		t.Errorf("%d messages, problems %q", len(list), s.Problems())
-	}
-	checkCounts(t, s)
-}
-
-func bodyFor(mid uint64) string {
-	return strings.Repeat(fmt.Sprint("content of ", mid, "\r\n"), int(mid%150))
-}
-
-// busy is a message's whole life, or half of it.
-func busy(s *Spool) error {
-	mid := s.NextMID()
-	if err := put(s, mid, bodyFor(mid), 2); err != nil {
-		return err
-	}
-	first := make(chan error)
-	go func() {
-		_, err := s.Update(mid, Update{RID: 0, State: State{Done: mid%10 != 0, Attempts: 1}})
-		first <- err
-	}()
-	_, err := s.Update(mid, Update{RID: 1, State: State{Done: true}})
-	if err := errors.Join(err, <-first); err != nil {
-		return err
-	}
-	if mid%10 != 0 {
-		return nil
-	}
-	r, err := s.Open(mid)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if b, err := io.ReadAll(r); err != nil || string(b) != bodyFor(mid) {
-		return fmt.Errorf("message %d has %d bytes, %w", mid, len(b), err)
-	}
-	return nil
 }
