@@ -63,6 +63,7 @@ func (s *Spool) mend(g *segment, b *batch, unsynced bool) {
 	if err == nil {
 		return
 	}
+	g.stuck = true // an index would hide what is behind its end
 	for _, it := range b.items {
 		if it.head.kind <= outsideRecord {
 			it.strewn = it.urgent()

@@ -27,7 +27,7 @@ func TestCheckBesideABusySpool(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			for range 600 {
+			for range 150 {
 				if err := busy(s); err != nil {
 					t.Error(err)
 					return

@@ -270,3 +270,39 @@ func TestUnreadableIsNotDamaged(t *testing.T) {
 		}
 	})
 }
+
+// TestARefusedMessageBehindTheEnd: where even the cut of what was refused failed, the record against it stays as long as the
+// segment, indexes or not.
+func TestARefusedMessageBehindTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk(t.TempDir(), blank(), newLedger(0))
+		o := Options{Files: d, SegmentSize: 1000}
+		s := mustOpen(t, d.root, o)
+		mustPut(t, s, 1, "stays", 1)
+		d.fails(func(what stepKind, path string) error {
+			if what == stepSync || what == stepTruncate {
+				return syscall.EIO
+			}
+			return nil
+		})
+		if err := put(s, 2, "refused, and written all the same", 1); err == nil {
+			t.Fatal("it is not refused")
+		}
+		d.fails(nil)
+		for mid := uint64(3); mid < 30; mid++ {
+			mustPut(t, s, mid, strings.Repeat("x", 100), 1)
+			mustUpdate(t, s, mid, Update{State: State{Done: true}})
+		}
+		for range 3 {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = mustOpen(t, d.root, o)
+			if list := messages(t, s); len(list) != 1 || list[0].MID != 1 {
+				t.Errorf("messages %v", list)
+			}
+			time.Sleep(time.Minute)
+			delete(d.names, "log/000000000001.idx")
+		}
+	})
+}

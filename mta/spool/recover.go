@@ -169,13 +169,13 @@ func (r *recovery) read(g *segment) error {
 		return nil
 	})
 	switch {
-	case err != nil:
+	case err != nil, size < g.size:
 		return r.scan(g)
 	case size > g.size:
 		g.synced = size
 		return errors.Join(r.scan(g), r.cut(g, list))
 	}
-	g.size, g.synced, g.messages, g.indexed = size, size, messages, true
+	g.synced, g.messages, g.indexed = size, messages, true
 	r.learnAll(g, list)
 	return nil
 }

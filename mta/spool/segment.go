@@ -29,7 +29,7 @@ type segment struct {
 	sealed   bool // nothing is appended any more
 	aged     bool // it was sealed some time ago
 	indexed  bool
-	stuck    bool // something in it is damaged, or it was rewritten: it is neither rewritten nor indexed
+	stuck    bool // something in it is damaged, or behind its end, or it was rewritten: it is neither rewritten nor indexed
 	unread   bool // not all of it could be read
 	headless bool // its head is damaged
 	readers  int
