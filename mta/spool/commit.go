@@ -1,8 +1,6 @@
 package spool
 
-import (
-	"time"
-)
+import "time"
 
 const (
 	// maxGather is the longest that a batch waits for company.

@@ -6,8 +6,8 @@
 // What holds at every instant, whatever step fails or the power does: a message whose Commit returned is there whole; an
 // Update is there SyncInterval later at most; nothing of a message that was not committed is ever taken for one.
 //
-// A message's way through the package: writer.go, commit.go, entry.go, body.go, state.go, clean.go; and over a restart
-// recover.go, scan.go, index.go.
+// A message's way through the package: writer.go, commit.go, append.go, entry.go, read.go, body.go, state.go, clean.go; and over
+// a restart recover.go, scan.go, index.go, learn.go, handover.go; damage.go if need be.
 package spool
 
 import (
