@@ -24,8 +24,15 @@ func (e *Engine) forward(ctx context.Context, m spool.Message) {
 		e.takeReport(ctx, m)
 		return
 	}
+	if len(m.Recipients) > fewRecipients && e.attended(func() { e.queue.Add(m) }) {
+		return
+	}
 	e.queue.Add(m)
 }
+
+// fewRecipients are queued before the client has its 250. More of them begin many deliveries at once, for which it need not
+// wait: the message is in the spool.
+const fewRecipients = 50
 
 // Listeners returns every listener in the order of their names.
 func (e *Engine) Listeners() []ListenerStatus {
