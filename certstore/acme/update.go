@@ -111,7 +111,7 @@ func (u *updater) Wait(ctx context.Context, c protocol.Challenge) error {
 				fault = err
 				return shown
 			}
-			return shown || err != nil && ctx.Err() == nil
+			return shown || err != nil && !over(ctx)
 		})
 		if len(missing) == 0 {
 			return nil
@@ -124,6 +124,12 @@ func (u *updater) Wait(ctx context.Context, c protocol.Challenge) error {
 			return errors.Join(fmt.Errorf("dns-01: %s does not show the TXT record of %s", strings.Join(missing, ", "), record.txt.Hdr.Name), fault)
 		}
 	}
+}
+
+// over says that the time is up. The network notices a deadline a moment before the context does.
+func over(ctx context.Context) bool {
+	end, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(end)
 }
 
 // others are the addresses of the zone's nameservers as far as the server knows them.
