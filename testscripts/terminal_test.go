@@ -39,6 +39,7 @@ type typist struct {
 //	press KEYS     type KEYS without Enter
 //	without TEXT   the part of the output that the last see has taken must not have TEXT
 //	resize WxH     give the terminal another size
+//	turn TEXT      turn the page behind a resize, and see TEXT without another marker
 //	end            wait until COMMAND has ended
 //	end N          and until its exit status is N
 func terminalVerb(ts *testscript.TestScript, neg bool, args []string) {
@@ -148,6 +149,8 @@ func (p *typist) act(line string) error {
 		return p.interrupt()
 	case "resize":
 		return p.resize(text)
+	case "turn":
+		return p.turn(text)
 	case "end":
 		return p.end(text)
 	}
@@ -200,6 +203,41 @@ func (p *typist) see(text string) error {
 		}
 		return -1
 	})
+}
+
+// marker ends a page.
+const marker = "-Press Any Key For More-"
+
+// turn turns a page. A key may overtake the news of another size on their way through the server, so one page may still have
+// the former size.
+func (p *typist) turn(text string) error {
+	former := false
+	if err := p.press("\r"); err != nil {
+		return err
+	}
+	err := p.until(func(unread string) int {
+		if i := strings.Index(unread, marker); i >= 0 && !strings.Contains(unread[:i], text) {
+			former = true
+			return i + len(marker)
+		}
+		if i := strings.Index(unread, text); i >= 0 {
+			return i + len(text)
+		}
+		return -1
+	})
+	if err != nil || !former {
+		return err
+	}
+	if err := p.press("\r"); err != nil {
+		return err
+	}
+	if err := p.see(text); err != nil {
+		return err
+	}
+	if strings.Contains(p.part, marker) {
+		return fmt.Errorf("the pages keep the former size:\n%s", p.part)
+	}
+	return nil
 }
 
 // until waits until found says how much of the unread output it wants to take; -1 is that it wants to see more.
