@@ -124,11 +124,13 @@ type finder struct {
 	search Search
 	wanted int
 
-	open map[uint64]int // messages that fulfil something, until their last line
-	mids latest         // messages that fulfil everything
-	in   side           // connections in
-	out  side           // connections out
-	zero bool           // the latest failure without a connection fits
+	open  map[uint64]int      // messages that fulfil something, until their last line
+	mids  latest              // messages that fulfil everything
+	in    side                // connections in
+	out   side                // connections out
+	zero  bool                // the latest failure without a connection fits
+	dead  map[string]bool     // domains whose own latest failure without a connection does
+	bound map[uint64][]string // the domains of messages that are not finished, where failures are asked for
 
 	plain map[uint64]bool // open connections out without TLS; kept for StatusClear
 }
@@ -141,7 +143,7 @@ type side struct {
 }
 
 func newFinder(s Search) *finder {
-	f := &finder{search: s, open: map[uint64]int{}, plain: map[uint64]bool{}}
+	f := &finder{search: s, open: map[uint64]int{}, plain: map[uint64]bool{}, dead: map[string]bool{}, bound: map[uint64][]string{}}
 	for _, d := range []*side{&f.in, &f.out} {
 		d.used, d.open = map[uint64]bool{}, map[uint64][]uint64{}
 	}
@@ -255,9 +257,15 @@ func (f *finder) follow(e Event) {
 		delete(f.in.open, e.ICID)
 	case ConnectionOutClosed:
 		delete(f.out.open, e.DCID)
+	case To:
+		to := e.Fields["to"]
+		f.bound[e.MID] = append(f.bound[e.MID], strings.ToLower(to[strings.LastIndexByte(to, '@')+1:]))
+	case MessageFinished, MessageAborted:
+		delete(f.bound, e.MID)
 	case Cause:
 		if e.DCID == 0 {
 			f.zero = false
+			delete(f.dead, e.Fields["domain"])
 		}
 	}
 }
@@ -299,7 +307,7 @@ func (f *finder) connection(e Event) {
 		d, id = &f.in, e.ICID
 	}
 	if id == 0 {
-		f.zero = true
+		f.zero, f.dead[e.Fields["domain"]] = true, true
 		return
 	}
 	d.failed.add(id)
@@ -318,9 +326,19 @@ func (f *finder) carried(e Event) bool {
 	case MessageStarted:
 		return f.in.carries(e.ICID)
 	case DeliveryStarted, MessageDone, Delayed, Bounced, DoubleBounced, PossibleDelivery:
-		return f.out.carries(e.DCID) || e.DCID == 0 && f.zero
+		return f.out.carries(e.DCID) || e.DCID == 0 && f.reachesNobody(e.MID)
 	}
 	return false
+}
+
+// reachesNobody reports whether a failure without a connection that fits is the message's: one of its domains, or where its
+// recipients are not in the log any more, the latest.
+func (f *finder) reachesNobody(mid uint64) bool {
+	domains, known := f.bound[mid]
+	if !known {
+		return f.zero
+	}
+	return slices.ContainsFunc(domains, func(domain string) bool { return f.dead[domain] })
 }
 
 func (d *side) carries(id uint64) bool {

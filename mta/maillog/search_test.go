@@ -68,11 +68,17 @@ func TestFindByCause(t *testing.T) {
 		"Delayed: DCID 0 MID 5 to RID 0 - 4.1.2 - x ('000', ['y']) []",
 		"DCID 0 cause N2 for b.example",
 		"Delayed: DCID 0 MID 6 to RID 0 - 4.1.2 - x ('000', ['y']) []",
+		"MID 10 ICID 8 RID 0 To: <u@c.example>",
+		"MID 11 ICID 8 RID 0 To: <u@d.example>",
+		"DCID 0 cause N9 for c.example",
+		"DCID 0 cause D3 for d.example", // other deliveries come between a cause and what it is the cause of
+		"Bounced: DCID 0 MID 10 to RID 0 - 5.1.2 - x ('000', ['y']) []",
+		"Delayed: DCID 0 MID 11 to RID 0 - 4.1.2 - x ('000', ['y']) []",
 		"New SMTP DCID 9 interface 192.0.2.1 address 198.51.100.9 port 25",
 		"DCID 9 TLS failed: verify error: hostname mismatch [V5]",
 		"DCID 9 close",
 	}
-	for id, want := range map[string]string{"S6": "1 2", "P2": "3 4", "N1": "5", "N2": "6", "V5": "DCID 9 198.51.100.9", "V1": ""} {
+	for id, want := range map[string]string{"S6": "1 2", "P2": "3 4", "N1": "5", "N2": "6", "N9": "10", "D3": "11", "V5": "DCID 9 198.51.100.9", "V1": ""} {
 		found, _, err := Find(t.Context(), lines, Search{Cause: cause.ID(id)})
 		if err != nil {
 			t.Fatal(err)
