@@ -186,10 +186,13 @@ func (w *progress) firstOrder(p *Managed) time.Time {
 
 // askAdvice asks the authority when to renew. Where it does not say, the time chosen before stays (RFC 9773 §4.3.3).
 func (m *Manager) askAdvice(ctx context.Context, s *Settings, p *Managed, w *progress) {
-	ctx, cancel := context.WithTimeout(ctx, adviceLimit)
+	limited, cancel := context.WithTimeout(ctx, adviceLimit)
 	defer cancel()
 	now := time.Now()
-	a, err := m.authority.advice(ctx, s, p.Current.Leaf())
+	a, err := m.authority.advice(limited, s, p.Current.Leaf())
+	if err != nil && ctx.Err() != nil {
+		return // we stop: the next start asks
+	}
 	if err != nil {
 		w.Schedule.Ask = now.Add(askAgainUsual - spread(time.Hour))
 		return
