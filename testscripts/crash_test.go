@@ -53,7 +53,7 @@ func TestKillUnderLoad(t *testing.T) {
 	server := startServer(t, data)
 	defer server.kill()
 	sink.wait(t, acknowledged)
-	t.Logf("%d messages acknowledged, %d received, %d of them more than once", len(acknowledged), len(sink.seen), sink.duplicates())
+	t.Logf("%d messages acknowledged, %d received, %d of them more than once", len(acknowledged), sink.count(), sink.duplicates())
 }
 
 // execute runs the binary and requires success.
@@ -267,6 +267,13 @@ func (s *sink) Data(r io.Reader) error {
 	close(s.more)
 	s.more = make(chan struct{})
 	return nil
+}
+
+// count is how many different messages have come.
+func (s *sink) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.seen)
 }
 
 // wait returns when every one of the messages has come.
