@@ -302,7 +302,10 @@ func TestARefusedMessageBehindTheEnd(t *testing.T) {
 				t.Errorf("messages %v", list)
 			}
 			time.Sleep(time.Minute)
+			synctest.Wait()
+			d.mu.Lock()
 			delete(d.names, "log/000000000001.idx")
+			d.mu.Unlock()
 		}
 	})
 }
