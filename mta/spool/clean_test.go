@@ -77,7 +77,7 @@ func checkCounts(t testing.TB, s *Spool) {
 	}
 }
 
-// sealed puts n messages into a segment of its own and returns it; SegmentSize must be small.
+// segmentOf is where a message lies.
 func (s *Spool) segmentOf(mid uint64) *segment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
