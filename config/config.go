@@ -225,8 +225,23 @@ type ManagedCertificate struct {
 // User is an account. Its passphrase's hash is the content that Refs["users.NAME.passphrase"] names.
 type User struct {
 	FullName string   `toml:"full_name"`
-	Role     string   `toml:"role"`           // "admin"
+	Role     string   `toml:"role"`           // one of the roles below
 	Keys     []string `toml:"keys,omitempty"` // public keys as in authorized_keys
+}
+
+// The roles of accounts.
+const (
+	RoleAdministrator = "admin"
+	RoleOperator      = "operator"
+	RoleReadOnly      = "readonly"
+	RoleGuest         = "guest"
+	RoleTechnician    = "technician"
+	RoleHelpDesk      = "helpdesk"
+)
+
+// Roles lists the roles, the most powerful first.
+func Roles() []string {
+	return []string{RoleAdministrator, RoleOperator, RoleReadOnly, RoleGuest, RoleTechnician, RoleHelpDesk}
 }
 
 // Injection is what holds for every listener. Times are in seconds.

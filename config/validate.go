@@ -167,8 +167,8 @@ func (f *faults) users(c *Config) {
 	admins := 0
 	each(f, "users", c.Users, func(at, name string, u *User) {
 		f.name(at, name)
-		f.choice(join(at, "role"), u.Role, RoleAdmin)
-		if u.Role == RoleAdmin {
+		f.choice(join(at, "role"), u.Role, Roles()...)
+		if u.Role == RoleAdministrator {
 			admins++
 		}
 		for _, line := range u.Keys {
@@ -181,9 +181,6 @@ func (f *faults) users(c *Config) {
 		f.add("users", "at least one administrator is needed")
 	}
 }
-
-// RoleAdmin is the role that may do everything.
-const RoleAdmin = "admin"
 
 // checkPublicKey says whether line looks like one of authorized_keys: a kind, then base64, then perhaps a comment.
 // Whether the key is any good is for the SSH server to find out.

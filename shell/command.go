@@ -16,6 +16,14 @@ type Command struct {
 	WholeWord bool // deletes, suspends, resets or stops: no abbreviation at the main prompt
 	JSON      bool // takes --json (the shell removes the word and sets Session.JSON)
 
+	// Documents are the documents that --json prints, one for each form that has its own.
+	Documents []Document
+
+	// Roles may run the command; administrators always may. RolesFor, where it is set, says it for the words behind the
+	// command instead: args has no --json in it and is not to be changed.
+	Roles    Roles
+	RolesFor func(args []string) Roles
+
 	// Run does the command's work. It returns nil, an error made by Fail or Usage, ErrInterrupted, or any other error,
 	// which is shown as "Error: ...". Whatever it returns but nil, the session's candidate is what it was before.
 	Run func(ctx context.Context, s *Session, args []string) error
@@ -25,4 +33,10 @@ type Command struct {
 
 	// Complete proposes words for the last of args; nil: none.
 	Complete func(s *Session, args []string) []string
+}
+
+// Document describes one JSON document that a command prints. docs/json.md is made from it.
+type Document struct {
+	For   string // the form of the command that prints it, such as "destconfig list"
+	Value any    // a value of the type that is printed; its fields' json names are the contract
 }

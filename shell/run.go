@@ -96,6 +96,9 @@ func (s *Session) runStatement(ctx context.Context, st statement) error {
 	if err != nil {
 		return err
 	}
+	if err := s.mayRun(cmd, args); err != nil {
+		return err
+	}
 	err = s.piped(st.pipes, func() error { return s.execute(ctx, cmd, args) })
 	s.auditResult(cmd, err)
 	return err
