@@ -38,7 +38,10 @@ Keys of setup: initial_wait SECONDS (before a duplicate is sent again; 0 sends e
 doubles up to it while duplicates go on coming); digest MINUTES (for which alerts are collected into one message; 0
 sends at once, and critical ones are always sent at once). displayalerts shows the last alerts.`,
 		Commit: true,
-		JSON:   true,
+		Documents: []shell.Document{
+			{For: "alertconfig list", Value: alertConfigJSON{}},
+			shell.Says("alertconfig new, edit, delete, clear, setup, from"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			r := &alertRecipients{s}
 			if len(args) > 0 {
@@ -103,35 +106,40 @@ func (r *alertRecipients) print() {
 	}
 }
 
+// alertConfigJSON is alertconfig list for programs.
+type alertConfigJSON struct {
+	Recipients  []alertRecipientJSON `json:"recipients"`
+	InitialWait int                  `json:"initial_wait" doc:"seconds before a duplicate is sent again"`
+	MaxWait     int                  `json:"max_wait" doc:"seconds to which that wait grows"`
+	Digest      int                  `json:"digest" doc:"minutes for which alerts are collected into one message; 0: none"`
+	From        string               `json:"from" doc:"the sender's address; empty: alert at the host name"`
+}
+
+type alertRecipientJSON struct {
+	Address       string                  `json:"address"`
+	Subscriptions []alertSubscriptionJSON `json:"subscriptions"`
+}
+
+type alertSubscriptionJSON struct {
+	Class      string   `json:"class"`
+	Severities []string `json:"severities"`
+}
+
 func (r *alertRecipients) list() error {
 	if !r.s.JSON {
 		r.print()
 		return nil
 	}
-	type subscription struct {
-		Class      string   `json:"class"`
-		Severities []string `json:"severities"`
-	}
-	type recipient struct {
-		Address       string         `json:"address"`
-		Subscriptions []subscription `json:"subscriptions"`
-	}
 	c := r.alerts()
-	list := []recipient{}
+	list := []alertRecipientJSON{}
 	for _, address := range r.addresses() {
-		entry := recipient{Address: address}
+		entry := alertRecipientJSON{Address: address, Subscriptions: []alertSubscriptionJSON{}}
 		for _, sub := range c.Recipients[address].Subscriptions {
-			entry.Subscriptions = append(entry.Subscriptions, subscription(sub))
+			entry.Subscriptions = append(entry.Subscriptions, alertSubscriptionJSON(sub))
 		}
 		list = append(list, entry)
 	}
-	return r.s.PrintJSON(struct {
-		Recipients  []recipient `json:"recipients"`
-		InitialWait int         `json:"initial_wait"`
-		MaxWait     int         `json:"max_wait"`
-		Digest      int         `json:"digest"`
-		From        string      `json:"from"`
-	}{list, c.InitialWait, c.MaxWait, c.Digest, c.From})
+	return r.s.PrintJSON(alertConfigJSON{list, c.InitialWait, c.MaxWait, c.Digest, c.From})
 }
 
 func (r *alertRecipients) create() error {

@@ -24,7 +24,9 @@ func archiveMessage(a *Appliance) *shell.Command {
 		Help: `The file is an mbox with this message alone. Its first lines are the envelope: X-Envelope-From, an X-Envelope-To for every
 recipient who is not done, and when it was received under which MID. FILE is oldmessage_MID.mbox where it is not said. The message
 stays in the queue; removemessage takes it out.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "archivemessage", Value: archivedJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			if len(args) > 2 {
 				return shell.Usage("Invalid word %q: archivemessage takes a MID and a file's name.", args[2])
@@ -41,15 +43,17 @@ stays in the queue; removemessage takes it out.`,
 				return err
 			}
 			if s.JSON {
-				return s.PrintJSON(struct {
-					MID  uint64 `json:"mid"`
-					File string `json:"file"`
-				}{mid, name})
+				return s.PrintJSON(archivedJSON{mid, name})
 			}
 			s.Printf("MID %d has been saved in file %s in the configuration directory.\n", mid, name)
 			return nil
 		},
 	}
+}
+
+type archivedJSON struct {
+	MID  uint64 `json:"mid"`
+	File string `json:"file" doc:"its name in the folder configuration"`
 }
 
 // archiveReserve is the room, in bytes, that an archived message leaves on the disk: mail is taken in on the same one.

@@ -39,7 +39,10 @@ delay_warning_after SECONDS (and between two of them); delay_warnings N (at most
 ADDRESS|sender (whom bounces and warnings go to). What a sender asked for with a message (RFC 3461) narrows this down:
 NOTIFY=NEVER is told of nothing. Notices of success go to the sender, and only where they were asked for.`,
 		Commit: true,
-		JSON:   true,
+		Documents: []shell.Document{
+			{For: "bounceconfig list, detail", Value: bounceProfilesJSON{}},
+			shell.Says("bounceconfig new, edit, delete, setup"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			b := &bounces{s}
 			if len(args) > 0 {

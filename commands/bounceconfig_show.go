@@ -23,6 +23,10 @@ type bounceJSON struct {
 	NoticeTo          string `json:"notice_to"`
 }
 
+type bounceProfilesJSON struct {
+	Profiles []bounceJSON `json:"bounce_profiles"`
+}
+
 func profileJSON(name string, p *config.BounceProfile) bounceJSON {
 	return bounceJSON{name, p.MaxRetries, p.MaxQueueTime, p.InitialRetry, p.MaxRetry, p.HardBounce, p.DSN, p.DelayWarning,
 		p.DelayWarningAfter, p.DelayWarnings, p.NoticeTo}
@@ -32,9 +36,7 @@ func profileJSON(name string, p *config.BounceProfile) bounceJSON {
 func (b *bounces) list(names []string) error {
 	c := b.s.Candidate()
 	if b.s.JSON {
-		document := struct {
-			Profiles []bounceJSON `json:"bounce_profiles"`
-		}{}
+		document := bounceProfilesJSON{Profiles: []bounceJSON{}}
 		for _, name := range names {
 			document.Profiles = append(document.Profiles, profileJSON(name, c.Bounces[name]))
 		}

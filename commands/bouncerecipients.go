@@ -17,7 +17,9 @@ func bounceRecipients(a *Appliance) *shell.Command {
 whose delivery is under way at that moment is finished first. The sender <> stands for messages without one: bounces and other
 notices. The batch forms ask nothing. Ctrl-C stops it: what is said to be bounced is, and the rest waits as before.`,
 		WholeWord: true,
-		JSON:      true,
+		Documents: []shell.Document{
+			{For: "bouncerecipients", Value: bouncedJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			filter, sure, err := sureFilter(s, "bounce", args, bounceQuestion)
 			if err != nil || !sure {
@@ -27,16 +29,18 @@ notices. The batch forms ask nothing. Ctrl-C stops it: what is said to be bounce
 				doing: "Bouncing messages, please wait.", verb: "bounce every message",
 				result: func(done mta.Changed) string { return thousands(done.Messages) + " messages bounced." },
 				json: func(done mta.Changed) any {
-					return struct {
-						Messages   int `json:"messages_bounced"`
-						Recipients int `json:"recipients_bounced"`
-					}{done.Messages, done.Recipients}
+					return bouncedJSON{done.Messages, done.Recipients}
 				},
 				work: func(ctx context.Context, p mta.Progress) (mta.Changed, error) { return a.Engine.Bounce(ctx, filter, p) },
 			}.run(ctx, s)
 		},
 		Complete: completeFilter(a),
 	}
+}
+
+type bouncedJSON struct {
+	Messages   int `json:"messages_bounced"`
+	Recipients int `json:"recipients_bounced"`
 }
 
 func bounceQuestion(f mta.Filter) string {

@@ -18,6 +18,7 @@ func withCauses(commands []*shell.Command) []*shell.Command {
 		c.Batch = append(c.Batch, "help cause [ID]")
 		c.Help += "\n\nhelp cause lists the reasons why mail over TLS does not go as it should; help cause V2 explains one, whose\n" +
 			"id stands in mail_logs, tlsverify, hoststatus, bounces and reports."
+		c.Documents = append(c.Documents, shell.Document{For: "help cause", Value: causesJSON{}})
 		c.Run = func(ctx context.Context, s *shell.Session, args []string) error {
 			if len(args) > 0 && strings.EqualFold(args[0], "cause") {
 				return helpCause(s, args[1:])
@@ -45,6 +46,9 @@ func causeIDs() []string {
 func helpCause(s *shell.Session, args []string) error {
 	switch len(args) {
 	case 0:
+		if s.JSON {
+			return s.PrintJSON(describeCauses(cause.All()))
+		}
 		table := shell.Table{Head: []string{"Id", "Step", "What happened"}}
 		for _, c := range cause.All() {
 			table.Rows = append(table.Rows, []string{string(c.ID), c.Step, c.Title})
@@ -64,6 +68,9 @@ func describeCause(s *shell.Session, word string) error {
 	if !ok {
 		return shell.Fail("Unknown cause %q: \"help cause\" lists what is known.", word)
 	}
+	if s.JSON {
+		return s.PrintJSON(describeCauses([]cause.Cause{c}))
+	}
 	s.Printf("Cause %s: %s\n\n", c.ID, c.Title)
 	s.Printf("Step:         %s\nWhose fault:  %s\nWhat helps:   %s\nFor example:  %s\n", c.Step, c.Fault, c.Helps, c.Example)
 	if c.Report != "" {
@@ -71,4 +78,27 @@ func describeCause(s *shell.Session, word string) error {
 	}
 	s.Printf("In mail_logs: %s\n", c.Line)
 	return nil
+}
+
+type causesJSON struct {
+	Causes []causeJSON `json:"causes"`
+}
+
+type causeJSON struct {
+	ID      cause.ID `json:"id" doc:"as it stands in logs and reports"`
+	Step    string   `json:"step"`
+	Title   string   `json:"title" doc:"what happened"`
+	Fault   string   `json:"fault" doc:"whose it is, most likely"`
+	Helps   string   `json:"helps" doc:"what helps"`
+	Example string   `json:"example"`
+	Line    string   `json:"line" doc:"in mail_logs"`
+	Report  string   `json:"report" doc:"the result type in TLS reports; empty: none"`
+}
+
+func describeCauses(causes []cause.Cause) causesJSON {
+	document := causesJSON{Causes: []causeJSON{}}
+	for _, c := range causes {
+		document.Causes = append(document.Causes, causeJSON{c.ID, c.Step, c.Title, c.Fault, c.Helps, c.Example, c.Line, c.Report})
+	}
+	return document
 }

@@ -46,8 +46,18 @@ crl names the revocation lists that are fetched by schedule, update fetches them
 looked up in them. A certificate is revoked only by the list of its own issuer; a list that is stale or was never fetched is
 named and refuses nobody.` + acmeHelp,
 		Commit: true,
-		JSON:   true,
 		Redact: redactPassPhrase,
+		Documents: []shell.Document{
+			{For: "certconfig list", Value: profilesJSON{}},
+			{For: "certconfig print", Value: servicesJSON{}},
+			{For: "certconfig show", Value: profileJSONWithChains{}},
+			{For: "certconfig csr", Value: requestJSON{}},
+			{For: "certconfig authority custom|system print", Value: authoritiesJSON{}},
+			{For: "certconfig crl print", Value: revocationJSON{}},
+			{For: "certconfig crl update", Value: fetchedListsJSON{}},
+			{For: "certconfig acme status", Value: managedJSON{}},
+			shell.Says("certconfig with other words"),
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			if len(args) == 0 && !s.JSON {
 				return certMenu(a, s)

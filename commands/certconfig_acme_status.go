@@ -30,10 +30,15 @@ func (m *managed) statuses() []acme.Status {
 	return all
 }
 
+type managedJSON struct {
+	Directory string        `json:"directory" doc:"the URL of the authority's directory"`
+	Profiles  []acme.Status `json:"profiles"`
+}
+
 func (m *managed) status() error {
 	all := m.statuses()
 	if m.s.JSON {
-		return m.s.PrintJSON(map[string]any{"directory": m.s.Candidate().ACME.Directory, "profiles": append([]acme.Status{}, all...)})
+		return m.s.PrintJSON(managedJSON{m.s.Candidate().ACME.Directory, append([]acme.Status{}, all...)})
 	}
 	if len(all) == 0 {
 		m.s.Println("No certificate profile is managed by ACME.")

@@ -168,6 +168,12 @@ type authorityReport struct {
 	Fingerprint string    `json:"sha256"`
 }
 
+type authoritiesJSON struct {
+	List        string            `json:"list" doc:"custom or system"`
+	Enabled     bool              `json:"enabled"`
+	Authorities []authorityReport `json:"authorities"`
+}
+
 func (l *authorityList) print() error {
 	list, err := l.certificates()
 	if err != nil {
@@ -178,9 +184,7 @@ func (l *authorityList) print() error {
 		reports = append(reports, authorityReport{certstore.DN(c.Subject), certstore.DN(c.Issuer), c.NotAfter.UTC(), keyName(c), fingerprint(c)})
 	}
 	if l.s.JSON {
-		return l.s.PrintJSON(map[string]any{
-			"list": strings.ToLower(l.title()), "enabled": *l.enabled(l.s.Candidate()), "authorities": reports,
-		})
+		return l.s.PrintJSON(authoritiesJSON{strings.ToLower(l.title()), *l.enabled(l.s.Candidate()), reports})
 	}
 	if len(list) == 0 {
 		l.s.Printf("The %s list is empty.\n", strings.ToLower(l.title()))

@@ -25,6 +25,17 @@ type crlReport struct {
 	InForce bool `json:"in_force"` // committed
 }
 
+type revocationJSON struct {
+	Inbound  bool        `json:"inbound" doc:"certificates of clients that connect are looked for"`
+	Outbound bool        `json:"outbound" doc:"certificates of servers that mail goes to are looked for"`
+	GUI      bool        `json:"gui"`
+	Sources  []crlReport `json:"sources" doc:"in order of name"`
+}
+
+type fetchedListsJSON struct {
+	Sources []certstore.CRLStatus `json:"sources" doc:"in order of name"`
+}
+
 func (r *revocation) reports() []crlReport {
 	known := r.fetched()
 	reports := []crlReport{}
@@ -44,7 +55,7 @@ func (r *revocation) reports() []crlReport {
 func (r *revocation) print() error {
 	set, reports := r.settings(), r.reports()
 	if r.s.JSON {
-		return r.s.PrintJSON(map[string]any{"inbound": set.Inbound, "outbound": set.Outbound, "gui": set.GUI, "sources": reports})
+		return r.s.PrintJSON(revocationJSON{set.Inbound, set.Outbound, set.GUI, reports})
 	}
 	r.s.Printf("Inbound: %s, Outbound: %s, GUI: %s\n", enabledWord(set.Inbound), enabledWord(set.Outbound), enabledWord(set.GUI))
 	if len(reports) == 0 {
@@ -114,7 +125,7 @@ func (r *revocation) update(ctx context.Context) error {
 		}
 	}
 	if r.s.JSON {
-		if err := r.s.PrintJSON(map[string]any{"sources": all}); err != nil {
+		if err := r.s.PrintJSON(fetchedListsJSON{all}); err != nil {
 			return err
 		}
 	} else {

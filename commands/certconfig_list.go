@@ -100,6 +100,14 @@ type profileReport struct {
 	Managed   bool   `json:"acme"`
 }
 
+type profilesJSON struct {
+	Certificates []profileReport `json:"certificates" doc:"in order of name, Demo last"`
+}
+
+type servicesJSON struct {
+	Services []use `json:"services"`
+}
+
 func (p *profiles) report(c *config.Config, name string) profileReport {
 	r := profileReport{
 		Name: name, Status: "missing", Pending: c.Certificates[name].Pending, Managed: c.Certificates[name].ACME != nil,
@@ -132,14 +140,14 @@ func (p *profiles) list() error {
 	for _, name := range profileNames(c) {
 		list = append(list, p.report(c, name))
 	}
-	return p.s.PrintJSON(map[string]any{"certificates": list})
+	return p.s.PrintJSON(profilesJSON{list})
 }
 
 // printUses shows which certificate each service has.
 func (p *profiles) printUses() error {
 	uses := certificateUses(p.s.Candidate())
 	if p.s.JSON {
-		return p.s.PrintJSON(map[string]any{"services": uses})
+		return p.s.PrintJSON(servicesJSON{append([]use{}, uses...)})
 	}
 	t := shell.Table{Head: []string{"Service", "Certificate"}, Gap: 1, Min: []int{32, 20}}
 	for _, u := range uses {

@@ -232,6 +232,11 @@ func (p *profiles) keep(name string, profile *certstore.Profile, as *config.Cert
 	})
 }
 
+type requestJSON struct {
+	Name string `json:"name"`
+	CSR  string `json:"csr" doc:"the signing request in PEM"`
+}
+
 // showRequest prints a profile's signing request, or one for its renewal on the same key.
 func (p *profiles) showRequest(name string) error {
 	profile, err := profileOf(p.a, p.s.Candidate(), name)
@@ -245,7 +250,7 @@ func (p *profiles) showRequest(name string) error {
 		}
 	}
 	if p.s.JSON {
-		return p.s.PrintJSON(map[string]string{"name": name, "csr": string(request)})
+		return p.s.PrintJSON(requestJSON{name, string(request)})
 	}
 	p.s.Print(string(request))
 	return nil

@@ -80,6 +80,12 @@ type keyReport struct {
 	Notes   []string `json:"notes"`
 }
 
+// profileJSONWithChains is certconfig show for programs.
+type profileJSONWithChains struct {
+	profileReport
+	Chains []keyReport `json:"chains" doc:"one for each key"`
+}
+
 // reportPair takes one key's chain apart and says what is wrong between its elements.
 func (p *profiles) reportPair(pair certstore.Pair) keyReport {
 	r := keyReport{Key: keyName(pair.Chain[0]), CSR: pair.CSR != nil, Notes: []string{}}
@@ -104,15 +110,12 @@ func (p *profiles) show(name string) error {
 		return err
 	}
 	summary := p.report(c, name)
-	var keys []keyReport
+	keys := []keyReport{}
 	for _, pair := range profile.Pairs {
 		keys = append(keys, p.reportPair(pair))
 	}
 	if p.s.JSON {
-		return p.s.PrintJSON(struct {
-			profileReport
-			Chains []keyReport `json:"chains"`
-		}{summary, keys})
+		return p.s.PrintJSON(profileJSONWithChains{summary, keys})
 	}
 	p.s.Printf("Name: %s\nStatus: %s\nUsed by: %s\n", name, profile.Status(time.Now(), summary.Pending), orNone(strings.Join(summary.UsedBy, ", ")))
 	for i, k := range keys {

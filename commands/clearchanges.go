@@ -16,6 +16,9 @@ func clearChanges(*Appliance) *shell.Command {
 		Help: `Only this session's changes are meant. In exec requests and scripts it also forgets that an earlier command has
 failed, so that a commit is possible again.`,
 		WholeWord: true,
+		Documents: []shell.Document{
+			{For: "clearchanges", Value: clearedJSON{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			sure := len(args) == 1 && isYes(args[0])
 			if len(args) > 0 && !sure {
@@ -28,11 +31,19 @@ failed, so that a commit is possible again.`,
 					return err
 				}
 			}
+			cleared := changesJSON(s.Changes())
 			s.Discard()
+			if s.JSON {
+				return s.PrintJSON(clearedJSON{cleared})
+			}
 			s.Printf("Changes cleared: %s\n", stamp(time.Now()))
 			return nil
 		},
 	}
+}
+
+type clearedJSON struct {
+	Cleared []changeJSON `json:"cleared" doc:"what a commit would have changed"`
 }
 
 // isYes says whether a word of a batch form answers a question with yes.

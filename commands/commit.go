@@ -37,7 +37,12 @@ command of the script failed, or although a certificate's use becomes worse than
 confirmed reverts what it commits after so many minutes, 1 to 1440, unless a plain commit of the same user follows in
 time, or one of anybody that changes nothing: that one only confirms. A restart does not stop the clock. What somebody
 else has changed since is not reverted, and a certificate keeps its newest content. Once more, it sets a new deadline.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "commit check", Value: checkJSON{}},
+			{For: "commit", Value: commitJSON{}},
+			{For: "commit, with nothing to commit", Value: nothingJSON{}},
+			{For: "commit, of nothing while a commit waits to be confirmed", Value: confirmationJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			c := &committing{a: a, s: s}
 			if len(args) > 0 {
@@ -147,11 +152,13 @@ func (c *committing) run(ctx context.Context) error {
 	return c.done(result)
 }
 
+type nothingJSON struct {
+	Committed bool `json:"committed" doc:"false"`
+}
+
 func (c *committing) nothing() error {
 	if c.s.JSON {
-		return c.s.PrintJSON(struct {
-			Committed bool `json:"committed"`
-		}{false})
+		return c.s.PrintJSON(nothingJSON{})
 	}
 	c.s.Println("There is no data to commit.")
 	return nil
@@ -241,21 +248,21 @@ func (c *committing) check(ctx context.Context) error {
 }
 
 type revisionJSON struct {
-	Number int    `json:"number"`
-	User   string `json:"user"`
-	From   string `json:"from"`
-	Time   string `json:"time"`
+	Number int       `json:"number"`
+	User   string    `json:"user"`
+	From   string    `json:"from"`
+	Time   time.Time `json:"time"`
 }
 
 func revisionOf(r config.Revision) revisionJSON {
-	return revisionJSON{r.Number, r.Author.User, r.Author.From, r.Time.Format(time.RFC3339)}
+	return revisionJSON{r.Number, r.Author.User, r.Author.From, wholeSecond(r.Time)}
 }
 
 // commitJSON is what --json prints of a commit.
 type commitJSON struct {
 	Committed bool           `json:"committed"`
 	Revision  *revisionJSON  `json:"revision,omitempty"`
-	ConfirmBy string         `json:"confirm_by,omitempty"`
+	ConfirmBy *time.Time     `json:"confirm_by,omitempty"`
 	Confirmed []revisionJSON `json:"confirmed,omitempty"`
 	Kept      []revisionJSON `json:"kept"`
 	Changes   []changeJSON   `json:"changes"`

@@ -87,19 +87,22 @@ func (c *committing) waits(r *config.CommitResult) {
 	}
 }
 
-// confirmBy is the deadline of a revision that waits; empty for one that does not.
-func confirmBy(w config.Waiting, number int) string {
+// confirmBy is the deadline of a revision that waits; nil for one that does not.
+func confirmBy(w config.Waiting, number int) *time.Time {
 	if !w.Has(number) {
-		return ""
+		return nil
 	}
-	return w.Until.Format(time.RFC3339)
+	return new(wholeSecond(w.Until))
 }
+
+// wholeSecond is a time as the text of a screen has it, without what stands behind the seconds.
+func wholeSecond(t time.Time) time.Time { return t.Truncate(time.Second) }
 
 type confirmationJSON struct {
 	Committed bool           `json:"committed"`
 	Confirmed []revisionJSON `json:"confirmed"`
 	Waiting   []revisionJSON `json:"waiting"`
-	ConfirmBy string         `json:"confirm_by,omitempty"`
+	ConfirmBy *time.Time     `json:"confirm_by,omitempty"`
 }
 
 func waitingJSON(w config.Waiting, confirmed bool) confirmationJSON {
@@ -108,7 +111,7 @@ func waitingJSON(w config.Waiting, confirmed bool) confirmationJSON {
 		document.Confirmed = revisionsJSON(w.Revisions)
 		return document
 	}
-	document.Waiting, document.ConfirmBy = revisionsJSON(w.Revisions), w.Until.Format(time.RFC3339)
+	document.Waiting, document.ConfirmBy = revisionsJSON(w.Revisions), new(wholeSecond(w.Until))
 	return document
 }
 

@@ -14,7 +14,9 @@ func commitDetail(a *Appliance) *shell.Command {
 		Summary: "Show the latest commit: when, by whom, and what it changed.",
 		Batch:   []string{"commitdetail [N]"},
 		Help:    "N counts back: 1 is the latest commit, 2 the one before it.",
-		JSON:    true,
+		Documents: []shell.Document{
+			{For: "commitdetail", Value: commitDetailJSON{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			back := 1
 			if len(args) > 1 {
@@ -26,6 +28,9 @@ func commitDetail(a *Appliance) *shell.Command {
 				if back, err = number("commit", args[0], 1, max(1, len(revisions))); err != nil {
 					return err
 				}
+			}
+			if len(revisions) == 0 && s.JSON {
+				return shell.Fail("Error: there is no commit yet.")
 			}
 			if len(revisions) == 0 {
 				s.Println("There is no commit yet.")
@@ -42,17 +47,19 @@ func commitDetail(a *Appliance) *shell.Command {
 	}
 }
 
+type commitDetailJSON struct {
+	Number  int          `json:"number"`
+	Time    time.Time    `json:"time"`
+	User    string       `json:"user"`
+	From    string       `json:"from"`
+	Comment string       `json:"comment"`
+	Confirm *time.Time   `json:"confirm_by,omitempty"`
+	Changes []changeJSON `json:"changes"`
+}
+
 func printCommit(s *shell.Session, r config.Revision, w config.Waiting, changes []config.Change) error {
 	if s.JSON {
-		return s.PrintJSON(struct {
-			Number  int          `json:"number"`
-			Time    time.Time    `json:"time"`
-			User    string       `json:"user"`
-			From    string       `json:"from"`
-			Comment string       `json:"comment"`
-			Confirm string       `json:"confirm_by,omitempty"`
-			Changes []changeJSON `json:"changes"`
-		}{r.Number, r.Time, r.Author.User, r.Author.From, r.Comment, confirmBy(w, r.Number), changesJSON(changes)})
+		return s.PrintJSON(commitDetailJSON{r.Number, r.Time, r.Author.User, r.Author.From, r.Comment, confirmBy(w, r.Number), changesJSON(changes)})
 	}
 	if r.Comment == "" {
 		s.Printf("Commit at %s without comments.\n", stamp(r.Time))

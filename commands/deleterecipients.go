@@ -17,7 +17,9 @@ func deleteRecipients(a *Appliance) *shell.Command {
 finished first and counts as delivered. The sender <> stands for messages without one: bounces and other notices.
 The batch forms ask nothing. Ctrl-C stops it: what is said to be deleted is, and the rest waits as before.`,
 		WholeWord: true,
-		JSON:      true,
+		Documents: []shell.Document{
+			{For: "deleterecipients", Value: deletedJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			filter, sure, err := sureFilter(s, "delete", args, deleteQuestion)
 			if err != nil || !sure {
@@ -27,16 +29,18 @@ The batch forms ask nothing. Ctrl-C stops it: what is said to be deleted is, and
 				doing: "Deleting messages, please wait.", verb: "delete every message",
 				result: func(done mta.Changed) string { return thousands(done.Messages) + " messages deleted." },
 				json: func(done mta.Changed) any {
-					return struct {
-						Messages   int `json:"messages_deleted"`
-						Recipients int `json:"recipients_deleted"`
-					}{done.Messages, done.Recipients}
+					return deletedJSON{done.Messages, done.Recipients}
 				},
 				work: func(ctx context.Context, p mta.Progress) (mta.Changed, error) { return a.Engine.Delete(ctx, filter, p) },
 			}.run(ctx, s)
 		},
 		Complete: completeFilter(a),
 	}
+}
+
+type deletedJSON struct {
+	Messages   int `json:"messages_deleted"`
+	Recipients int `json:"recipients_deleted"`
 }
 
 func deleteQuestion(f mta.Filter) string {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -13,12 +14,18 @@ func deliverNow(a *Appliance) *shell.Command {
 		Summary: "Schedule messages for delivery at once.",
 		Batch:   []string{"delivernow all", "delivernow DOMAIN"},
 		Help:    "What waits for its next attempt is tried now, also where a destination was down.",
+		Documents: []shell.Document{
+			{For: "delivernow", Value: scheduledJSON{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			domain, err := deliverNowDomain(s, args)
 			if err != nil {
 				return err
 			}
 			a.Engine.DeliverNow(domain)
+			if s.JSON {
+				return s.PrintJSON(scheduledJSON{cmp.Or(domain, "ALL")})
+			}
 			if domain == "" {
 				s.Println("Scheduling all messages for delivery.")
 			} else {
@@ -52,4 +59,8 @@ func deliverNowDomain(s *shell.Session, args []string) (string, error) {
 		Check: func(answer string) error { return checkQueued(hostWord(answer)) },
 	})
 	return hostWord(answer), err
+}
+
+type scheduledJSON struct {
+	Domain string `json:"domain" doc:"whose messages are due at once; ALL is every one"`
 }

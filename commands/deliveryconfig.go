@@ -34,7 +34,10 @@ it is sent again and perhaps arrives twice. On, it counts as delivered and is lo
 The timeouts say how long a peer may take: to accept a connection (usually 30 seconds), to send its banner or the answer to
 a command (300), and for the TLS handshake (120).`,
 		Commit: true,
-		JSON:   true,
+		Documents: []shell.Document{
+			{For: "deliveryconfig show", Value: deliveryJSON{}},
+			shell.Says("deliveryconfig setup"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if len(args) > 0 {
 				return dispatch("deliveryconfig", args, []subcommand{
@@ -146,18 +149,20 @@ func timeoutText(seconds int, usual time.Duration) string {
 	return fmt.Sprintf("%d seconds", seconds)
 }
 
+type deliveryJSON struct {
+	Interface        string `json:"interface" doc:"from which mail is delivered; empty: the system chooses"`
+	PossibleDelivery bool   `json:"possible_delivery"`
+	Concurrency      int    `json:"concurrency" doc:"connections at once, in all"`
+	Certificate      string `json:"certificate" doc:"the client certificate's profile"`
+	ConnectTimeout   int    `json:"connect_timeout" doc:"seconds; 0: the usual ones"`
+	ReplyTimeout     int    `json:"reply_timeout" doc:"seconds; 0: the usual ones"`
+	HandshakeTimeout int    `json:"handshake_timeout" doc:"seconds; 0: the usual ones"`
+}
+
 func showDelivery(s *shell.Session) error {
 	d := s.Candidate().Delivery
 	if s.JSON {
-		return s.PrintJSON(struct {
-			Interface        string `json:"interface"`
-			PossibleDelivery bool   `json:"possible_delivery"`
-			Concurrency      int    `json:"concurrency"`
-			Certificate      string `json:"certificate"`
-			ConnectTimeout   int    `json:"connect_timeout"` // 0: the usual one
-			ReplyTimeout     int    `json:"reply_timeout"`
-			HandshakeTimeout int    `json:"handshake_timeout"`
-		}{d.Interface, d.PossibleDelivery, d.Concurrency, d.Certificate, d.ConnectTimeout, d.ReplyTimeout, d.HandshakeTimeout})
+		return s.PrintJSON(deliveryJSON{d.Interface, d.PossibleDelivery, d.Concurrency, d.Certificate, d.ConnectTimeout, d.ReplyTimeout, d.HandshakeTimeout})
 	}
 	from, possible := "Auto", "Disabled"
 	if d.Interface != "" {

@@ -40,8 +40,11 @@ both off for it. DANE needs a nameserver that is marked as validating in dnsconf
 
 An import replaces the whole table; its file is an INI file with a section for each domain, as export writes it.`,
 		Commit:   true,
-		JSON:     true,
 		Complete: completeDestConfig,
+		Documents: []shell.Document{
+			{For: "destconfig list, detail", Value: destinationsJSON{}},
+			shell.Says("destconfig new, edit, delete, default, setup, clear, import, export"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			d := &destinations{a, s}
 			if len(args) > 0 {

@@ -28,6 +28,10 @@ type destinationJSON struct {
 	Alert            string `json:"alert"`
 }
 
+type destinationsJSON struct {
+	Destinations []destinationJSON `json:"destinations" doc:"in order of name, DEFAULT last"`
+}
+
 func (d *destinations) entryJSON(name string) destinationJSON {
 	e := d.config().Destinations[name]
 	return destinationJSON{name, e.Concurrency, e.Messages, e.Recipients, e.RecipientMinutes, e.LimitPer, e.LimitApply,
@@ -35,9 +39,7 @@ func (d *destinations) entryJSON(name string) destinationJSON {
 }
 
 func (d *destinations) printJSON(names []string) error {
-	document := struct {
-		Destinations []destinationJSON `json:"destinations"`
-	}{}
+	document := destinationsJSON{Destinations: []destinationJSON{}}
 	for _, name := range names {
 		document.Destinations = append(document.Destinations, d.entryJSON(name))
 	}

@@ -29,7 +29,9 @@ func displayAlerts(source AlertSource) *shell.Command {
 		Help: `The newest is the first. N is how many are shown; 20 where it is not said, and 500 are kept. An alert is shown
 whether or not somebody was told of it by mail; duplicates that were held back are counted. "detail" shows the whole
 text and whom it went to.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "displayalerts", Value: alertsDocument{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			n, detail, err := displayAlertsArguments(args)
 			if err != nil {
@@ -130,7 +132,11 @@ type alertJSON struct {
 	RepeatedAt *time.Time `json:"repeated_at"`
 }
 
-func alertsJSON(list []alert.Entry) any {
+type alertsDocument struct {
+	Alerts []alertJSON `json:"alerts" doc:"the newest first"`
+}
+
+func alertsJSON(list []alert.Entry) alertsDocument {
 	alerts := []alertJSON{}
 	for _, e := range list {
 		alerts = append(alerts, alertJSON{
@@ -138,7 +144,5 @@ func alertsJSON(list []alert.Entry) any {
 			Domain: e.Domain, SentTo: append([]string{}, e.Mailed...), Repeated: e.Repeated, RepeatedAt: orNil(e.Last),
 		})
 	}
-	return struct {
-		Alerts []alertJSON `json:"alerts"`
-	}{alerts}
+	return alertsDocument{alerts}
 }

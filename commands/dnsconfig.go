@@ -31,7 +31,10 @@ The lowest priority is asked first. A server with a domain is asked for that dom
 Where a server for a name validates, those that do not are not asked for it: their answers would prove nothing.
 Keys of edit: address, priority, validating, domain (none takes it back).`,
 		Commit: true,
-		JSON:   true,
+		Documents: []shell.Document{
+			{For: "dnsconfig list", Value: nameserversJSON{}},
+			shell.Says("dnsconfig new, edit, delete, setup"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			d := &nameservers{s}
 			if len(args) > 0 {
@@ -122,24 +125,27 @@ func (d *nameservers) lines() []string {
 	return lines
 }
 
+type nameserversJSON struct {
+	Servers []nameserverJSON `json:"servers" doc:"in the order in which they are asked; none: those of the host system"`
+}
+
+type nameserverJSON struct {
+	Address    string `json:"address" doc:"with its port where that is not 53"`
+	Priority   int    `json:"priority"`
+	Validating bool   `json:"validating" doc:"its word on DNSSEC is believed"`
+	Domain     string `json:"domain" doc:"the domain that it is asked about alone; empty: everything"`
+}
+
 func (d *nameservers) list() error {
 	if !d.s.JSON {
 		d.print()
 		return nil
 	}
-	type server struct {
-		Address    string `json:"address"`
-		Priority   int    `json:"priority"`
-		Validating bool   `json:"validating"`
-		Domain     string `json:"domain"`
-	}
-	list := []server{}
+	list := []nameserverJSON{}
 	for _, s := range d.servers() {
-		list = append(list, server(s))
+		list = append(list, nameserverJSON(s))
 	}
-	return d.s.PrintJSON(struct {
-		Servers []server `json:"servers"`
-	}{list})
+	return d.s.PrintJSON(nameserversJSON{list})
 }
 
 func (d *nameservers) create() error {

@@ -14,6 +14,9 @@ func dnsFlush(a *Appliance) *shell.Command {
 		Help: `What nameservers have answered is forgotten and asked for anew, such as after a record was corrected. Connections that
 are open stay where they are.`,
 		WholeWord: true,
+		Documents: []shell.Document{
+			{For: "dnsflush", Value: flushedJSON{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			sure := len(args) == 1 && isYes(args[0])
 			if len(args) > 0 && !sure {
@@ -26,8 +29,16 @@ are open stay where they are.`,
 					return err
 				}
 			}
-			s.Printf("DNS cache cleared: %s.\n", counted(a.Engine.FlushDNS(), "answer"))
+			answers := a.Engine.FlushDNS()
+			if s.JSON {
+				return s.PrintJSON(flushedJSON{answers})
+			}
+			s.Printf("DNS cache cleared: %s.\n", counted(answers, "answer"))
 			return nil
 		},
 	}
+}
+
+type flushedJSON struct {
+	Answers int `json:"answers_forgotten"`
 }

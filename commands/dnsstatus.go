@@ -17,7 +17,9 @@ func dnsStatus(a *Appliance) *shell.Command {
 questions that the appliance had; each was found in the cache (hits), found there as a name or record that does not exist
 (exceptions), found there but too old (expired), or not found (misses). Network requests are the questions that were sent to
 nameservers: fewer, where several wait for one answer, or more, where a server does not answer.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "dnsstatus", Value: dnsStatusDocument{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if err := noWords("dnsstatus", args); err != nil {
 				return err
@@ -39,15 +41,17 @@ nameservers: fewer, where several wait for one answer, or more, where a server d
 	}
 }
 
-func dnsStatusJSON(st mta.DNSStatus) any {
-	return struct {
-		At         time.Time   `json:"at"`
-		Requests   counterJSON `json:"dns_requests"`
-		Network    counterJSON `json:"network_requests"`
-		Hits       counterJSON `json:"cache_hits"`
-		Misses     counterJSON `json:"cache_misses"`
-		Exceptions counterJSON `json:"cache_exceptions"`
-		Expired    counterJSON `json:"cache_expired"`
-	}{st.At, counterJSON(st.Requests), counterJSON(st.Network), counterJSON(st.Hits), counterJSON(st.Misses),
+type dnsStatusDocument struct {
+	At         time.Time   `json:"at"`
+	Requests   counterJSON `json:"dns_requests"`
+	Network    counterJSON `json:"network_requests"`
+	Hits       counterJSON `json:"cache_hits"`
+	Misses     counterJSON `json:"cache_misses"`
+	Exceptions counterJSON `json:"cache_exceptions"`
+	Expired    counterJSON `json:"cache_expired"`
+}
+
+func dnsStatusJSON(st mta.DNSStatus) dnsStatusDocument {
+	return dnsStatusDocument{st.At, counterJSON(st.Requests), counterJSON(st.Network), counterJSON(st.Hits), counterJSON(st.Misses),
 		counterJSON(st.Exceptions), counterJSON(st.Expired)}
 }

@@ -30,7 +30,9 @@ connection to completion; several are listed, and "findevent -m MID LOG" shows o
 -i  upper and lower case are the same
 Several options together find what fulfils them all. clear: delivered without TLS.
 TIME is 2026-05-23, "2026-05-23 11:42", an RFC 3339 time, or a span back from now such as 90s, 15m, 2h or 3d.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "findevent", Value: findEventJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			f := &finding{s: s}
 			if len(args) > 0 {

@@ -103,14 +103,17 @@ type eventJSON struct {
 	Text  string    `json:"text"`
 }
 
+// findEventJSON is what findevent prints for programs.
+type findEventJSON struct {
+	Log     string      `json:"log"`
+	Matches []foundJSON `json:"matches" doc:"messages, or connections that failed before there was one"`
+	LeftOut int         `json:"left_out" doc:"matches beyond those that are shown"`
+	Lines   []eventJSON `json:"lines,omitempty" doc:"every line about the only match"`
+}
+
 // document prints the results, and the lines where there is only one.
 func (f *finding) document(ctx context.Context, found []maillog.Found, more int) error {
-	document := struct {
-		Log     string      `json:"log"`
-		Matches []foundJSON `json:"matches"`
-		LeftOut int         `json:"left_out"`
-		Lines   []eventJSON `json:"lines,omitempty"`
-	}{Log: f.log.Name(), Matches: []foundJSON{}, LeftOut: more}
+	document := findEventJSON{Log: f.log.Name(), Matches: []foundJSON{}, LeftOut: more}
 	for _, r := range found {
 		document.Matches = append(document.Matches, foundJSON{r.MID, r.ICID, r.DCID, r.At, r.From, append([]string{}, r.To...), r.Recipients,
 			r.Subject, append([]maillog.Status{}, r.Statuses...), r.Causes, r.Peer})

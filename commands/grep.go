@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"time"
 
 	"posthouse/internal/eventlog"
+	"posthouse/mta/maillog"
 	"posthouse/shell"
 )
 
@@ -31,7 +33,10 @@ func grep(a *Appliance) *shell.Command {
 TIME is 2026-05-23, "2026-05-23 11:42", an RFC 3339 time, or a span back from now such as 90s, 15m, 2h or 3d.
 
 For example: grep "TLS success" mail_logs`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "grep", Value: grepJSON{}},
+			{For: "grep -t", Value: logLineJSON{}, Lines: true},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			g := &grepping{s: s}
 			var err error
@@ -52,6 +57,36 @@ For example: grep "TLS success" mail_logs`,
 			return startingWith(args, logNames(a))
 		},
 	}
+}
+
+// grepJSON is what grep prints for programs.
+type grepJSON struct {
+	Log   string         `json:"log"`
+	Lines []grepLineJSON `json:"lines" doc:"the matching lines and, with -C, those around them"`
+}
+
+// grepLineJSON is one line of a log. A line that does not begin as all others do has only a text.
+type grepLineJSON struct {
+	Time  *time.Time `json:"time,omitempty"`
+	Level string     `json:"level,omitempty" doc:"Info, Warning, Critical and so on"`
+	Text  string     `json:"text" doc:"the rest of the line"`
+}
+
+// logLineJSON is a line that stands alone.
+type logLineJSON struct {
+	Log string `json:"log"`
+	grepLineJSON
+}
+
+func lineJSON(line string) grepLineJSON {
+	if e, ok := maillog.ParseLine(line); ok {
+		return grepLineJSON{&e.Time, e.Level, e.Text}
+	}
+	document := grepLineJSON{Text: line}
+	if t, ok := eventlog.LineTime(line); ok {
+		document.Time = &t
+	}
+	return document
 }
 
 // grepping is one run of grep.
@@ -159,8 +194,8 @@ func (g *grepping) ask(a *Appliance) (err error) {
 }
 
 func (g *grepping) compile() error {
-	if g.follow && (g.query.Context > 0 || g.s.JSON) {
-		return shell.Usage("Invalid option \"-t\": it goes neither with -C nor with --json.")
+	if g.follow && g.query.Context > 0 {
+		return shell.Usage("Invalid option \"-t\": it does not go with -C.")
 	}
 	for _, expression := range g.expressions {
 		if g.fold {
@@ -207,19 +242,23 @@ func (g *grepping) run(ctx context.Context) error {
 
 // document writes the lines as JSON while they are found: there may be more of them than fit into memory.
 func (g *grepping) document(ctx context.Context) error {
+	out, err := g.s.DocumentWriter(grepJSON{})
+	if err != nil {
+		return err
+	}
 	name, _ := json.Marshal(g.log.Name())
-	g.s.Printf("{\n  \"log\": %s,\n  \"lines\": [", name)
-	between := "\n    "
-	err := g.log.Grep(ctx, g.query, func(line string) error {
-		text, err := json.Marshal(line)
+	fmt.Fprintf(out, "{\n  \"log\": %s,\n  \"lines\": [", name)
+	between, after := "\n    ", "]\n}\n"
+	err = g.log.Grep(ctx, g.query, func(line string) error {
+		text, err := json.Marshal(lineJSON(line))
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(g.s, "%s%s", between, text)
-		between = ",\n    "
+		_, err = fmt.Fprintf(out, "%s%s", between, text)
+		between, after = ",\n    ", "\n  ]\n}\n"
 		return err
 	})
-	g.s.Print("\n  ]\n}\n")
+	io.WriteString(out, after)
 	return err
 }
 

@@ -161,17 +161,23 @@ func (e *listenerEdit) batchDefault(args []string) error {
 	return nil
 }
 
+// policyParametersJSON is the parameters of a mail flow policy under their keys in the text form of the table.
+type policyParametersJSON map[string]numberOrText
+
+// numberOrText is a parameter's value: a number where it is one.
+type numberOrText any
+
 // tableReport is what --json prints of a host access table.
 type tableReport struct {
-	Default  map[string]any `json:"default"`
-	Policies []policyReport `json:"policies"`
-	Groups   []groupReport  `json:"sender_groups"`
+	Default  policyParametersJSON `json:"default"`
+	Policies []policyReport       `json:"policies"`
+	Groups   []groupReport        `json:"sender_groups"`
 }
 
 type policyReport struct {
-	Name       string         `json:"name,omitempty"`
-	Behavior   string         `json:"behavior"`
-	Parameters map[string]any `json:"parameters"`
+	Name       string               `json:"name,omitempty"`
+	Behavior   string               `json:"behavior"`
+	Parameters policyParametersJSON `json:"parameters"`
 }
 
 type groupReport struct {
@@ -203,8 +209,8 @@ func reportPolicy(name string, p *config.Policy) *policyReport {
 }
 
 // reportParameters has the parameters under their keys in the text form, numbers as numbers.
-func reportParameters(p *config.PolicyParams) map[string]any {
-	values := map[string]any{}
+func reportParameters(p *config.PolicyParams) policyParametersJSON {
+	values := policyParametersJSON{}
 	for _, k := range p.Keys() {
 		values[k.Key] = k.Value
 		if n, err := strconv.ParseInt(k.Value, 10, 64); err == nil && !k.Quoted {

@@ -17,7 +17,9 @@ func hostRate(a *Appliance) *shell.Command {
 		Help: `A line every SECONDS: the destination's state, the connections that are open to it, the recipients that wait for it, and
 what has changed since the line before: recipients that wait, that were delivered, that were hard bounced, and soft bounces.
 It ends as rate does.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "hostrate", Value: hostRateJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			host, err := hostArgument(s, args[:min(1, len(args))])
 			if err != nil {
@@ -47,6 +49,11 @@ It ends as rate does.`,
 const hostRateHead = `    Time       Host  CrtCncOut  ActvRcp  ActvRcp   DlvRcp  HrdBncRcp  SftBncEvt
              Status                        Delta    Delta      Delta      Delta
 `
+
+type hostRateJSON struct {
+	Host string        `json:"host"`
+	Rows []hostRateRow `json:"rows"`
+}
 
 // hostRateRow is one line of hostrate.
 type hostRateRow struct {
@@ -88,8 +95,5 @@ func showHostRate(ctx context.Context, s *shell.Session, r repetition, status fu
 	if err != nil || !s.JSON {
 		return err
 	}
-	return s.PrintJSON(struct {
-		Host string        `json:"host"`
-		Rows []hostRateRow `json:"rows"`
-	}{host, rows})
+	return s.PrintJSON(hostRateJSON{host, rows})
 }

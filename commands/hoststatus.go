@@ -18,7 +18,9 @@ func hostStatus(a *Appliance) *shell.Command {
 		Batch:   []string{"hoststatus HOST"},
 		Help: `Counters run since the start. "Last TLS" is how the latest connection was protected, or why it failed; the addresses and mail
 exchangers are those of the latest look-up, with the time that they have left.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "hoststatus", Value: hostStatusDocument{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			host, err := hostArgument(s, args)
 			if err != nil {
@@ -169,31 +171,33 @@ type preferenceJSON struct {
 	Addresses  []string `json:"addresses"`
 }
 
-func hostStatusJSON(h mta.HostStatus) any {
-	document := struct {
-		topHostJSON
-		At              time.Time        `json:"at"`
-		Oldest          *time.Time       `json:"oldest"`
-		NextAttempt     *time.Time       `json:"next_attempt"`
-		LastActivity    *time.Time       `json:"last_activity"`
-		LastTLS         string           `json:"last_tls"`
-		LastCause       string           `json:"last_cause"`
-		LastError       string           `json:"last_error"`
-		DNSHard         int              `json:"dns_hard_bounces"`
-		FiveXXHard      int              `json:"smtp_5xx_hard_bounces"`
-		FilterHard      int              `json:"filter_hard_bounces"`
-		ExpiredHard     int              `json:"expired_hard_bounces"`
-		OtherHard       int              `json:"other_hard_bounces"`
-		Deleted         int              `json:"deleted_recipients"`
-		Unattempted     int              `json:"unattempted_recipients"`
-		Attempted       int              `json:"attempted_recipients"`
-		Pending         int              `json:"pending_connections"`
-		Addresses       []preferenceJSON `json:"addresses"`
-		AddressesExpire *time.Time       `json:"addresses_expire"`
-		MX              []mxJSON         `json:"mx"`
-		Last5XX         string           `json:"last_5xx"`
-		Last5XXAt       *time.Time       `json:"last_5xx_at"`
-	}{hostJSON(h.HostSummary), time.Now(), orNil(h.Oldest), orNil(h.NextAttempt), orNil(h.LastActivity), h.LastTLS, h.LastCause,
+type hostStatusDocument struct {
+	topHostJSON
+	At              time.Time        `json:"at"`
+	Oldest          *time.Time       `json:"oldest"`
+	NextAttempt     *time.Time       `json:"next_attempt"`
+	LastActivity    *time.Time       `json:"last_activity"`
+	LastTLS         string           `json:"last_tls"`
+	LastCause       string           `json:"last_cause"`
+	LastError       string           `json:"last_error"`
+	DNSHard         int              `json:"dns_hard_bounces"`
+	FiveXXHard      int              `json:"smtp_5xx_hard_bounces"`
+	FilterHard      int              `json:"filter_hard_bounces"`
+	ExpiredHard     int              `json:"expired_hard_bounces"`
+	OtherHard       int              `json:"other_hard_bounces"`
+	Deleted         int              `json:"deleted_recipients"`
+	Unattempted     int              `json:"unattempted_recipients"`
+	Attempted       int              `json:"attempted_recipients"`
+	Pending         int              `json:"pending_connections"`
+	Addresses       []preferenceJSON `json:"addresses"`
+	AddressesExpire *time.Time       `json:"addresses_expire"`
+	MX              []mxJSON         `json:"mx"`
+	Last5XX         string           `json:"last_5xx"`
+	Last5XXAt       *time.Time       `json:"last_5xx_at"`
+}
+
+func hostStatusJSON(h mta.HostStatus) hostStatusDocument {
+	document := hostStatusDocument{hostJSON(h.HostSummary), time.Now(), orNil(h.Oldest), orNil(h.NextAttempt), orNil(h.LastActivity), h.LastTLS, h.LastCause,
 		h.LastError, h.DNSHard, h.FiveXXHard, h.FilterHard, h.ExpiredHard, h.OtherHard, h.Deleted, h.Unattempted, h.Attempted,
 		h.Pending, []preferenceJSON{}, orNil(h.AddressesExpire), []mxJSON{}, h.Last5XX, orNil(h.Last5XXAt)}
 	for _, list := range h.Addresses {

@@ -31,7 +31,11 @@ into this shell; port 0 lets the system choose a free one. HTTPS is not in this 
 
 Keys of edit: name, address (with or without /LENGTH), netmask, hostname, ssh (a port, on or off).`,
 		Commit: true,
-		JSON:   true,
+		Documents: []shell.Document{
+			{For: "interfaceconfig list", Value: interfacesJSON{}},
+			{For: "interfaceconfig details", Value: interfaceReport{}},
+			shell.Says("interfaceconfig new, edit, delete"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if len(args) == 0 && !s.JSON {
 				return interfaceMenu(s)

@@ -199,6 +199,10 @@ func onInterface(s *shell.Session, args []string, do func(*shell.Session, string
 	return do(s, name, args[1:])
 }
 
+type interfacesJSON struct {
+	Interfaces []interfaceReport `json:"interfaces" doc:"in order of name"`
+}
+
 func listInterfaces(s *shell.Session) error {
 	if !s.JSON {
 		printInterfaces(s)
@@ -209,7 +213,7 @@ func listInterfaces(s *shell.Session) error {
 	for _, name := range interfaceNames(c) {
 		list = append(list, reportInterface(c, name))
 	}
-	return s.PrintJSON(map[string]any{"interfaces": list})
+	return s.PrintJSON(interfacesJSON{list})
 }
 
 func batchNewInterface(s *shell.Session, args []string) error {

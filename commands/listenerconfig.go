@@ -42,6 +42,15 @@ func listenerConfig(a *Appliance) *shell.Command {
 		},
 		Help:   listenerHelp(),
 		Commit: true, JSON: true,
+		Documents: []shell.Document{
+			{For: "listenerconfig list", Value: listenersJSON{}},
+			{For: "listenerconfig details", Value: listenerReport{}},
+			{For: "listenerconfig edit NAME hostaccess print", Value: tableReport{}},
+			{For: "listenerconfig edit NAME hostaccess default", Value: policyParametersJSON{}},
+			{For: "listenerconfig edit NAME rcptaccess print", Value: recipientTableJSON{}},
+			{For: "listenerconfig setup", Value: injectionJSON{}},
+			shell.Says("listenerconfig with other words"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if len(args) == 0 && !s.JSON {
 				return listenerMenu(a, s)
@@ -169,6 +178,10 @@ func bounceName(l *config.Listener) string {
 	return l.BounceProfile
 }
 
+type listenersJSON struct {
+	Listeners []listenerReport `json:"listeners" doc:"in order of name"`
+}
+
 func listListeners(s *shell.Session) error {
 	if !s.JSON {
 		printListeners(s)
@@ -179,7 +192,7 @@ func listListeners(s *shell.Session) error {
 	for _, name := range listenerNames(c) {
 		list = append(list, reportListener(c, name))
 	}
-	return s.PrintJSON(map[string]any{"listeners": list})
+	return s.PrintJSON(listenersJSON{list})
 }
 
 // chooseListener asks for one of the listeners that the state above the menu lists.

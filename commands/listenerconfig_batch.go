@@ -129,14 +129,22 @@ type injectionField struct {
 	most          int // from 1
 }
 
+// injectionJSON is config.Injection for programs.
+type injectionJSON struct {
+	MaxHops              int `json:"max_hops" doc:"Received header fields beyond which a message is refused as a loop"`
+	CommandTimeout       int `json:"command_timeout" doc:"seconds for one command or one block of a message"`
+	SessionTimeout       int `json:"session_timeout" doc:"seconds for an inbound connection in all"`
+	MaxBadCommands       int `json:"max_bad_commands" doc:"bad commands after which a connection is closed"`
+	MaxHandshakes        int `json:"max_handshakes" doc:"TLS handshakes at once"`
+	MaxHandshakesPerPeer int `json:"max_handshakes_per_peer" doc:"TLS handshakes at once from one address"`
+}
+
 // batchSetup takes key value ..., or shows the settings when there is none.
 func batchSetup(s *shell.Session, args []string) error {
 	i := s.Candidate().Injection
 	fields := injectionFields(&i)
 	var settings []setting
-	values := map[string]int{}
 	for _, f := range fields {
-		values[f.key] = *f.value
 		settings = append(settings, setting{f.key, func(v string) (err error) {
 			*f.value, err = number(f.key, v, 1, f.most)
 			return err
@@ -149,7 +157,7 @@ func batchSetup(s *shell.Session, args []string) error {
 		}
 		return change(s, func(c *config.Config) error { c.Injection = i; return nil })
 	case s.JSON:
-		return s.PrintJSON(values)
+		return s.PrintJSON(injectionJSON(i))
 	}
 	for _, f := range fields {
 		s.Printf("%s = %d\n", f.key, *f.value)

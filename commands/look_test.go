@@ -169,8 +169,8 @@ func TestGrep(t *testing.T) {
 	if got := b.exec(0, "grep nothing mail_logs", ""); got != "No results were found. Use another regular expression(s) to search.\n" {
 		t.Errorf("grep printed %q", got)
 	}
-	var document struct{ Lines []string }
-	if err := json.Unmarshal([]byte(b.exec(0, `grep "ICID 1\d" mail_logs --json`, "")), &document); err != nil || len(document.Lines) != 10 {
+	var document grepJSON
+	if err := json.Unmarshal([]byte(b.exec(0, `grep "ICID 1\d" mail_logs --json`, "")), &document); err != nil || len(document.Lines) != 10 || document.Lines[3].Text != "New SMTP ICID 13" || document.Lines[3].Time == nil {
 		t.Errorf("grep --json: %v, %q", err, document.Lines)
 	}
 	contains(t, b.script(0, "grep", "2", "icid 7", "", "", "", ""), `Currently configured logs:

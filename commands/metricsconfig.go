@@ -23,12 +23,15 @@ func metricsConfig(*Appliance) *shell.Command {
 TLS, causes by their ids, deliveries by protection, the queue, the days of certificates. They name no peer and no domain.
 They are served without encryption and without a password.`,
 		Commit: true,
-		JSON:   true,
 		Complete: func(_ *shell.Session, args []string) []string {
 			if len(args) > 1 {
 				return nil
 			}
 			return startingWith(args, []string{"show", metricsOff})
+		},
+		Documents: []shell.Document{
+			{For: "metricsconfig show", Value: metricsJSON{}},
+			shell.Says("metricsconfig ADDRESS:PORT, off"),
 		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			switch {
@@ -46,10 +49,14 @@ They are served without encryption and without a password.`,
 
 const metricsOff = "off"
 
+type metricsJSON struct {
+	Address string `json:"address" doc:"ADDRESS:PORT; empty: metrics are not served"`
+}
+
 func showMetrics(s *shell.Session) error {
 	address := s.Candidate().Metrics.Address
 	if s.JSON {
-		return s.PrintJSON(map[string]any{"address": address})
+		return s.PrintJSON(metricsJSON{address})
 	}
 	if address == "" {
 		s.Println("Metrics are not served.")

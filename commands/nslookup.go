@@ -26,7 +26,9 @@ func nsLookup(a *Appliance) *shell.Command {
 		Batch:   []string{"nslookup NAME [A|AAAA|CNAME|MX|NS|PTR|SOA|TLSA|TXT]"},
 		Help: `Asks the nameservers of the running configuration. Without a type A is asked for a name and PTR for an address.
 TTL is what the answer has left.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "nslookup", Value: lookedUpJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			name, kind, err := lookupArguments(s, args)
 			if err != nil {
@@ -116,22 +118,25 @@ func questionName(name, kind string) string {
 	return strings.Join(append(labels, suffix), ".")
 }
 
+type lookedUpJSON struct {
+	Question string       `json:"question" doc:"the name that was asked for"`
+	Records  []recordJSON `json:"records"`
+}
+
+type recordJSON struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+	TTL  int64  `json:"ttl_seconds"`
+	Data string `json:"data" doc:"as a zone file has it"`
+}
+
 func printRecords(s *shell.Session, name string, records []dns.Record) error {
 	if s.JSON {
-		type record struct {
-			Name string `json:"name"`
-			Type string `json:"type"`
-			TTL  int64  `json:"ttl_seconds"`
-			Data string `json:"data"`
-		}
-		list := []record{}
+		list := []recordJSON{}
 		for _, r := range records {
-			list = append(list, record{r.Name, r.Type, int64(r.TTL / time.Second), r.Data})
+			list = append(list, recordJSON{r.Name, r.Type, int64(r.TTL / time.Second), r.Data})
 		}
-		return s.PrintJSON(struct {
-			Question string   `json:"question"`
-			Records  []record `json:"records"`
-		}{name, list})
+		return s.PrintJSON(lookedUpJSON{name, list})
 	}
 	for _, r := range records {
 		s.Printf("%s=%s TTL=%s\n", r.Type, eventlog.Escape(r.Data), lifetime(r.TTL))

@@ -13,7 +13,9 @@ func oldMessage(a *Appliance) *shell.Command {
 		Summary: "Show the header of the message that has been in the queue for longest.",
 		Batch:   []string{"oldmessage"},
 		Help:    "What keeps the oldest message is often what keeps the others. showmessage tells why it waits.",
-		JSON:    true,
+		Documents: []shell.Document{
+			{For: "oldmessage", Value: oldestDocument{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			if err := noWords("oldmessage", args); err != nil {
 				return err
@@ -32,11 +34,13 @@ func oldMessage(a *Appliance) *shell.Command {
 	}
 }
 
-func oldestJSON(mid uint64, received time.Time) any {
-	document := struct {
-		MID      *uint64    `json:"mid"`
-		Received *time.Time `json:"received"`
-	}{nil, orNil(received)}
+type oldestDocument struct {
+	MID      *uint64    `json:"mid" doc:"null where the queue is empty"`
+	Received *time.Time `json:"received"`
+}
+
+func oldestJSON(mid uint64, received time.Time) oldestDocument {
+	document := oldestDocument{nil, orNil(received)}
 	if mid != 0 {
 		document.MID = &mid
 	}

@@ -27,6 +27,9 @@ func passphrase(a *Appliance) *shell.Command {
 A passphrase that is lost is set anew at the console of the machine's owner, which does not ask for the old one:
 posthouse console.`,
 		Commit: true,
+		Documents: []shell.Document{
+			shell.Says("passphrase"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if len(args) > 0 {
 				return shell.Usage("Invalid command: passphrase takes no words; a passphrase on the command line could be read by others.")

@@ -17,7 +17,9 @@ func rate(a *Appliance) *shell.Command {
 		Help: `A line every SECONDS: the connections that are open, the recipients received and completed since the first start ever,
 how many of them since the line before, and the kilobytes that the queue takes. It ends with Ctrl-C, after COUNT lines, or
 where its input or the connection ends.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "rate", Value: rateDocument{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			r, err := repetitionWords(s, "rate", args)
 			if err != nil {
@@ -31,6 +33,10 @@ where its input or the connection ends.`,
 const rateHead = `Time      Connections Recipients           Recipients          Queue
           In   Out   Received     Delta     Completed    Delta   K-Used
 `
+
+type rateDocument struct {
+	Rows []rateRow `json:"rows"`
+}
 
 // rateRow is one line of rate.
 type rateRow struct {
@@ -70,7 +76,5 @@ func showRate(ctx context.Context, s *shell.Session, r repetition, status func()
 	if err != nil || !s.JSON {
 		return err
 	}
-	return s.PrintJSON(struct {
-		Rows []rateRow `json:"rows"`
-	}{rows})
+	return s.PrintJSON(rateDocument{rows})
 }

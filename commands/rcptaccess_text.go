@@ -121,23 +121,28 @@ func unquote(text string) (string, error) {
 	return b.String(), nil
 }
 
+type recipientTableJSON struct {
+	Recipients []recipientEntryJSON `json:"recipients" doc:"in the order of the table"`
+}
+
+type recipientEntryJSON struct {
+	Address string `json:"address" doc:"a domain, a part of one, an address, or ALL"`
+	Accept  bool   `json:"accept"`
+	Code    int    `json:"code,omitempty" doc:"of the reply, where it is not the usual one"`
+	Text    string `json:"text,omitempty" doc:"of the reply, where it is not the usual one"`
+}
+
 func (e *listenerEdit) printRecipients() error {
 	t := e.listener().RecipientAccess
 	if !e.s.JSON {
 		e.s.Print(recipientText(t))
 		return nil
 	}
-	type entry struct {
-		Address string `json:"address"`
-		Accept  bool   `json:"accept"`
-		Code    int    `json:"code,omitempty"`
-		Text    string `json:"text,omitempty"`
-	}
-	list := []entry{}
+	list := []recipientEntryJSON{}
 	for _, key := range recipientKeys(t) {
-		list = append(list, entry{key, t[key].Accept, t[key].Code, t[key].Text})
+		list = append(list, recipientEntryJSON{key, t[key].Accept, t[key].Code, t[key].Text})
 	}
-	return e.s.PrintJSON(map[string]any{"recipients": list})
+	return e.s.PrintJSON(recipientTableJSON{list})
 }
 
 func (e *listenerEdit) importRecipients() error {

@@ -22,7 +22,9 @@ What comes later is not concerned, nor is a recipient whose delivery is under wa
 redirected under [MACHINE]:PORT. The batch form asks nothing. Ctrl-C stops it: what is said to be redirected is, and the rest
 waits as before.`,
 		WholeWord: true,
-		JSON:      true,
+		Documents: []shell.Document{
+			{For: "redirectrecipients", Value: redirectedJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			machine, sure, err := redirectTo(s, args)
 			if err != nil || !sure {
@@ -32,10 +34,7 @@ waits as before.`,
 				doing: "Redirecting messages, please wait.", verb: "redirect every recipient",
 				result: func(done mta.Changed) string { return thousands(done.Recipients) + " recipients redirected." },
 				json: func(done mta.Changed) any {
-					return struct {
-						Host       string `json:"host"`
-						Recipients int    `json:"recipients_redirected"`
-					}{config.Redirected(machine), done.Recipients}
+					return redirectedJSON{config.Redirected(machine), done.Recipients}
 				},
 				work: func(ctx context.Context, p mta.Progress) (mta.Changed, error) {
 					return a.Engine.Redirect(ctx, machine, p)
@@ -43,6 +42,11 @@ waits as before.`,
 			}.run(ctx, s)
 		},
 	}
+}
+
+type redirectedJSON struct {
+	Host       string `json:"host" doc:"where they wait now, [MACHINE]:PORT"`
+	Recipients int    `json:"recipients_redirected"`
 }
 
 // redirectTo takes the machine from the word, or asks for it and whether it is meant.

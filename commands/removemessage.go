@@ -16,7 +16,9 @@ func removeMessage(a *Appliance) *shell.Command {
 		Help: `Shows the message's header and asks; with -y it asks nothing. The message is gone for all its recipients, and nobody is
 told. A recipient whose delivery is under way at that moment is finished first and counts as delivered.`,
 		WholeWord: true,
-		JSON:      true,
+		Documents: []shell.Document{
+			{For: "removemessage", Value: removedJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			sure := len(args) == 2 && args[1] == "-y"
 			if sure {
@@ -51,6 +53,12 @@ told. A recipient whose delivery is under way at that moment is finished first a
 	}
 }
 
+type removedJSON struct {
+	MID     uint64 `json:"mid"`
+	Removed int    `json:"recipients_removed"`
+	Left    int    `json:"recipients_under_way" doc:"to whom a delivery was under way: those are left alone"`
+}
+
 func remove(ctx context.Context, a *Appliance, s *shell.Session, m mta.MessageInfo) error {
 	waiting := 0
 	for _, r := range m.Recipients {
@@ -66,11 +74,7 @@ func remove(ctx context.Context, a *Appliance, s *shell.Session, m mta.MessageIn
 		return shell.Fail("Failed to remove MID %d: %v.", m.MID, err)
 	}
 	if s.JSON {
-		return s.PrintJSON(struct {
-			MID     uint64 `json:"mid"`
-			Removed int    `json:"recipients_removed"`
-			Left    int    `json:"recipients_under_way"`
-		}{m.MID, done.Recipients, waiting - done.Recipients})
+		return s.PrintJSON(removedJSON{m.MID, done.Recipients, waiting - done.Recipients})
 	}
 	switch left := waiting - done.Recipients; {
 	case done.Recipients == 0:

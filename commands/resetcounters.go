@@ -14,8 +14,10 @@ func resetCounters(a *Appliance) *shell.Command {
 		Batch:   []string{"resetcounters"},
 		Help: `The first column of status and dnsstatus begins at nothing; the others go on. What hoststatus counts runs since the
 start and is left alone.`,
-		JSON:      true,
 		WholeWord: true,
+		Documents: []shell.Document{
+			{For: "resetcounters", Value: countersResetJSON{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if err := noWords("resetcounters", args); err != nil {
 				return err
@@ -25,12 +27,14 @@ start and is left alone.`,
 				return shell.Fail("Failed to reset the counters: %v.", err)
 			}
 			if s.JSON {
-				return s.PrintJSON(struct {
-					At time.Time `json:"counters_reset"`
-				}{at})
+				return s.PrintJSON(countersResetJSON{at})
 			}
 			s.Printf("Counters reset: %s\n", stamp(at))
 			return nil
 		},
 	}
+}
+
+type countersResetJSON struct {
+	At time.Time `json:"counters_reset"`
 }

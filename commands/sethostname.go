@@ -15,6 +15,9 @@ func setHostname(*Appliance) *shell.Command {
 		Help: `The name stands in the prompt and in the serial data. SMTP and certificates use the host names of the interfaces,
 see interfaceconfig.`,
 		Commit: true,
+		Documents: []shell.Document{
+			shell.Says("sethostname"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if len(args) > 1 {
 				return shell.Usage("Invalid word %q: sethostname takes one name.", args[1])

@@ -14,16 +14,16 @@ func showChanges(*Appliance) *shell.Command {
 		Summary: "Show what a commit would change.",
 		Batch:   []string{"showchanges"},
 		Help:    "Each line is a setting, its present value and the new one.",
-		JSON:    true,
+		Documents: []shell.Document{
+			{For: "showchanges", Value: pendingJSON{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if err := noWords("showchanges", args); err != nil {
 				return err
 			}
 			changes := s.Changes()
 			if s.JSON {
-				return s.PrintJSON(struct {
-					Changes []changeJSON `json:"changes"`
-				}{changesJSON(changes)})
+				return s.PrintJSON(pendingJSON{changesJSON(changes)})
 			}
 			switch len(changes) {
 			case 0:
@@ -45,6 +45,10 @@ func printChanges(s *shell.Session, changes []config.Change) {
 	if text := strings.TrimRight(config.FormatChanges(changes), "\n"); text != "" {
 		s.Println(text)
 	}
+}
+
+type pendingJSON struct {
+	Changes []changeJSON `json:"changes"`
 }
 
 // changeJSON is one changed setting for programs.

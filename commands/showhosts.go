@@ -23,7 +23,9 @@ func showHosts(a *Appliance) *shell.Command {
 		Batch:   []string{"showhosts [PATTERN] [down|up|unknown|suspended]"},
 		Help: `PATTERN is a host name with * and ? or a part of one. One exact host name shows the recipients that are
 queued for it as well. The TLS column is the destination control in force, the last one the latest cause of failure.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "showhosts", Value: showHostsDocument{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			pattern, state, err := showHostsArguments(args)
 			if err != nil {
@@ -131,11 +133,13 @@ type shownHostJSON struct {
 	Recipients  []shownRecipientRow `json:"recipients,omitzero"` // of one exact host
 }
 
-func showHostsJSON(running *config.Config, hosts []mta.HostSummary, exact bool) any {
-	document := struct {
-		At    time.Time       `json:"at"`
-		Hosts []shownHostJSON `json:"hosts"`
-	}{time.Now(), []shownHostJSON{}}
+type showHostsDocument struct {
+	At    time.Time       `json:"at"`
+	Hosts []shownHostJSON `json:"hosts" doc:"in order of name"`
+}
+
+func showHostsJSON(running *config.Config, hosts []mta.HostSummary, exact bool) showHostsDocument {
+	document := showHostsDocument{time.Now(), []shownHostJSON{}}
 	for _, h := range hosts {
 		d, _ := running.Destination(h.Host)
 		row := shownHostJSON{hostJSON(h), orNil(h.Oldest), orNil(h.NextAttempt), string(d.TLS), h.LastCause, h.LastError, nil}

@@ -21,7 +21,9 @@ func showMessage(a *Appliance) *shell.Command {
 		Help: `Tells of each recipient whether it is done, under way, due, or waiting and until when, with the latest error, the place
 among the messages for the same destination in the order of age, and what is wrong with the destination. The header and the body
 follow; with the word headers, the header only.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "showmessage", Value: messageDocument{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			body := true
 			if len(args) == 2 && strings.EqualFold(args[1], "headers") {
@@ -186,29 +188,31 @@ type recipientStateJSON struct {
 	ORcpt      string     `json:"orcpt"`
 }
 
-func messageJSON(running *config.Config, m mta.MessageInfo) any {
-	document := struct {
-		MID           uint64               `json:"mid"`
-		ICID          uint64               `json:"icid"`
-		Sender        string               `json:"sender"`
-		Received      time.Time            `json:"received"`
-		Size          int64                `json:"size"`
-		Subject       string               `json:"subject"`
-		MessageID     string               `json:"message_id"`
-		Listener      string               `json:"listener"`
-		BounceProfile string               `json:"bounce_profile"`
-		Relay         bool                 `json:"relay"`
-		Bounce        bool                 `json:"bounce"`
-		EightBit      bool                 `json:"eight_bit"`
-		SMTPUTF8      bool                 `json:"smtputf8"`
-		RequireTLS    bool                 `json:"require_tls"`
-		TLSOptional   bool                 `json:"tls_optional"`
-		TLSReport     bool                 `json:"tls_report"`
-		EnvID         string               `json:"envid"`
-		Ret           string               `json:"ret"`
-		Recipients    []recipientStateJSON `json:"recipients"`
-	}{m.MID, m.ICID, m.Sender, m.Received, m.Size, m.Subject, m.MessageID, m.Listener, m.BounceProfile, m.Relay, m.Bounce, m.EightBit,
-		m.SMTPUTF8, m.RequireTLS, m.TLSOptional, m.TLSReport, m.EnvID, m.Ret, nil}
+type messageDocument struct {
+	MID           uint64               `json:"mid"`
+	ICID          uint64               `json:"icid"`
+	Sender        string               `json:"sender"`
+	Received      time.Time            `json:"received"`
+	Size          int64                `json:"size"`
+	Subject       string               `json:"subject"`
+	MessageID     string               `json:"message_id"`
+	Listener      string               `json:"listener"`
+	BounceProfile string               `json:"bounce_profile"`
+	Relay         bool                 `json:"relay"`
+	Bounce        bool                 `json:"bounce"`
+	EightBit      bool                 `json:"eight_bit"`
+	SMTPUTF8      bool                 `json:"smtputf8"`
+	RequireTLS    bool                 `json:"require_tls"`
+	TLSOptional   bool                 `json:"tls_optional"`
+	TLSReport     bool                 `json:"tls_report"`
+	EnvID         string               `json:"envid"`
+	Ret           string               `json:"ret"`
+	Recipients    []recipientStateJSON `json:"recipients"`
+}
+
+func messageJSON(running *config.Config, m mta.MessageInfo) messageDocument {
+	document := messageDocument{m.MID, m.ICID, m.Sender, m.Received, m.Size, m.Subject, m.MessageID, m.Listener, m.BounceProfile, m.Relay, m.Bounce, m.EightBit,
+		m.SMTPUTF8, m.RequireTLS, m.TLSOptional, m.TLSReport, m.EnvID, m.Ret, []recipientStateJSON{}}
 	for _, r := range m.Recipients {
 		d, _ := running.Destination(r.Host)
 		document.Recipients = append(document.Recipients, recipientStateJSON{r.RID, r.Address, r.Host, r.Redirected, string(r.Phase),

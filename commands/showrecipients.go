@@ -20,16 +20,16 @@ func showRecipients(a *Appliance) *shell.Command {
 		Batch:   []string{"showrecipients host HOST", "showrecipients sender ADDRESS", "showrecipients all"},
 		Help: "Atmps counts the attempts to deliver to this recipient so far. The host is the recipient's domain, or [MACHINE]:PORT where an operator redirected it.\n" +
 			"The sender <> stands for messages without one: bounces and other notices.",
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "showrecipients", Value: shownRecipientsJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			filter, err := recipientFilter(s, "show", args)
 			if err != nil {
 				return err
 			}
 			if s.JSON {
-				document := struct {
-					Recipients []shownRecipientRow `json:"recipients"`
-				}{[]shownRecipientRow{}}
+				document := shownRecipientsJSON{[]shownRecipientRow{}}
 				return streamRecipients(ctx, a, s, document, filter)
 			}
 			s.Println("Showing messages, please wait.")
@@ -139,6 +139,10 @@ func printRecipients(ctx context.Context, a *Appliance, s *shell.Session, filter
 	return err
 }
 
+type shownRecipientsJSON struct {
+	Recipients []shownRecipientRow `json:"recipients"`
+}
+
 // shownRecipientRow is one recipient in JSON.
 type shownRecipientRow struct {
 	MID       uint64 `json:"mid"`
@@ -162,7 +166,11 @@ func streamRecipients(ctx context.Context, a *Appliance, s *shell.Session, docum
 	before, after := frame[:at+1], frame[at+1:]
 	last := before[bytes.LastIndexByte(before, '\n')+1:]
 	margin := string(last[:len(last)-len(bytes.TrimLeft(last, " "))])
-	out := bufio.NewWriter(s)
+	to, err := s.DocumentWriter(document)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(to)
 	out.Write(before)
 	separator := ""
 	err = a.Engine.Recipients(ctx, filter, func(r mta.RecipientInfo) error {

@@ -30,7 +30,10 @@ to discard. PRIORITY/HOST gives an order: the lowest number is tried first.
 
 A file has one route a line, "SOURCE DEST,DEST"; what follows a # is a comment. An import replaces every route.`,
 		Commit: true,
-		JSON:   true,
+		Documents: []shell.Document{
+			{For: "smtproutes print", Value: routesJSON{}},
+			shell.Says("smtproutes new, edit, delete, import, export, clear"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			r := &routes{a, s}
 			if len(args) > 0 {
@@ -253,20 +256,23 @@ func (r *routes) put(all map[string]*config.Route) error {
 	return change(r.s, func(c *config.Config) error { c.Routes = all; return nil })
 }
 
+type routesJSON struct {
+	Routes []routeJSON `json:"routes"`
+}
+
+type routeJSON struct {
+	Domain       string   `json:"domain" doc:"a domain, .domain for those below it, or ALL"`
+	Destinations []string `json:"destinations" doc:"hosts as they are typed: [PRIORITY/]HOST[:PORT], USEDNS or /dev/null"`
+}
+
 func (r *routes) print() error {
 	c := r.s.Candidate()
 	if r.s.JSON {
-		type route struct {
-			Domain       string   `json:"domain"`
-			Destinations []string `json:"destinations"`
-		}
-		list := []route{}
+		list := []routeJSON{}
 		for _, source := range sources(c) {
-			list = append(list, route{source, c.Routes[source].Hops})
+			list = append(list, routeJSON{source, c.Routes[source].Hops})
 		}
-		return r.s.PrintJSON(struct {
-			Routes []route `json:"routes"`
-		}{list})
+		return r.s.PrintJSON(routesJSON{list})
 	}
 	r.s.Print(formatRoutes(c))
 	return nil

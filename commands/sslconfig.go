@@ -27,12 +27,16 @@ away, "!" takes away for good. It governs TLS v1.0 to v1.2; the suites of TLS v1
 cannot be spoken here is listed by "verify" as not available. What only orders ("+WORD", @STRENGTH) is accepted and not
 applied. RC4 and 3DES are used only where they are named.`,
 		Commit: true,
-		JSON:   true,
 		Complete: func(_ *shell.Session, args []string) []string {
 			if len(args) > 1 {
 				return nil
 			}
 			return startingWith(args, []string{"show", "gui", "inbound", "outbound", "verify"})
+		},
+		Documents: []shell.Document{
+			{For: "sslconfig show", Value: sslJSON{}},
+			{For: "sslconfig verify", Value: verifiedCiphersJSON{}},
+			shell.Says("sslconfig gui, inbound, outbound"),
 		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			c := &sslSettings{s}
@@ -94,11 +98,21 @@ func (c *sslSettings) batch(args []string) error {
 	})
 }
 
+type sslJSON struct {
+	GUI      sslServiceJSON `json:"gui"`
+	Inbound  sslServiceJSON `json:"inbound"`
+	Outbound sslServiceJSON `json:"outbound"`
+}
+
+type sslServiceJSON struct {
+	Methods []string `json:"methods" doc:"tlsv1_0, tlsv1_1, tlsv1_2, tlsv1_3"`
+	Ciphers string   `json:"ciphers" doc:"OpenSSL's cipher string"`
+}
+
 func (c *sslSettings) show() error {
 	ssl := c.s.Candidate().SSL
 	if c.s.JSON {
-		form := func(s config.SSLService) any { return map[string]any{"methods": s.Methods, "ciphers": s.Ciphers} }
-		return c.s.PrintJSON(map[string]any{"gui": form(ssl.GUI), "inbound": form(ssl.Inbound), "outbound": form(ssl.Outbound)})
+		return c.s.PrintJSON(sslJSON{sslServiceJSON(ssl.GUI), sslServiceJSON(ssl.Inbound), sslServiceJSON(ssl.Outbound)})
 	}
 	c.print()
 	return nil

@@ -149,14 +149,16 @@ type suiteJSON struct {
 	Strength string `json:"strength"`
 }
 
-func verifyDocument(ciphers string, list *openssl.List) any {
-	document := struct {
-		Ciphers     string      `json:"ciphers"`
-		Suites      []suiteJSON `json:"suites"`
-		Unavailable []string    `json:"not_available"`
-		Notes       []string    `json:"notes"`
-		TLS13       []string    `json:"tls1_3"`
-	}{Ciphers: ciphers, Unavailable: append([]string{}, list.Unavailable...), Notes: append([]string{}, list.Notes...), TLS13: openssl.TLS13()}
+type verifiedCiphersJSON struct {
+	Ciphers     string      `json:"ciphers" doc:"the cipher string"`
+	Suites      []suiteJSON `json:"suites" doc:"what it chooses, in order"`
+	Unavailable []string    `json:"not_available" doc:"what it chooses and cannot be had"`
+	Notes       []string    `json:"notes" doc:"what is remarkable"`
+	TLS13       []string    `json:"tls1_3" doc:"the suites of TLS 1.3, which are always the same"`
+}
+
+func verifyDocument(ciphers string, list *openssl.List) verifiedCiphersJSON {
+	document := verifiedCiphersJSON{Ciphers: ciphers, Suites: []suiteJSON{}, Unavailable: append([]string{}, list.Unavailable...), Notes: append([]string{}, list.Notes...), TLS13: openssl.TLS13()}
 	for _, s := range list.Entries {
 		document.Suites = append(document.Suites, suiteJSON{s.ID, s.Name, s.Protocol(), s.KeyExchange(), s.Authentication(), s.Encryption(), s.MAC(), s.Strength()})
 	}

@@ -22,7 +22,9 @@ func status(a *Appliance) *shell.Command {
 the completed recipients by outcome, the delivered ones by how their connection was protected, what happens an hour, as
 seen over the last minute, 5 minutes and 15 minutes, and what the appliance takes of the machine's memory, processors and
 disk.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "status", Value: statusDocument{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			detail := len(args) == 1 && len(args[0]) > 0 && strings.HasPrefix("detail", strings.ToLower(args[0]))
 			if len(args) > 0 && !detail {
@@ -251,7 +253,33 @@ func ratesJSON(r mta.Rates) map[string]rateJSON {
 	return rates
 }
 
-func statusJSON(st mta.Status, l load) any {
+type statusDocument struct {
+	At            time.Time              `json:"at"`
+	UpSince       time.Time              `json:"up_since"`
+	LastReset     *time.Time             `json:"last_counter_reset"`
+	System        string                 `json:"system_status"`
+	OldestMessage *time.Time             `json:"oldest_message"`
+	Counters      map[string]counterJSON `json:"counters"`
+	Rates         map[string]rateJSON    `json:"rates_per_hour"`
+	MID           uint64                 `json:"mid"`
+	ICID          uint64                 `json:"icid"`
+	DCID          uint64                 `json:"dcid"`
+	Inbound       int                    `json:"inbound_connections"`
+	Outbound      int                    `json:"outbound_connections"`
+	Active        int                    `json:"active_recipients"`
+	Unattempted   int                    `json:"unattempted_recipients"`
+	Attempted     int                    `json:"attempted_recipients"`
+	WorkQueue     int                    `json:"work_queue_messages"`
+	Destinations  int                    `json:"destinations"`
+	BytesUsed     int64                  `json:"queue_bytes_used"`
+	BytesFree     int64                  `json:"queue_bytes_free"`
+	RAM           int64                  `json:"ram_bytes"` // -1 where the system does not tell, as with the percents
+	RAMPercent    int                    `json:"ram_percent"`
+	CPUPercent    int                    `json:"cpu_percent"`
+	DiskPercent   int                    `json:"disk_percent"`
+}
+
+func statusJSON(st mta.Status, l load) statusDocument {
 	counters := make(map[string]counterJSON)
 	for name, c := range map[string]mta.Counter{
 		"messages_received": st.MessagesReceived, "recipients_received": st.RecipientsReceived,
@@ -264,31 +292,7 @@ func statusJSON(st mta.Status, l load) any {
 	} {
 		counters[name] = counterJSON(c)
 	}
-	return struct {
-		At            time.Time              `json:"at"`
-		UpSince       time.Time              `json:"up_since"`
-		LastReset     *time.Time             `json:"last_counter_reset"`
-		System        string                 `json:"system_status"`
-		OldestMessage *time.Time             `json:"oldest_message"`
-		Counters      map[string]counterJSON `json:"counters"`
-		Rates         map[string]rateJSON    `json:"rates_per_hour"`
-		MID           uint64                 `json:"mid"`
-		ICID          uint64                 `json:"icid"`
-		DCID          uint64                 `json:"dcid"`
-		Inbound       int                    `json:"inbound_connections"`
-		Outbound      int                    `json:"outbound_connections"`
-		Active        int                    `json:"active_recipients"`
-		Unattempted   int                    `json:"unattempted_recipients"`
-		Attempted     int                    `json:"attempted_recipients"`
-		WorkQueue     int                    `json:"work_queue_messages"`
-		Destinations  int                    `json:"destinations"`
-		BytesUsed     int64                  `json:"queue_bytes_used"`
-		BytesFree     int64                  `json:"queue_bytes_free"`
-		RAM           int64                  `json:"ram_bytes"` // -1 where the system does not tell, as with the percents
-		RAMPercent    int                    `json:"ram_percent"`
-		CPUPercent    int                    `json:"cpu_percent"`
-		DiskPercent   int                    `json:"disk_percent"`
-	}{st.At, st.UpSince, orNil(st.LastReset), st.System, orNil(st.OldestMessage), counters, ratesJSON(st.Rates), st.MID, st.ICID, st.DCID,
+	return statusDocument{st.At, st.UpSince, orNil(st.LastReset), st.System, orNil(st.OldestMessage), counters, ratesJSON(st.Rates), st.MID, st.ICID, st.DCID,
 		st.InboundConnections, st.OutboundConnections, st.ActiveRecipients, st.Unattempted, st.Attempted, st.WorkQueue,
 		st.Destinations, st.KilobytesUsed * 1024, st.KilobytesFree * 1024, l.RAM, l.RAMPercent, l.CPUPercent, l.DiskPercent}
 }

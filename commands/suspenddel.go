@@ -17,6 +17,9 @@ func suspendDel(a *Appliance) *shell.Command {
 queue. Without a domain, or with ALL, every delivery is meant. The state survives a restart, until resumedel.
 Ctrl-C ends the waiting, not the suspension.`,
 		WholeWord: true,
+		Documents: []shell.Document{
+			{For: "suspenddel", Value: suspendedJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			grace, err := graceWord(s, args, 0)
 			if err != nil {
@@ -26,7 +29,10 @@ Ctrl-C ends the waiting, not the suspension.`,
 			if err != nil {
 				return err
 			}
-			return suspendDelivery(ctx, a, s, domains, grace)
+			if err := suspendDelivery(ctx, a, s, domains, grace); err != nil || !s.JSON {
+				return err
+			}
+			return s.PrintJSON(suspendedJSON{[]string{}, namesOr(domains, everyDomain())})
 		},
 		Complete: completeDomains(a, 1),
 	}
@@ -43,16 +49,20 @@ func suspendDelivery(ctx context.Context, a *Appliance, s *shell.Session, domain
 
 func resumeDel(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "resumedel",
-		Summary: "Resume deliveries.",
-		Batch:   []string{"resumedel [DOMAIN[,DOMAIN]]", "resumedel all"},
-		Help:    "Without a domain it asks for which ones; ALL is every delivery that was suspended.",
+		Name:      "resumedel",
+		Summary:   "Resume deliveries.",
+		Batch:     []string{"resumedel [DOMAIN[,DOMAIN]]", "resumedel all"},
+		Documents: []shell.Document{{For: "resumedel", Value: resumedJSON{}}},
+		Help:      "Without a domain it asks for which ones; ALL is every delivery that was suspended.",
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			domains, err := domainWords(s, "resume", args, 0)
 			if err != nil {
 				return err
 			}
-			return resumeDelivery(ctx, a, s, domains)
+			if err := resumeDelivery(ctx, a, s, domains); err != nil || !s.JSON {
+				return err
+			}
+			return s.PrintJSON(resumedJSON{[]string{}, namesOr(domains, everyDomain())})
 		},
 		Complete: completeDomains(a, 0),
 	}

@@ -26,6 +26,9 @@ func suspendListener(a *Appliance) *shell.Command {
 closed then. A suspended listener stays suspended over a restart, until resumelistener. Ctrl-C ends the waiting, not the
 suspension.`,
 		WholeWord: true,
+		Documents: []shell.Document{
+			{For: "suspendlistener", Value: suspendedJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			names, err := listenersMeant(a, s, "suspend", args, 2)
 			if err != nil {
@@ -35,7 +38,10 @@ suspension.`,
 			if err != nil {
 				return err
 			}
-			return suspendReceiving(ctx, a, s, names, seconds)
+			if err := suspendReceiving(ctx, a, s, names, seconds); err != nil || !s.JSON {
+				return err
+			}
+			return s.PrintJSON(suspendedJSON{namesOr(names, everyListener(a)), []string{}})
 		},
 		Complete: completeListeners(a),
 	}
@@ -52,16 +58,20 @@ func suspendReceiving(ctx context.Context, a *Appliance, s *shell.Session, names
 
 func resumeListener(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "resumelistener",
-		Summary: "Resume receiving.",
-		Batch:   []string{"resumelistener all|NAME[,NAME]"},
-		Help:    "Listeners that were suspended take connections again.",
+		Name:      "resumelistener",
+		Summary:   "Resume receiving.",
+		Batch:     []string{"resumelistener all|NAME[,NAME]"},
+		Documents: []shell.Document{{For: "resumelistener", Value: resumedJSON{}}},
+		Help:      "Listeners that were suspended take connections again.",
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			names, err := listenersMeant(a, s, "resume", args, 1)
 			if err != nil {
 				return err
 			}
-			return resumeReceiving(ctx, a, s, names)
+			if err := resumeReceiving(ctx, a, s, names); err != nil || !s.JSON {
+				return err
+			}
+			return s.PrintJSON(resumedJSON{namesOr(names, everyListener(a)), []string{}})
 		},
 		Complete: completeListeners(a),
 	}

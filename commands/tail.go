@@ -19,6 +19,9 @@ func tail(a *Appliance) *shell.Command {
 		Summary: "Show the latest lines of a log, and new ones as they come.",
 		Batch:   []string{"tail [-n LINES] [LOG]"},
 		Help:    "Begins with the latest 10 lines, or as many as -n says, and goes on until Ctrl-C or until the connection ends.",
+		Documents: []shell.Document{
+			{For: "tail", Value: logLineJSON{}, Lines: true},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			lines := tailLines
 			if len(args) > 1 && args[0] == "-n" {
@@ -57,6 +60,9 @@ func follow(ctx context.Context, s *shell.Session, log *eventlog.Log, n int, wan
 	err := log.Tail(ctx, n, func(line string) error {
 		if !wanted(line) {
 			return nil
+		}
+		if s.JSON {
+			return s.PrintJSONLine(logLineJSON{log.Name(), lineJSON(line)})
 		}
 		_, err := fmt.Fprintln(s, line)
 		return err

@@ -33,7 +33,11 @@ func telnet(a *Appliance) *shell.Command {
 		Help: `Each line goes to the peer when it is entered. Ctrl-C ends the connection, and so does the peer. There are no
 escapes. The port is 25 where it is not said, the interface that of deliveries. Lines that are piped in wait for the
 peer's first words; after the last one the connection ends when the peer has been silent for two seconds.`,
+		Documents: []shell.Document{
+			shell.Says("telnet"),
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
+			s.JSON = s.JSON && !s.Interactive() // a person sees what the peer says when it says it
 			call, err := telnetArguments(a, s, args)
 			if err != nil {
 				return err

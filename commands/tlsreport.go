@@ -44,7 +44,13 @@ what others reported about it.
 received lists the last reports of others, 20 where N is not said. import takes one from a file in /configuration: a
 message, or its attachment. send sends the reports of the days that are over without waiting for their hour; "send
 today" also what was counted since midnight (UTC). tlsreportconfig has the settings.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "tlsreport", Value: tlsReportsJSON{}},
+			{For: "tlsreport DOMAIN", Value: tlsreport.Summary{}},
+			{For: "tlsreport received", Value: receivedReportsJSON{}},
+			{For: "tlsreport import", Value: importedReportJSON{}},
+			{For: "tlsreport send", Value: sentReportsJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			t := &tlsReporting{a, s, reports}
 			switch {
@@ -84,6 +90,15 @@ type tlsReporting struct {
 	reports TLSReports
 }
 
+type importedReportJSON struct {
+	New bool `json:"new" doc:"it was not here before"`
+	tlsreport.Received
+}
+
+type sentReportsJSON struct {
+	Reports []tlsreport.SentReport `json:"reports"`
+}
+
 // importFile takes a report from a file.
 func (t *tlsReporting) importFile(ctx context.Context, name string) error {
 	data, err := readFile(t.a, name)
@@ -95,10 +110,7 @@ func (t *tlsReporting) importFile(ctx context.Context, name string) error {
 		return shell.Fail("Unable to import %q: %v.", name, err)
 	}
 	if t.s.JSON {
-		return t.s.PrintJSON(struct {
-			New bool `json:"new"`
-			tlsreport.Received
-		}{fresh, r})
+		return t.s.PrintJSON(importedReportJSON{fresh, r})
 	}
 	if !fresh {
 		t.s.Printf("The report \"%s\" of %s is here already.\n", r.Report.ID, r.Report.Organization)
@@ -125,9 +137,7 @@ func (t *tlsReporting) send(ctx context.Context, rest []string) error {
 		return shell.Fail("Unable to send TLS reports: %v.", err)
 	}
 	if t.s.JSON {
-		return t.s.PrintJSON(struct {
-			Reports []tlsreport.SentReport `json:"reports"`
-		}{append([]tlsreport.SentReport{}, sent...)})
+		return t.s.PrintJSON(sentReportsJSON{append([]tlsreport.SentReport{}, sent...)})
 	}
 	if len(sent) == 0 {
 		t.s.Println("No domain that reports are due for asks for one.")

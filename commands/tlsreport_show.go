@@ -12,14 +12,20 @@ import (
 	"posthouse/shell"
 )
 
+type tlsReportsJSON struct {
+	Since   time.Time                    `json:"since" doc:"from when on deliveries are counted"`
+	Domains []tlsreport.DomainDeliveries `json:"domains"`
+}
+
+type receivedReportsJSON struct {
+	Reports []tlsreport.Received `json:"reports" doc:"of others, the newest first"`
+}
+
 // list prints every domain, those that got mail in clear first.
 func (t *tlsReporting) list() error {
 	list := t.reports.Deliveries()
 	if t.s.JSON {
-		return t.s.PrintJSON(struct {
-			Since   time.Time                    `json:"since"`
-			Domains []tlsreport.DomainDeliveries `json:"domains"`
-		}{t.reports.Since(), append([]tlsreport.DomainDeliveries{}, list...)})
+		return t.s.PrintJSON(tlsReportsJSON{t.reports.Since(), append([]tlsreport.DomainDeliveries{}, list...)})
 	}
 	t.s.Printf("\nDeliveries since %s, in recipients:\n\n", stamp(t.reports.Since()))
 	if len(list) == 0 {
@@ -185,9 +191,7 @@ func (t *tlsReporting) received(rest []string) error {
 	}
 	list := t.reports.Received(n)
 	if t.s.JSON {
-		return t.s.PrintJSON(struct {
-			Reports []tlsreport.Received `json:"reports"`
-		}{append([]tlsreport.Received{}, list...)})
+		return t.s.PrintJSON(receivedReportsJSON{append([]tlsreport.Received{}, list...)})
 	}
 	if len(list) == 0 {
 		t.s.Println("No report was received.")

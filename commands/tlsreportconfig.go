@@ -35,7 +35,11 @@ selector NAME; receive ADDRESS (reports that come there are kept
 for tlsreport and not delivered further; other mail to it is).
 The value default takes a setting back.`,
 		Commit: true,
-		JSON:   true,
+		Documents: []shell.Document{
+			{For: "tlsreportconfig list", Value: reportSettingsJSON{}},
+			{For: "tlsreportconfig dkim show", Value: dkimRecordJSON{}},
+			shell.Says("tlsreportconfig setup, dkim new, dkim delete"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			r := &reportSettings{a, s}
 			if len(args) > 0 {
@@ -107,21 +111,29 @@ func (r *reportSettings) print() {
 	r.s.Printf("Reports of others are received at: %s\n", cmp.Or(t.Receive, "nowhere"))
 }
 
+type reportSettingsJSON struct {
+	Send         bool   `json:"send" doc:"reports are sent"`
+	Organization string `json:"organization" doc:"as it stands in reports"`
+	Contact      string `json:"contact" doc:"the address that reports come from"`
+	Domain       string `json:"dkim_domain" doc:"the domain that signs reports"`
+	Selector     string `json:"dkim_selector" doc:"of the signing key; empty: none"`
+	Key          bool   `json:"dkim_key" doc:"there is a signing key"`
+	Receive      string `json:"receive" doc:"the address at which reports of others are received; empty: none"`
+}
+
+type dkimRecordJSON struct {
+	Name string `json:"name" doc:"the name of the record to publish"`
+	Type string `json:"type" doc:"TXT"`
+	Text string `json:"text" doc:"its text in one piece"`
+}
+
 func (r *reportSettings) list() error {
 	if !r.s.JSON {
 		r.print()
 		return nil
 	}
 	t := r.inForce()
-	return r.s.PrintJSON(struct {
-		Send         bool   `json:"send"`
-		Organization string `json:"organization"`
-		Contact      string `json:"contact"`
-		Domain       string `json:"dkim_domain"`
-		Selector     string `json:"dkim_selector"`
-		Key          bool   `json:"dkim_key"`
-		Receive      string `json:"receive"`
-	}{t.Send, t.Organization, t.Contact, t.DKIMDomain, t.DKIMSelector, r.keyID() != "", t.Receive})
+	return r.s.PrintJSON(reportSettingsJSON{t.Send, t.Organization, t.Contact, t.DKIMDomain, t.DKIMSelector, r.keyID() != "", t.Receive})
 }
 
 // reportText is a setting that is text.
@@ -282,11 +294,7 @@ func (r *reportSettings) showKey() error {
 	t := r.inForce()
 	name := cmp.Or(t.DKIMSelector, reportSelector) + "._domainkey." + t.DKIMDomain
 	if r.s.JSON {
-		return r.s.PrintJSON(struct {
-			Name string `json:"name"`
-			Type string `json:"type"`
-			Text string `json:"text"`
-		}{name, "TXT", text})
+		return r.s.PrintJSON(dkimRecordJSON{name, "TXT", text})
 	}
 	r.s.Printf("Publish this record before reports are sent:\n\n%s. IN TXT (\n%s)\n", name, quotedStrings(text))
 	return nil

@@ -31,7 +31,11 @@ tlsverify peer asks the other way round: which row of each listener's host acces
 us, and what it says of TLS. Nothing is connected to.
 
 A failure ends the command with status 1.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "tlsverify DOMAIN", Value: verificationJSON{}},
+			{For: "tlsverify self", Value: ourListenersJSON{}},
+			{For: "tlsverify peer", Value: peerRowsJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			if len(args) > 0 && strings.EqualFold(args[0], "peer") {
 				return peerRows(ctx, a, s, args[1:])
@@ -136,6 +140,11 @@ type verifying struct {
 	last  *tlspolicy.Record
 }
 
+type verificationJSON struct {
+	Domain string        `json:"domain"`
+	Hosts  []verdictJSON `json:"hosts" doc:"in the order in which they were tried"`
+}
+
 // peers verifies a domain's hosts.
 func (v *verifying) peers(ctx context.Context, req mta.VerifyRequest) error {
 	records, err := v.verify(ctx, req)
@@ -144,7 +153,7 @@ func (v *verifying) peers(ctx context.Context, req mta.VerifyRequest) error {
 	}
 	hosts := verdicts(records)
 	if v.s.JSON {
-		if err := v.s.PrintJSON(map[string]any{"domain": req.Domain, "hosts": verdictsJSON(hosts)}); err != nil {
+		if err := v.s.PrintJSON(verificationJSON{req.Domain, verdictsJSON(hosts)}); err != nil {
 			return err
 		}
 		return failedHosts(req.Domain, hosts)

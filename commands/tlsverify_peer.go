@@ -22,6 +22,10 @@ type peerRow struct {
 	Client   string `json:"client_certificate"`
 }
 
+type peerRowsJSON struct {
+	Rows []peerRow `json:"rows" doc:"one for each listener and address"`
+}
+
 // peerRows says which row of each listener's host access table decides for a peer, by its address or its name. Nothing is
 // connected to: it is the table of the running configuration that answers.
 func peerRows(ctx context.Context, a *Appliance, s *shell.Session, args []string) error {
@@ -32,7 +36,7 @@ func peerRows(ctx context.Context, a *Appliance, s *shell.Session, args []string
 	if err != nil {
 		return err
 	}
-	var rows []peerRow
+	rows := []peerRow{}
 	running := a.Config.Running().Config
 	for _, name := range listenerNames(running) {
 		l := running.Listeners[name]
@@ -42,7 +46,7 @@ func peerRows(ctx context.Context, a *Appliance, s *shell.Session, args []string
 		}
 	}
 	if s.JSON {
-		return s.PrintJSON(map[string]any{"rows": rows})
+		return s.PrintJSON(peerRowsJSON{rows})
 	}
 	out := shell.Table{Head: []string{"Listener", "Address", "Name", "Sender Group", "Matches", "Access", "TLS", "Client Certificate"}}
 	for _, r := range rows {

@@ -42,7 +42,7 @@ func (v *verifying) ourselves(ctx context.Context, args []string) error {
 		}
 	}
 	if v.s.JSON {
-		if err := v.s.PrintJSON(map[string]any{"listeners": documents}); err != nil {
+		if err := v.s.PrintJSON(ourListenersJSON{documents}); err != nil {
 			return err
 		}
 	}
@@ -50,6 +50,10 @@ func (v *verifying) ourselves(ctx context.Context, args []string) error {
 		return shell.Fail("Failed to verify our own %s: see the cause above.", strings.Join(failed, ", "))
 	}
 	return nil
+}
+
+type ourListenersJSON struct {
+	Listeners []listenerJSON `json:"listeners"`
 }
 
 // listenerJSON is one of our listeners for programs.

@@ -36,7 +36,9 @@ func topHosts(a *Appliance) *shell.Command {
 		Help: `Lists destinations, sorted by the recipients that wait for them, by open connections, or by what was
 delivered, hard bounced or soft bounced since the start. N is how many are shown; 20 where it is not said.
 A '*' behind the number marks a destination that was down at the last attempt.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "tophosts", Value: topHostsJSON{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			order, n, err := topHostsArguments(s, args)
 			if err != nil {
@@ -112,6 +114,11 @@ type topHostJSON struct {
 	HardBouncedRecipients int    `json:"hard_bounced_recipients"`
 }
 
+type topHostsJSON struct {
+	At    time.Time     `json:"at"`
+	Hosts []topHostJSON `json:"hosts"`
+}
+
 func hostJSON(h mta.HostSummary) topHostJSON {
 	return topHostJSON{h.Host, string(h.State), h.Active, h.Connections, h.Delivered, h.SoftBounced, h.HardBounced}
 }
@@ -119,10 +126,7 @@ func hostJSON(h mta.HostSummary) topHostJSON {
 func printTopHosts(s *shell.Session, hosts []mta.HostSummary) error {
 	now := time.Now()
 	if s.JSON {
-		document := struct {
-			At    time.Time     `json:"at"`
-			Hosts []topHostJSON `json:"hosts"`
-		}{now, []topHostJSON{}}
+		document := topHostsJSON{now, []topHostJSON{}}
 		for _, h := range hosts {
 			document.Hosts = append(document.Hosts, hostJSON(h))
 		}

@@ -19,7 +19,9 @@ func topIn(a *Appliance) *shell.Command {
 		Batch:   []string{"topin [N]"},
 		Help: `Lists the addresses from which connections are open now, those with the most of them first, with the listener and the
 name that the address goes by. N is how many are shown; 20 where it is not said.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "topin", Value: peersDocument{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			n := topHostsShown
 			var err error
@@ -71,19 +73,22 @@ func peerName(p mta.Peer) string {
 	return eventlog.Escape(p.Name)
 }
 
-func peersJSON(now time.Time, peers []mta.Peer) any {
-	type peer struct {
-		Host        *string `json:"remote_host"` // null where it is not known
-		Address     string  `json:"remote_address"`
-		Listener    string  `json:"listener"`
-		Connections int     `json:"connections_in"`
-	}
-	document := struct {
-		At    time.Time `json:"at"`
-		Peers []peer    `json:"peers"`
-	}{now, []peer{}}
+type peersDocument struct {
+	At    time.Time  `json:"at"`
+	Peers []peerJSON `json:"peers" doc:"those with the most connections first"`
+}
+
+type peerJSON struct {
+	Host        *string `json:"remote_host" doc:"null where it is not known"`
+	Address     string  `json:"remote_address"`
+	Listener    string  `json:"listener"`
+	Connections int     `json:"connections_in" doc:"open now"`
+}
+
+func peersJSON(now time.Time, peers []mta.Peer) peersDocument {
+	document := peersDocument{now, []peerJSON{}}
 	for _, p := range peers {
-		row := peer{nil, p.Addr.String(), p.Listener, p.Count}
+		row := peerJSON{nil, p.Addr.String(), p.Listener, p.Count}
 		if p.Name != "" {
 			row.Host = &p.Name
 		}

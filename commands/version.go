@@ -18,7 +18,9 @@ func version(a *Appliance) *shell.Command {
 		Name:    "version",
 		Summary: "Show the version, the serial number and what the machine has.",
 		Batch:   []string{"version"},
-		JSON:    true,
+		Documents: []shell.Document{
+			{For: "version", Value: versionDocument{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if err := noWords("version", args); err != nil {
 				return err
@@ -39,15 +41,17 @@ func version(a *Appliance) *shell.Command {
 	}
 }
 
-func versionJSON(about About, cpus int, megabytes int64) any {
-	return struct {
-		Product     string    `json:"product"`
-		Model       string    `json:"model"`
-		Version     string    `json:"version"`
-		BuildDate   string    `json:"build_date"`
-		InstallDate time.Time `json:"install_date"`
-		Serial      string    `json:"serial"`
-		CPUs        int       `json:"cpus"`
-		Memory      int64     `json:"memory_bytes"`
-	}{productName, modelName, about.Version, about.BuildDate, about.InstallDate, about.Serial, cpus, megabytes << 20}
+type versionDocument struct {
+	Product     string    `json:"product"`
+	Model       string    `json:"model"`
+	Version     string    `json:"version"`
+	BuildDate   string    `json:"build_date"`
+	InstallDate time.Time `json:"install_date"`
+	Serial      string    `json:"serial"`
+	CPUs        int       `json:"cpus"`
+	Memory      int64     `json:"memory_bytes"`
+}
+
+func versionJSON(about About, cpus int, megabytes int64) versionDocument {
+	return versionDocument{productName, modelName, about.Version, about.BuildDate, about.InstallDate, about.Serial, cpus, megabytes << 20}
 }

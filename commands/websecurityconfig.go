@@ -26,7 +26,10 @@ func webSecurityConfig(a *Appliance) *shell.Command {
 ` + noFilterYet + `
 Web interaction tracking, URL lists and the address of the service come with it.`,
 		Commit: true,
-		JSON:   true,
+		Documents: []shell.Document{
+			{For: "websecurityconfig show", Value: webSecurityJSON{}},
+			shell.Says("websecurityconfig enable, disable, certificate"),
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if len(args) == 0 && !s.JSON {
 				return askWebSecurity(a, s)
@@ -135,9 +138,15 @@ func setWebCertificate(a *Appliance, s *shell.Session, u config.URLFilter, name 
 	return storeWebSecurity(s, u)
 }
 
+type webSecurityJSON struct {
+	Enabled     bool   `json:"enabled"`
+	Certificate string `json:"certificate" doc:"the client certificate's profile; empty: none"`
+	Filters     bool   `json:"filters" doc:"URLs are filtered in fact; false in this version"`
+}
+
 func showWebSecurity(a *Appliance, s *shell.Session, u config.URLFilter) error {
 	if s.JSON {
-		return s.PrintJSON(map[string]any{"enabled": u.Enabled, "certificate": u.Certificate, "filters": false})
+		return s.PrintJSON(webSecurityJSON{u.Enabled, u.Certificate, false})
 	}
 	state := "disabled"
 	if u.Enabled {

@@ -13,16 +13,16 @@ func who(*Appliance) *shell.Command {
 		Name:    "who",
 		Summary: "Show who is logged in.",
 		Batch:   []string{"who"},
-		JSON:    true,
+		Documents: []shell.Document{
+			{For: "who", Value: whoDocument{}},
+		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if err := noWords("who", args); err != nil {
 				return err
 			}
 			sessions := s.Sessions()
 			if s.JSON {
-				return s.PrintJSON(struct {
-					Sessions []loginJSON `json:"sessions"`
-				}{loginsJSON(sessions)})
+				return s.PrintJSON(whoDocument{loginsJSON(sessions)})
 			}
 			table := shell.Table{Head: []string{"Username", "Login Time", "Idle Time", "Remote Host", "What"}, Rule: "="}
 			for _, l := range sessions {
@@ -40,6 +40,10 @@ func loginTime(t time.Time) string {
 		return t.Format("03:04PM")
 	}
 	return t.Format("02Jan06")
+}
+
+type whoDocument struct {
+	Sessions []loginJSON `json:"sessions" doc:"the oldest first"`
 }
 
 type loginJSON struct {
@@ -60,10 +64,10 @@ func loginsJSON(sessions []shell.SessionInfo) []loginJSON {
 
 func whoAmI(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "whoami",
-		Summary: "Show who you are.",
-		Batch:   []string{"whoami"},
-		JSON:    true,
+		Name:      "whoami",
+		Summary:   "Show who you are.",
+		Batch:     []string{"whoami"},
+		Documents: []shell.Document{{For: "whoami", Value: whoAmIDocument{}}},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if err := noWords("whoami", args); err != nil {
 				return err
@@ -73,16 +77,18 @@ func whoAmI(a *Appliance) *shell.Command {
 				name, groups = user.FullName, groupsOf(user.Role)
 			}
 			if s.JSON {
-				return s.PrintJSON(struct {
-					User     string   `json:"user"`
-					FullName string   `json:"full_name"`
-					Groups   []string `json:"groups"`
-				}{s.User(), name, groups})
+				return s.PrintJSON(whoAmIDocument{s.User(), name, groups})
 			}
 			s.Printf("Username:   %s\nFull Name:  %s\nGroups:     %s\n", s.User(), name, strings.Join(groups, ", "))
 			return nil
 		},
 	}
+}
+
+type whoAmIDocument struct {
+	User     string   `json:"user"`
+	FullName string   `json:"full_name"`
+	Groups   []string `json:"groups" doc:"what the role stands for"`
 }
 
 // groupsOf is the groups that a role stands for.

@@ -19,7 +19,10 @@ func workQueue(a *Appliance) *shell.Command {
 		Help: `While the work queue is paused, mail is accepted and kept, and nothing of it is delivered until "workqueue resume", over
 a restart too. What was accepted before is delivered as ever. "workqueue rate" shows a line every SECONDS: the
 messages that wait, and how many came and went since the line before; it ends as rate does.`,
-		JSON: true,
+		Documents: []shell.Document{
+			{For: "workqueue status, pause, resume", Value: workQueueJSON{}},
+			{For: "workqueue rate", Value: workQueueRatesJSON{}},
+		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			w := &workQueueRun{a.Engine, s}
 			if len(args) > 0 {
@@ -86,20 +89,22 @@ func workQueueState(st mta.WorkQueueStatus) string {
 	}
 }
 
+type workQueueJSON struct {
+	At       time.Time  `json:"at"`
+	Status   string     `json:"status" doc:"operational or paused"`
+	By       string     `json:"paused_by"`
+	Reason   string     `json:"reason" doc:"why it is paused"`
+	Since    *time.Time `json:"paused_at"`
+	Messages int        `json:"messages" doc:"that wait for work"`
+}
+
 func (w *workQueueRun) status() error {
 	st := w.engine.WorkQueue()
 	if !w.s.JSON {
 		w.print(st)
 		return nil
 	}
-	document := struct {
-		At       time.Time  `json:"at"`
-		Status   string     `json:"status"`
-		By       string     `json:"paused_by"`
-		Reason   string     `json:"reason"`
-		Since    *time.Time `json:"paused_at"`
-		Messages int        `json:"messages"`
-	}{At: time.Now(), Status: "operational", Messages: st.Waiting}
+	document := workQueueJSON{At: time.Now(), Status: "operational", Messages: st.Waiting}
 	if p := st.Paused; p != nil {
 		document.Status, document.By, document.Reason, document.Since = "paused", p.By, p.Reason, &p.At
 	}
@@ -167,6 +172,10 @@ func (w *workQueueRun) engineError(err error) error {
 
 const workQueueHead = "Time        Pending          In         Out\n"
 
+type workQueueRatesJSON struct {
+	Rows []workQueueRow `json:"rows"`
+}
+
 // workQueueRow is one line of workqueue rate.
 type workQueueRow struct {
 	At      time.Time `json:"at"`
@@ -199,7 +208,5 @@ func (w *workQueueRun) rate(ctx context.Context, args []string) error {
 	if err != nil || !s.JSON {
 		return err
 	}
-	return s.PrintJSON(struct {
-		Rows []workQueueRow `json:"rows"`
-	}{rows})
+	return s.PrintJSON(workQueueRatesJSON{rows})
 }

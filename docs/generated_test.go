@@ -63,7 +63,7 @@ func writeCommand(page *strings.Builder, c *shell.Command) {
 	if c.WholeWord {
 		notes = append(notes, "Needs its whole word.")
 	}
-	if c.JSON {
+	if c.TakesJSON() {
 		notes = append(notes, "Takes `--json`.")
 	}
 	if len(notes) > 0 {

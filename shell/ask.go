@@ -99,6 +99,7 @@ func (s *Session) ask(text, tail string, secret bool, complete func(string) []st
 	if s.ctx.Err() != nil {
 		return "", ErrInterrupted
 	}
+	s.showWords()
 	s.scr.fresh()
 	if text != "" && s.way != exec {
 		io.WriteString(s.scr, strings.TrimSuffix(text, "\n")+"\n")
@@ -282,6 +283,7 @@ func (s *Session) Block(text string) (string, error) {
 	if s.ctx.Err() != nil {
 		return "", ErrInterrupted
 	}
+	s.showWords()
 	s.scr.fresh()
 	if s.way != exec {
 		io.WriteString(s.scr, text+"\n")
@@ -308,6 +310,7 @@ func (s *Session) Input() (string, error) {
 
 // ReadLine reads one line under a prompt of the caller's own, which may be empty; io.EOF at the end of the input.
 func (s *Session) ReadLine(ctx context.Context, tail string) (string, error) {
+	s.showWords()
 	s.scr.fresh()
 	return s.readLine(ctx, prompt{text: tail})
 }

@@ -35,9 +35,13 @@ func exitCommand() *Command {
 func setCommand() *Command {
 	return &Command{
 		Name: "set", Summary: "Settings of this session: paging and JSON.",
-		Batch: []string{"set", "set paging on|off", "set json on|off"},
-		Help:  "Settings last as long as the session. With json on, every command that knows --json behaves as if it were given.",
+		Batch:     []string{"set", "set paging on|off", "set json on|off"},
+		Help:      "Settings last as long as the session. With json on, every command that knows --json behaves as if it were given.",
+		Documents: []Document{{For: "set", Value: settingsJSON{}}, Says("set paging, set json")},
 		Run: func(_ context.Context, s *Session, args []string) error {
+			if len(args) == 0 && s.JSON {
+				return s.PrintJSON(settingsJSON{!s.unpaged, s.jsonMode})
+			}
 			if len(args) == 0 {
 				s.Printf("paging: %s\njson:   %s\n", onOff(!s.unpaged), onOff(s.jsonMode))
 				return nil
@@ -51,6 +55,11 @@ func setCommand() *Command {
 			return []string{"on", "off"}
 		},
 	}
+}
+
+type settingsJSON struct {
+	Paging bool `json:"paging" doc:"output stops at the end of a page"`
+	JSON   bool `json:"json" doc:"every command behaves as if --json were given"`
 }
 
 func (s *Session) set(args []string) error {
@@ -84,7 +93,11 @@ func helpCommand() *Command {
 		Help: "Commands may be shortened as long as they are unambiguous, but for those that delete, suspend, reset or stop. " +
 			"Several commands on one line are separated by ; and the output of each can be filtered:\n" +
 			"| grep PATTERN, | except PATTERN, | count, | last N, | head N, | no-more.",
+		Documents: []Document{{For: "help", Value: commandsJSON{}}},
 		Run: func(_ context.Context, s *Session, args []string) error {
+			if len(args) == 0 && s.JSON {
+				return s.PrintJSON(describeAll(s.opts.Table))
+			}
 			if len(args) == 0 {
 				s.helpAll()
 				return nil
@@ -93,11 +106,40 @@ func helpCommand() *Command {
 			if err != nil {
 				return err
 			}
+			if s.JSON {
+				return s.PrintJSON(describeAll([]*Command{c}))
+			}
 			s.Print(c.Describe())
 			return nil
 		},
 		Complete: func(s *Session, _ []string) []string { return names(s.opts.Table) },
 	}
+}
+
+// commandsJSON is what help tells programs.
+type commandsJSON struct {
+	Commands []commandJSON `json:"commands" doc:"in order of name"`
+}
+
+type commandJSON struct {
+	Name      string   `json:"name" doc:"as it is typed"`
+	Aliases   []string `json:"aliases" doc:"other words for it"`
+	Summary   string   `json:"summary" doc:"one line"`
+	Help      string   `json:"help" doc:"paragraphs; empty where the summary says it all"`
+	Forms     []string `json:"forms" doc:"the forms on one line"`
+	Commit    bool     `json:"commit" doc:"what it changes takes effect with commit"`
+	WholeWord bool     `json:"whole_word" doc:"it cannot be abbreviated"`
+	JSON      bool     `json:"json" doc:"it takes --json"`
+}
+
+func describeAll(table []*Command) commandsJSON {
+	document := commandsJSON{Commands: []commandJSON{}}
+	for _, c := range table {
+		document.Commands = append(document.Commands, commandJSON{c.Name, append([]string{}, c.Aliases...), c.Summary, strings.TrimSpace(c.Help),
+			append([]string{}, c.Batch...), c.Commit, c.WholeWord, c.TakesJSON()})
+	}
+	slices.SortFunc(document.Commands, func(a, b commandJSON) int { return strings.Compare(a.Name, b.Name) })
+	return document
 }
 
 // lookupHelp is lookup, where a beginning is enough for every command.
@@ -151,8 +193,8 @@ func (c *Command) Describe() string {
 	if c.Commit {
 		notes = append(notes, "What it changes takes effect with commit.")
 	}
-	if c.JSON {
-		notes = append(notes, "With --json it prints one JSON document.")
+	if c.TakesJSON() {
+		notes = append(notes, "With --json it prints a JSON document.")
 	}
 	if c.WholeWord {
 		notes = append(notes, "It must be typed in full.")

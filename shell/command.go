@@ -14,9 +14,9 @@ type Command struct {
 
 	Commit    bool // changes the candidate: needs commit
 	WholeWord bool // deletes, suspends, resets or stops: no abbreviation at the main prompt
-	JSON      bool // takes --json (the shell removes the word and sets Session.JSON)
+	JSON      bool // takes --json (the shell removes the word and sets Session.JSON); true of itself where there are Documents
 
-	// Documents are the documents that --json prints, one for each form that has its own.
+	// Documents are the documents that --json prints, one for each form that has its own; another form prints Said.
 	Documents []Document
 
 	// Roles may run the command; administrators always may. RolesFor, where it is set, says it for the words behind the
@@ -33,10 +33,4 @@ type Command struct {
 
 	// Complete proposes words for the last of args; nil: none.
 	Complete func(s *Session, args []string) []string
-}
-
-// Document describes one JSON document that a command prints. docs/json.md is made from it.
-type Document struct {
-	For   string // the form of the command that prints it, such as "destconfig list"
-	Value any    // a value of the type that is printed; its fields' json names are the contract
 }

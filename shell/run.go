@@ -120,12 +120,12 @@ func (s *Session) stillWelcome() error {
 
 // takeJSON removes --json from args.
 func (s *Session) takeJSON(cmd *Command, args []string) ([]string, error) {
-	s.JSON = s.jsonMode && cmd.JSON
+	s.JSON = s.jsonMode && cmd.TakesJSON()
 	i := slices.Index(args, "--json")
 	if i < 0 {
 		return args, nil
 	}
-	if !cmd.JSON {
+	if !cmd.TakesJSON() {
 		return nil, Usage("Invalid option %q: %s has no JSON form.", "--json", cmd.Name)
 	}
 	s.JSON = true
@@ -176,7 +176,8 @@ func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err
 		cancel(nil)
 		s.ctx = outer
 	}()
-	return cmd.Run(ctx, s, args)
+	s.beginReply(cmd)
+	return s.endReply(cmd.Run(ctx, s, args))
 }
 
 // showInterrupt shows the Ctrl-C that came while no question waited. A command that had finished by then has succeeded.

@@ -47,6 +47,7 @@ type Session struct {
 
 	mu     sync.Mutex
 	cancel func() // ends the command in progress
+	reply  reply  // of the command in progress
 }
 
 // identity says who is at the other end and how that was proven.
@@ -148,11 +149,15 @@ func (s *Session) Println(a ...any) { fmt.Fprintln(s, a...) }
 // Printf prints as fmt.Printf does.
 func (s *Session) Printf(format string, a ...any) { fmt.Fprintf(s, format, a...) }
 
-// Write makes the session a writer. It returns ErrEnough when nobody wants more, which a command that prints much returns,
+// Write makes the session a writer. Where a document is wanted, it and its kin only keep what is said to people. It returns ErrEnough when nobody wants more, which a command that prints much returns,
 // and ErrInterrupted after Ctrl-C.
 func (s *Session) Write(b []byte) (int, error) {
 	if s.ctx.Err() != nil {
 		return 0, ErrInterrupted
+	}
+	if s.JSON {
+		s.keepWords(b)
+		return len(b), nil
 	}
 	return s.stdout.Write(b)
 }
@@ -160,6 +165,10 @@ func (s *Session) Write(b []byte) (int, error) {
 // Closing prints, as Printf does, what became of the command until now, even when Ctrl-C has ended it.
 func (s *Session) Closing(format string, a ...any) {
 	s.markInterrupt()
+	if s.JSON {
+		s.keepWords(fmt.Appendf(nil, format, a...))
+		return
+	}
 	fmt.Fprintf(s.stdout, format, a...)
 }
 

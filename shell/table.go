@@ -1,9 +1,6 @@
 package shell
 
-import (
-	"encoding/json"
-	"strings"
-)
+import "strings"
 
 // Table is what Session.Table prints: plain columns with a rule below the head.
 type Table struct {
@@ -90,14 +87,4 @@ func cell(row []string, i int) string {
 		return row[i]
 	}
 	return ""
-}
-
-// PrintJSON prints v as one JSON document, indented by two blanks.
-func (s *Session) PrintJSON(v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	s.Print(string(b), "\n")
-	return nil
 }
