@@ -83,7 +83,7 @@ bench-receive:
 
 # The command reference and the table of causes are made from the program's own tables.
 docs:
-	$(GO) test ./docs -run TestGenerated -update
+	$(GO) test ./docs -run 'TestGenerated|TestJSONContract' -update
 
 # The Debian packages that the tests use. Whatever is there already costs nothing.
 packages:

@@ -108,7 +108,7 @@ func (r *alertRecipients) print() {
 
 // alertConfigJSON is alertconfig list for programs.
 type alertConfigJSON struct {
-	Recipients  []alertRecipientJSON `json:"recipients"`
+	Recipients  []alertRecipientJSON `json:"recipients" doc:"in order of address"`
 	InitialWait int                  `json:"initial_wait" doc:"seconds before a duplicate is sent again"`
 	MaxWait     int                  `json:"max_wait" doc:"seconds to which that wait grows"`
 	Digest      int                  `json:"digest" doc:"minutes for which alerts are collected into one message; 0: none"`
@@ -116,13 +116,13 @@ type alertConfigJSON struct {
 }
 
 type alertRecipientJSON struct {
-	Address       string                  `json:"address"`
-	Subscriptions []alertSubscriptionJSON `json:"subscriptions"`
+	Address       string                  `json:"address" doc:"a mail address"`
+	Subscriptions []alertSubscriptionJSON `json:"subscriptions" doc:"one for each class"`
 }
 
 type alertSubscriptionJSON struct {
-	Class      string   `json:"class"`
-	Severities []string `json:"severities"`
+	Class      string   `json:"class" doc:"All, System, Hardware and so on"`
+	Severities []string `json:"severities" doc:"All, Critical, Warning, Information"`
 }
 
 func (r *alertRecipients) list() error {

@@ -52,7 +52,7 @@ stays in the queue; removemessage takes it out.`,
 }
 
 type archivedJSON struct {
-	MID  uint64 `json:"mid"`
+	MID  uint64 `json:"mid" doc:"message ID"`
 	File string `json:"file" doc:"its name in the folder configuration"`
 }
 

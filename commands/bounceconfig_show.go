@@ -10,21 +10,21 @@ import (
 
 // bounceJSON is one profile for programs. Times are in seconds.
 type bounceJSON struct {
-	Name              string `json:"name"`
-	MaxRetries        int    `json:"max_retries"`
-	MaxQueueTime      int    `json:"max_queue_time"`
-	InitialRetry      int    `json:"initial_retry"`
-	MaxRetry          int    `json:"max_retry"`
-	HardBounce        bool   `json:"hard_bounce"`
-	DSN               bool   `json:"dsn"`
-	DelayWarning      bool   `json:"delay_warning"`
-	DelayWarningAfter int    `json:"delay_warning_after"`
-	DelayWarnings     int    `json:"delay_warnings"`
-	NoticeTo          string `json:"notice_to"`
+	Name              string `json:"name" doc:"the profile"`
+	MaxRetries        int    `json:"max_retries" doc:"before it bounces"`
+	MaxQueueTime      int    `json:"max_queue_time" doc:"seconds"`
+	InitialRetry      int    `json:"initial_retry" doc:"seconds"`
+	MaxRetry          int    `json:"max_retry" doc:"seconds"`
+	HardBounce        bool   `json:"hard_bounce" doc:"a notice for each hard bounce"`
+	DSN               bool   `json:"dsn" doc:"notices are in the form of RFC 3464"`
+	DelayWarning      bool   `json:"delay_warning" doc:"senders are told of a delay"`
+	DelayWarningAfter int    `json:"delay_warning_after" doc:"seconds"`
+	DelayWarnings     int    `json:"delay_warnings" doc:"how often at most"`
+	NoticeTo          string `json:"notice_to" doc:"an address; empty: the envelope sender"`
 }
 
 type bounceProfilesJSON struct {
-	Profiles []bounceJSON `json:"bounce_profiles"`
+	Profiles []bounceJSON `json:"bounce_profiles" doc:"in order of name"`
 }
 
 func profileJSON(name string, p *config.BounceProfile) bounceJSON {

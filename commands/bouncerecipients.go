@@ -39,8 +39,8 @@ notices. The batch forms ask nothing. Ctrl-C stops it: what is said to be bounce
 }
 
 type bouncedJSON struct {
-	Messages   int `json:"messages_bounced"`
-	Recipients int `json:"recipients_bounced"`
+	Messages   int `json:"messages_bounced" doc:"how many"`
+	Recipients int `json:"recipients_bounced" doc:"how many"`
 }
 
 func bounceQuestion(f mta.Filter) string {

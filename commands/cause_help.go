@@ -81,16 +81,16 @@ func describeCause(s *shell.Session, word string) error {
 }
 
 type causesJSON struct {
-	Causes []causeJSON `json:"causes"`
+	Causes []causeJSON `json:"causes" doc:"in the order of the catalogue"`
 }
 
 type causeJSON struct {
 	ID      cause.ID `json:"id" doc:"as it stands in logs and reports"`
-	Step    string   `json:"step"`
+	Step    string   `json:"step" doc:"of the way to TLS"`
 	Title   string   `json:"title" doc:"what happened"`
 	Fault   string   `json:"fault" doc:"whose it is, most likely"`
 	Helps   string   `json:"helps" doc:"what helps"`
-	Example string   `json:"example"`
+	Example string   `json:"example" doc:"such as"`
 	Line    string   `json:"line" doc:"in mail_logs"`
 	Report  string   `json:"report" doc:"the result type in TLS reports; empty: none"`
 }

@@ -32,7 +32,7 @@ func (m *managed) statuses() []acme.Status {
 
 type managedJSON struct {
 	Directory string        `json:"directory" doc:"the URL of the authority's directory"`
-	Profiles  []acme.Status `json:"profiles"`
+	Profiles  []acme.Status `json:"profiles" doc:"one for each"`
 }
 
 func (m *managed) status() error {

@@ -161,17 +161,17 @@ func (l *authorityList) save(name string) error {
 
 // authorityReport is what --json prints of an authority.
 type authorityReport struct {
-	Subject     string    `json:"subject"`
-	Issuer      string    `json:"issuer"`
-	NotAfter    time.Time `json:"not_after"`
-	Key         string    `json:"key"`
-	Fingerprint string    `json:"sha256"`
+	Subject     string    `json:"subject" doc:"a distinguished name"`
+	Issuer      string    `json:"issuer" doc:"a distinguished name"`
+	NotAfter    time.Time `json:"not_after" doc:"when it ends"`
+	Key         string    `json:"key" doc:"kind and size, such as RSA 2048"`
+	Fingerprint string    `json:"sha256" doc:"the certificate's fingerprint"`
 }
 
 type authoritiesJSON struct {
 	List        string            `json:"list" doc:"custom or system"`
-	Enabled     bool              `json:"enabled"`
-	Authorities []authorityReport `json:"authorities"`
+	Enabled     bool              `json:"enabled" doc:"it is in use"`
+	Authorities []authorityReport `json:"authorities" doc:"certificates"`
 }
 
 func (l *authorityList) print() error {

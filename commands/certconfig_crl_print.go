@@ -21,14 +21,14 @@ func (r *revocation) fetched() map[string]certstore.CRLStatus {
 // crlReport is what --json prints of a source.
 type crlReport struct {
 	certstore.CRLStatus
-	Enabled bool `json:"enabled"`
-	InForce bool `json:"in_force"` // committed
+	Enabled bool `json:"enabled" doc:"it is in use"`
+	InForce bool `json:"in_force" doc:"it is committed"`
 }
 
 type revocationJSON struct {
 	Inbound  bool        `json:"inbound" doc:"certificates of clients that connect are looked for"`
 	Outbound bool        `json:"outbound" doc:"certificates of servers that mail goes to are looked for"`
-	GUI      bool        `json:"gui"`
+	GUI      bool        `json:"gui" doc:"certificates of the web interface's clients are looked for"`
 	Sources  []crlReport `json:"sources" doc:"in order of name"`
 }
 

@@ -86,18 +86,18 @@ func remaining(left time.Duration) string {
 
 // profileReport is what --json prints of a profile.
 type profileReport struct {
-	Name       string     `json:"name"`
-	CommonName string     `json:"common_name"`
-	Issuer     string     `json:"issued_by"`
-	Status     string     `json:"status"` // active, expiring, expired, pending, not yet valid, missing
-	NotAfter   *time.Time `json:"not_after"`
-	Remaining  *int       `json:"remaining_days"`
-	Keys       []string   `json:"keys"`
-	Pending    bool       `json:"pending"`
-	UsedBy     []string   `json:"used_by"`
+	Name       string     `json:"name" doc:"the profile"`
+	CommonName string     `json:"common_name" doc:"of the leaf"`
+	Issuer     string     `json:"issued_by" doc:"the issuer"`
+	Status     string     `json:"status" doc:"active, expiring, expired, pending, not yet valid, missing"`
+	NotAfter   *time.Time `json:"not_after" doc:"when it ends; null where the certificate is missing"`
+	Remaining  *int       `json:"remaining_days" doc:"null where the certificate is missing"`
+	Keys       []string   `json:"keys" doc:"kinds and sizes"`
+	Pending    bool       `json:"pending" doc:"a signing request waits for its answer"`
+	UsedBy     []string   `json:"used_by" doc:"services"`
 	// EndsFirst is the intermediate that ends before the leaves; NotAfter and Remaining are its then. Empty: none does.
-	EndsFirst string `json:"ends_first,omitempty"`
-	Managed   bool   `json:"acme"`
+	EndsFirst string `json:"ends_first,omitempty" doc:"an intermediate that ends before the leaf"`
+	Managed   bool   `json:"acme" doc:"ACME manages it"`
 }
 
 type profilesJSON struct {
@@ -105,7 +105,7 @@ type profilesJSON struct {
 }
 
 type servicesJSON struct {
-	Services []use `json:"services"`
+	Services []use `json:"services" doc:"in the order of certconfig print"`
 }
 
 func (p *profiles) report(c *config.Config, name string) profileReport {

@@ -233,7 +233,7 @@ func (p *profiles) keep(name string, profile *certstore.Profile, as *config.Cert
 }
 
 type requestJSON struct {
-	Name string `json:"name"`
+	Name string `json:"name" doc:"the profile"`
 	CSR  string `json:"csr" doc:"the signing request in PEM"`
 }
 

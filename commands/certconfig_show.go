@@ -15,19 +15,19 @@ import (
 
 // element is one certificate of a chain as show prints it.
 type element struct {
-	Role        string    `json:"role"` // leaf, intermediate, root
-	Subject     string    `json:"subject"`
-	Issuer      string    `json:"issuer"`
-	Serial      string    `json:"serial"`
-	NotBefore   time.Time `json:"not_before"`
-	NotAfter    time.Time `json:"not_after"`
-	Key         string    `json:"key"`
-	Signature   string    `json:"signature"`
-	Names       []string  `json:"names"`
-	Fingerprint string    `json:"sha256"`
-	Authority   bool      `json:"authority"`
-	Remaining   int       `json:"remaining_days"` // negative once it has expired
-	Position    string    `json:"position"`       // right, wrong, duplicate, not needed
+	Role        string    `json:"role" doc:"leaf, intermediate, root"`
+	Subject     string    `json:"subject" doc:"a distinguished name"`
+	Issuer      string    `json:"issuer" doc:"a distinguished name"`
+	Serial      string    `json:"serial" doc:"the serial number"`
+	NotBefore   time.Time `json:"not_before" doc:"when it begins"`
+	NotAfter    time.Time `json:"not_after" doc:"when it ends"`
+	Key         string    `json:"key" doc:"kind and size, such as RSA 2048"`
+	Signature   string    `json:"signature" doc:"the algorithm"`
+	Names       []string  `json:"names" doc:"domain names and addresses"`
+	Fingerprint string    `json:"sha256" doc:"the certificate's fingerprint"`
+	Authority   bool      `json:"authority" doc:"it may issue others"`
+	Remaining   int       `json:"remaining_days" doc:"negative once it has expired"`
+	Position    string    `json:"position" doc:"right, wrong, duplicate, not needed"`
 }
 
 func elementOf(c *x509.Certificate, place int) element {
@@ -72,12 +72,12 @@ func fingerprint(c *x509.Certificate) string {
 
 // keyReport is one key of a profile with its chain.
 type keyReport struct {
-	Key   string    `json:"key"`
-	CSR   bool      `json:"csr"`
-	Chain []element `json:"chain"`
+	Key   string    `json:"key" doc:"kind and size, such as RSA 2048"`
+	CSR   bool      `json:"csr" doc:"there is a signing request"`
+	Chain []element `json:"chain" doc:"the leaf first"`
 	// Missing is the issuer whose certificate is neither in the chain nor in a list of authorities; empty: none.
-	Missing string   `json:"missing"`
-	Notes   []string `json:"notes"`
+	Missing string   `json:"missing" doc:"an issuer that is nowhere; empty: none"`
+	Notes   []string `json:"notes" doc:"what is wrong"`
 }
 
 // profileJSONWithChains is certconfig show for programs.

@@ -74,8 +74,8 @@ func warnOfCertificate(a *Appliance, s *shell.Session, c *config.Config, name st
 
 // use is a service with all of its certificates.
 type use struct {
-	Service      string   `json:"service"`
-	Certificates []string `json:"certificates"` // empty: none
+	Service      string   `json:"service" doc:"what uses it"`
+	Certificates []string `json:"certificates" doc:"names of profiles; none: it has none"`
 }
 
 // certificateUses is every use, the certificates of one service together.

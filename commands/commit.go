@@ -248,10 +248,10 @@ func (c *committing) check(ctx context.Context) error {
 }
 
 type revisionJSON struct {
-	Number int       `json:"number"`
-	User   string    `json:"user"`
-	From   string    `json:"from"`
-	Time   time.Time `json:"time"`
+	Number int       `json:"number" doc:"of the revision"`
+	User   string    `json:"user" doc:"the account"`
+	From   string    `json:"from" doc:"the address that the operator came from"`
+	Time   time.Time `json:"time" doc:"when"`
 }
 
 func revisionOf(r config.Revision) revisionJSON {
@@ -260,19 +260,19 @@ func revisionOf(r config.Revision) revisionJSON {
 
 // commitJSON is what --json prints of a commit.
 type commitJSON struct {
-	Committed bool           `json:"committed"`
-	Revision  *revisionJSON  `json:"revision,omitempty"`
-	ConfirmBy *time.Time     `json:"confirm_by,omitempty"`
-	Confirmed []revisionJSON `json:"confirmed,omitempty"`
-	Kept      []revisionJSON `json:"kept"`
-	Changes   []changeJSON   `json:"changes"`
+	Committed bool           `json:"committed" doc:"it is in force"`
+	Revision  *revisionJSON  `json:"revision,omitempty" doc:"what was written"`
+	ConfirmBy *time.Time     `json:"confirm_by,omitempty" doc:"until when it waits to be confirmed"`
+	Confirmed []revisionJSON `json:"confirmed,omitempty" doc:"commits that waited and stay now"`
+	Kept      []revisionJSON `json:"kept" doc:"commits of others since the candidate was made"`
+	Changes   []changeJSON   `json:"changes" doc:"settings that differ"`
 }
 
 // checkJSON is what --json prints of commit check: what becomes worse needs commit force.
 type checkJSON struct {
 	commitJSON
-	Worse []string `json:"worse"`
-	Notes []string `json:"notes"`
+	Worse []string `json:"worse" doc:"what becomes worse: it needs commit force"`
+	Notes []string `json:"notes" doc:"what is remarkable"`
 }
 
 func resultJSON(committed bool, r *config.CommitResult) commitJSON {

@@ -99,10 +99,10 @@ func confirmBy(w config.Waiting, number int) *time.Time {
 func wholeSecond(t time.Time) time.Time { return t.Truncate(time.Second) }
 
 type confirmationJSON struct {
-	Committed bool           `json:"committed"`
-	Confirmed []revisionJSON `json:"confirmed"`
-	Waiting   []revisionJSON `json:"waiting"`
-	ConfirmBy *time.Time     `json:"confirm_by,omitempty"`
+	Committed bool           `json:"committed" doc:"false"`
+	Confirmed []revisionJSON `json:"confirmed" doc:"commits that waited and stay now"`
+	Waiting   []revisionJSON `json:"waiting" doc:"commits that still wait to be confirmed"`
+	ConfirmBy *time.Time     `json:"confirm_by,omitempty" doc:"until when"`
 }
 
 func waitingJSON(w config.Waiting, confirmed bool) confirmationJSON {

@@ -48,13 +48,13 @@ func commitDetail(a *Appliance) *shell.Command {
 }
 
 type commitDetailJSON struct {
-	Number  int          `json:"number"`
-	Time    time.Time    `json:"time"`
-	User    string       `json:"user"`
-	From    string       `json:"from"`
-	Comment string       `json:"comment"`
-	Confirm *time.Time   `json:"confirm_by,omitempty"`
-	Changes []changeJSON `json:"changes"`
+	Number  int          `json:"number" doc:"of the revision"`
+	Time    time.Time    `json:"time" doc:"of the commit"`
+	User    string       `json:"user" doc:"the account"`
+	From    string       `json:"from" doc:"the address that the operator came from"`
+	Comment string       `json:"comment" doc:"as the operator gave it"`
+	Confirm *time.Time   `json:"confirm_by,omitempty" doc:"until when it waits to be confirmed"`
+	Changes []changeJSON `json:"changes" doc:"settings that differ"`
 }
 
 func printCommit(s *shell.Session, r config.Revision, w config.Waiting, changes []config.Change) error {

@@ -39,8 +39,8 @@ The batch forms ask nothing. Ctrl-C stops it: what is said to be deleted is, and
 }
 
 type deletedJSON struct {
-	Messages   int `json:"messages_deleted"`
-	Recipients int `json:"recipients_deleted"`
+	Messages   int `json:"messages_deleted" doc:"how many"`
+	Recipients int `json:"recipients_deleted" doc:"how many"`
 }
 
 func deleteQuestion(f mta.Filter) string {

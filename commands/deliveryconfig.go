@@ -151,7 +151,7 @@ func timeoutText(seconds int, usual time.Duration) string {
 
 type deliveryJSON struct {
 	Interface        string `json:"interface" doc:"from which mail is delivered; empty: the system chooses"`
-	PossibleDelivery bool   `json:"possible_delivery"`
+	PossibleDelivery bool   `json:"possible_delivery" doc:"a message is taken for delivered where the answer is missing"`
 	Concurrency      int    `json:"concurrency" doc:"connections at once, in all"`
 	Certificate      string `json:"certificate" doc:"the client certificate's profile"`
 	ConnectTimeout   int    `json:"connect_timeout" doc:"seconds; 0: the usual ones"`

@@ -12,20 +12,20 @@ import (
 
 // destinationJSON is one entry as list and detail give it to programs; null and the empty string are inherited.
 type destinationJSON struct {
-	Domain           string `json:"domain"`
-	Concurrency      *int   `json:"concurrency"`
-	Messages         *int   `json:"messages_per_connection"`
-	Recipients       *int   `json:"recipient_limit"`
-	RecipientMinutes *int   `json:"recipient_minutes"`
-	LimitPer         string `json:"limit_per"`
-	LimitApply       string `json:"limit_apply"`
-	TLS              string `json:"tls"`
-	DANE             string `json:"dane"`
-	Certificate      string `json:"certificate"`
-	BounceProfile    string `json:"bounce_profile"`
-	IPSort           string `json:"ip_sort_preference"`
-	MTASTS           string `json:"mta_sts"`
-	Alert            string `json:"alert"`
+	Domain           string `json:"domain" doc:"a domain, .domain, or DEFAULT"`
+	Concurrency      *int   `json:"concurrency" doc:"connections at once; null: inherited"`
+	Messages         *int   `json:"messages_per_connection" doc:"null: inherited"`
+	Recipients       *int   `json:"recipient_limit" doc:"recipients in that time; null: none of its own"`
+	RecipientMinutes *int   `json:"recipient_minutes" doc:"the time for recipient_limit"`
+	LimitPer         string `json:"limit_per" doc:"domain or mx"`
+	LimitApply       string `json:"limit_apply" doc:"system or vg"`
+	TLS              string `json:"tls" doc:"no, preferred, required, preferred-verify, required-verify, required-verify-hosted; empty: inherited"`
+	DANE             string `json:"dane" doc:"none, opportunistic, mandatory; empty: inherited"`
+	Certificate      string `json:"certificate" doc:"the client certificate's profile; empty: inherited"`
+	BounceProfile    string `json:"bounce_profile" doc:"empty: inherited"`
+	IPSort           string `json:"ip_sort_preference" doc:"prefer-v6, require-v6, prefer-v4, require-v4; empty: inherited"`
+	MTASTS           string `json:"mta_sts" doc:"on, off; empty: inherited"`
+	Alert            string `json:"alert" doc:"on or empty"`
 }
 
 type destinationsJSON struct {

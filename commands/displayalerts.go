@@ -120,16 +120,16 @@ func printableLine(text string) string {
 }
 
 type alertJSON struct {
-	At         time.Time  `json:"at"`
-	Class      string     `json:"class"`
-	Severity   string     `json:"severity"`
-	Subject    string     `json:"subject"`
-	Text       string     `json:"text"`
-	Cause      string     `json:"cause"`
-	Domain     string     `json:"domain"`
-	SentTo     []string   `json:"sent_to"`
-	Repeated   int        `json:"repeated"`
-	RepeatedAt *time.Time `json:"repeated_at"`
+	At         time.Time  `json:"at" doc:"when it was raised"`
+	Class      string     `json:"class" doc:"what it is about"`
+	Severity   string     `json:"severity" doc:"Critical, Warning or Information"`
+	Subject    string     `json:"subject" doc:"one line"`
+	Text       string     `json:"text" doc:"lines"`
+	Cause      string     `json:"cause" doc:"an id of the catalogue; empty: none"`
+	Domain     string     `json:"domain" doc:"empty: none"`
+	SentTo     []string   `json:"sent_to" doc:"addresses"`
+	Repeated   int        `json:"repeated" doc:"duplicates that were held back"`
+	RepeatedAt *time.Time `json:"repeated_at" doc:"the last of them"`
 }
 
 type alertsDocument struct {

@@ -131,7 +131,7 @@ type nameserversJSON struct {
 
 type nameserverJSON struct {
 	Address    string `json:"address" doc:"with its port where that is not 53"`
-	Priority   int    `json:"priority"`
+	Priority   int    `json:"priority" doc:"the smaller, the earlier"`
 	Validating bool   `json:"validating" doc:"its word on DNSSEC is believed"`
 	Domain     string `json:"domain" doc:"the domain that it is asked about alone; empty: everything"`
 }

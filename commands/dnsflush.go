@@ -40,5 +40,5 @@ are open stay where they are.`,
 }
 
 type flushedJSON struct {
-	Answers int `json:"answers_forgotten"`
+	Answers int `json:"answers_forgotten" doc:"how many"`
 }

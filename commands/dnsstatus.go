@@ -42,13 +42,13 @@ nameservers: fewer, where several wait for one answer, or more, where a server d
 }
 
 type dnsStatusDocument struct {
-	At         time.Time   `json:"at"`
-	Requests   counterJSON `json:"dns_requests"`
-	Network    counterJSON `json:"network_requests"`
-	Hits       counterJSON `json:"cache_hits"`
-	Misses     counterJSON `json:"cache_misses"`
-	Exceptions counterJSON `json:"cache_exceptions"`
-	Expired    counterJSON `json:"cache_expired"`
+	At         time.Time   `json:"at" doc:"when that was so"`
+	Requests   counterJSON `json:"dns_requests" doc:"questions that the appliance had"`
+	Network    counterJSON `json:"network_requests" doc:"questions sent to nameservers"`
+	Hits       counterJSON `json:"cache_hits" doc:"questions answered from the cache"`
+	Misses     counterJSON `json:"cache_misses" doc:"questions that were not there"`
+	Exceptions counterJSON `json:"cache_exceptions" doc:"questions whose answer in the cache is that there is none"`
+	Expired    counterJSON `json:"cache_expired" doc:"questions whose answer there was too old"`
 }
 
 func dnsStatusJSON(st mta.DNSStatus) dnsStatusDocument {

@@ -83,29 +83,29 @@ func (f *finding) askMoment(question string) (time.Time, error) {
 
 // foundJSON is one result for programs; MID is 0 where a connection failed before there was a message.
 type foundJSON struct {
-	MID        uint64           `json:"mid"`
-	ICID       uint64           `json:"icid,omitempty"`
-	DCID       uint64           `json:"dcid,omitempty"`
-	Time       time.Time        `json:"time"`
-	From       string           `json:"from"`
-	To         []string         `json:"to"`
-	Recipients int              `json:"recipients"`
-	Subject    string           `json:"subject"`
-	Statuses   []maillog.Status `json:"statuses"`
-	Causes     []cause.ID       `json:"causes,omitempty"`
-	Peer       string           `json:"peer,omitempty"`
+	MID        uint64           `json:"mid" doc:"0: a connection that failed before there was a message"`
+	ICID       uint64           `json:"icid,omitempty" doc:"injection connection ID"`
+	DCID       uint64           `json:"dcid,omitempty" doc:"delivery connection ID"`
+	Time       time.Time        `json:"time" doc:"of its first line"`
+	From       string           `json:"from" doc:"the envelope sender"`
+	To         []string         `json:"to" doc:"envelope recipients, the first ones"`
+	Recipients int              `json:"recipients" doc:"how many"`
+	Subject    string           `json:"subject" doc:"as the header has it"`
+	Statuses   []maillog.Status `json:"statuses" doc:"delivered, bounced, delayed, dropped, clear"`
+	Causes     []cause.ID       `json:"causes,omitempty" doc:"ids of the catalogue"`
+	Peer       string           `json:"peer,omitempty" doc:"of such a connection"`
 }
 
 // eventJSON is one line for programs.
 type eventJSON struct {
-	Time  time.Time `json:"time"`
-	Level string    `json:"level"`
-	Text  string    `json:"text"`
+	Time  time.Time `json:"time" doc:"when"`
+	Level string    `json:"level" doc:"Info, Warning and so on"`
+	Text  string    `json:"text" doc:"the rest of the line"`
 }
 
 // findEventJSON is what findevent prints for programs.
 type findEventJSON struct {
-	Log     string      `json:"log"`
+	Log     string      `json:"log" doc:"its name"`
 	Matches []foundJSON `json:"matches" doc:"messages, or connections that failed before there was one"`
 	LeftOut int         `json:"left_out" doc:"matches beyond those that are shown"`
 	Lines   []eventJSON `json:"lines,omitempty" doc:"every line about the only match"`

@@ -61,20 +61,20 @@ For example: grep "TLS success" mail_logs`,
 
 // grepJSON is what grep prints for programs.
 type grepJSON struct {
-	Log   string         `json:"log"`
+	Log   string         `json:"log" doc:"its name"`
 	Lines []grepLineJSON `json:"lines" doc:"the matching lines and, with -C, those around them"`
 }
 
 // grepLineJSON is one line of a log. A line that does not begin as all others do has only a text.
 type grepLineJSON struct {
-	Time  *time.Time `json:"time,omitempty"`
+	Time  *time.Time `json:"time,omitempty" doc:"when it was written"`
 	Level string     `json:"level,omitempty" doc:"Info, Warning, Critical and so on"`
 	Text  string     `json:"text" doc:"the rest of the line"`
 }
 
 // logLineJSON is a line that stands alone.
 type logLineJSON struct {
-	Log string `json:"log"`
+	Log string `json:"log" doc:"its name"`
 	grepLineJSON
 }
 

@@ -169,23 +169,23 @@ type numberOrText any
 
 // tableReport is what --json prints of a host access table.
 type tableReport struct {
-	Default  policyParametersJSON `json:"default"`
-	Policies []policyReport       `json:"policies"`
-	Groups   []groupReport        `json:"sender_groups"`
+	Default  policyParametersJSON `json:"default" doc:"parameters by key"`
+	Policies []policyReport       `json:"policies" doc:"in order of name"`
+	Groups   []groupReport        `json:"sender_groups" doc:"in the order of the table"`
 }
 
 type policyReport struct {
-	Name       string               `json:"name,omitempty"`
-	Behavior   string               `json:"behavior"`
-	Parameters policyParametersJSON `json:"parameters"`
+	Name       string               `json:"name,omitempty" doc:"the policy"`
+	Behavior   string               `json:"behavior" doc:"accept, relay, reject, tcprefuse or continue"`
+	Parameters policyParametersJSON `json:"parameters" doc:"by key, those that it says itself"`
 }
 
 type groupReport struct {
-	Name    string        `json:"name"` // empty for an entry without one
-	Members []string      `json:"members"`
-	Policy  string        `json:"policy"`
-	Inline  *policyReport `json:"own_policy,omitempty"`
-	Comment string        `json:"comment"`
+	Name    string        `json:"name" doc:"empty: an entry without one"`
+	Members []string      `json:"members" doc:"as the table has them"`
+	Policy  string        `json:"policy" doc:"its mail flow policy"`
+	Inline  *policyReport `json:"own_policy,omitempty" doc:"in place of a named one"`
+	Comment string        `json:"comment" doc:"as the operator gave it"`
 }
 
 func reportTable(t *config.HostAccess) tableReport {

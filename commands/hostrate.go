@@ -51,20 +51,20 @@ const hostRateHead = `    Time       Host  CrtCncOut  ActvRcp  ActvRcp   DlvRcp 
 `
 
 type hostRateJSON struct {
-	Host string        `json:"host"`
-	Rows []hostRateRow `json:"rows"`
+	Host string        `json:"host" doc:"a destination's name"`
+	Rows []hostRateRow `json:"rows" doc:"one for each display"`
 }
 
 // hostRateRow is one line of hostrate.
 type hostRateRow struct {
-	At              time.Time `json:"at"`
-	State           string    `json:"state"`
-	Connections     int       `json:"connections_out"`
-	Active          int       `json:"active_recipients"`
-	ActiveDelta     int       `json:"active_recipients_delta"`
-	DeliveredDelta  int       `json:"delivered_recipients_delta"`
-	HardBounceDelta int       `json:"hard_bounced_recipients_delta"`
-	SoftBounceDelta int       `json:"soft_bounced_events_delta"`
+	At              time.Time `json:"at" doc:"when that was so"`
+	State           string    `json:"state" doc:"up, down, unknown or suspended"`
+	Connections     int       `json:"connections_out" doc:"open to it now"`
+	Active          int       `json:"active_recipients" doc:"that wait or are under way"`
+	ActiveDelta     int       `json:"active_recipients_delta" doc:"since the row before"`
+	DeliveredDelta  int       `json:"delivered_recipients_delta" doc:"since the row before"`
+	HardBounceDelta int       `json:"hard_bounced_recipients_delta" doc:"since the row before"`
+	SoftBounceDelta int       `json:"soft_bounced_events_delta" doc:"since the row before"`
 }
 
 func showHostRate(ctx context.Context, s *shell.Session, r repetition, status func() mta.HostStatus) error {

@@ -161,39 +161,39 @@ func printLast5XX(s *shell.Session, h mta.HostStatus) {
 }
 
 type mxJSON struct {
-	Preference int    `json:"preference"`
-	TTLSeconds int64  `json:"ttl_seconds"`
-	Host       string `json:"host"`
+	Preference int    `json:"preference" doc:"the smaller, the earlier"`
+	TTLSeconds int64  `json:"ttl_seconds" doc:"for how long it may still be kept"`
+	Host       string `json:"host" doc:"a mail exchanger"`
 }
 
 type preferenceJSON struct {
-	Preference int      `json:"preference"`
-	Addresses  []string `json:"addresses"`
+	Preference int      `json:"preference" doc:"the smaller, the earlier"`
+	Addresses  []string `json:"addresses" doc:"IP addresses"`
 }
 
 type hostStatusDocument struct {
 	topHostJSON
-	At              time.Time        `json:"at"`
-	Oldest          *time.Time       `json:"oldest"`
-	NextAttempt     *time.Time       `json:"next_attempt"`
-	LastActivity    *time.Time       `json:"last_activity"`
-	LastTLS         string           `json:"last_tls"`
-	LastCause       string           `json:"last_cause"`
-	LastError       string           `json:"last_error"`
-	DNSHard         int              `json:"dns_hard_bounces"`
-	FiveXXHard      int              `json:"smtp_5xx_hard_bounces"`
-	FilterHard      int              `json:"filter_hard_bounces"`
-	ExpiredHard     int              `json:"expired_hard_bounces"`
-	OtherHard       int              `json:"other_hard_bounces"`
-	Deleted         int              `json:"deleted_recipients"`
-	Unattempted     int              `json:"unattempted_recipients"`
-	Attempted       int              `json:"attempted_recipients"`
-	Pending         int              `json:"pending_connections"`
-	Addresses       []preferenceJSON `json:"addresses"`
-	AddressesExpire *time.Time       `json:"addresses_expire"`
-	MX              []mxJSON         `json:"mx"`
-	Last5XX         string           `json:"last_5xx"`
-	Last5XXAt       *time.Time       `json:"last_5xx_at"`
+	At              time.Time        `json:"at" doc:"when that was so"`
+	Oldest          *time.Time       `json:"oldest" doc:"since when its oldest message waits"`
+	NextAttempt     *time.Time       `json:"next_attempt" doc:"when it is tried again; null: nothing waits, or at once"`
+	LastActivity    *time.Time       `json:"last_activity" doc:"when something was last sent"`
+	LastTLS         string           `json:"last_tls" doc:"how the latest connection was protected"`
+	LastCause       string           `json:"last_cause" doc:"the id of the cause of the latest failure"`
+	LastError       string           `json:"last_error" doc:"its words"`
+	DNSHard         int              `json:"dns_hard_bounces" doc:"recipients"`
+	FiveXXHard      int              `json:"smtp_5xx_hard_bounces" doc:"recipients"`
+	FilterHard      int              `json:"filter_hard_bounces" doc:"recipients"`
+	ExpiredHard     int              `json:"expired_hard_bounces" doc:"recipients"`
+	OtherHard       int              `json:"other_hard_bounces" doc:"recipients"`
+	Deleted         int              `json:"deleted_recipients" doc:"since the start"`
+	Unattempted     int              `json:"unattempted_recipients" doc:"of them, never tried"`
+	Attempted       int              `json:"attempted_recipients" doc:"of them, tried"`
+	Pending         int              `json:"pending_connections" doc:"that are being opened"`
+	Addresses       []preferenceJSON `json:"addresses" doc:"as they were last found"`
+	AddressesExpire *time.Time       `json:"addresses_expire" doc:"when they are looked up again"`
+	MX              []mxJSON         `json:"mx" doc:"mail exchangers"`
+	Last5XX         string           `json:"last_5xx" doc:"the latest permanent refusal"`
+	Last5XXAt       *time.Time       `json:"last_5xx_at" doc:"when it came"`
 }
 
 func hostStatusJSON(h mta.HostStatus) hostStatusDocument {

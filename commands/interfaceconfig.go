@@ -96,13 +96,13 @@ func printInterfaces(s *shell.Session) {
 
 // interfaceReport is what --json prints of an interface.
 type interfaceReport struct {
-	Name         string   `json:"name"`
-	Address      string   `json:"address"`
-	PrefixLength int      `json:"prefix_length"`
-	Hostname     string   `json:"hostname"`
-	SSH          bool     `json:"ssh"`
-	SSHPort      int      `json:"ssh_port,omitempty"`
-	UsedBy       []string `json:"used_by"`
+	Name         string   `json:"name" doc:"the interface"`
+	Address      string   `json:"address" doc:"an IP address"`
+	PrefixLength int      `json:"prefix_length" doc:"bits of its network"`
+	Hostname     string   `json:"hostname" doc:"of SMTP and certificates"`
+	SSH          bool     `json:"ssh" doc:"operators may log in"`
+	SSHPort      int      `json:"ssh_port,omitempty" doc:"where"`
+	UsedBy       []string `json:"used_by" doc:"listeners and the delivery"`
 }
 
 func reportInterface(c *config.Config, name string) interfaceReport {

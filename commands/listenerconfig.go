@@ -136,24 +136,24 @@ func printListeners(s *shell.Session) {
 
 // listenerReport is what --json prints of a listener.
 type listenerReport struct {
-	Name           string   `json:"name"`
-	Type           string   `json:"type"`
-	Interface      string   `json:"interface"`
-	Address        string   `json:"address"`
-	Port           int      `json:"port"`
-	Protocol       string   `json:"protocol"`
-	TLS            string   `json:"tls"`
-	Certificates   []string `json:"certificates"`
-	MaxConnections int      `json:"max_connections"`
-	ListenQueue    int      `json:"listen_queue"`
-	DefaultDomain  string   `json:"default_domain"`
-	BounceProfile  string   `json:"bounce_profile"`
-	SenderGroups   int      `json:"sender_groups"`
-	Policies       int      `json:"policies"`
-	Recipients     int      `json:"recipients"`
+	Name           string   `json:"name" doc:"the listener"`
+	Type           string   `json:"type" doc:"public, private or blackhole"`
+	Interface      string   `json:"interface" doc:"its name"`
+	Address        string   `json:"address" doc:"an IP address"`
+	Port           int      `json:"port" doc:"TCP"`
+	Protocol       string   `json:"protocol" doc:"smtp"`
+	TLS            string   `json:"tls" doc:"what its default policy says: off, preferred, required"`
+	Certificates   []string `json:"certificates" doc:"names of profiles"`
+	MaxConnections int      `json:"max_connections" doc:"at once"`
+	ListenQueue    int      `json:"listen_queue" doc:"connections that may wait"`
+	DefaultDomain  string   `json:"default_domain" doc:"for recipients without one; empty: none"`
+	BounceProfile  string   `json:"bounce_profile" doc:"empty: the default one"`
+	SenderGroups   int      `json:"sender_groups" doc:"how many"`
+	Policies       int      `json:"policies" doc:"how many"`
+	Recipients     int      `json:"recipients" doc:"entries of the recipient access table"`
 
-	ImplicitTLS bool                `json:"implicit_tls"`
-	ServerNames map[string][]string `json:"server_names,omitempty"`
+	ImplicitTLS bool                `json:"implicit_tls" doc:"TLS from the start"`
+	ServerNames map[string][]string `json:"server_names,omitempty" doc:"certificates by the name that a client asks for"`
 }
 
 func reportListener(c *config.Config, name string) listenerReport {

@@ -120,13 +120,13 @@ func questionName(name, kind string) string {
 
 type lookedUpJSON struct {
 	Question string       `json:"question" doc:"the name that was asked for"`
-	Records  []recordJSON `json:"records"`
+	Records  []recordJSON `json:"records" doc:"of the answer"`
 }
 
 type recordJSON struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
-	TTL  int64  `json:"ttl_seconds"`
+	Name string `json:"name" doc:"of the record"`
+	Type string `json:"type" doc:"A, MX and so on"`
+	TTL  int64  `json:"ttl_seconds" doc:"for how long it may still be kept"`
 	Data string `json:"data" doc:"as a zone file has it"`
 }
 

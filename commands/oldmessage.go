@@ -36,7 +36,7 @@ func oldMessage(a *Appliance) *shell.Command {
 
 type oldestDocument struct {
 	MID      *uint64    `json:"mid" doc:"null where the queue is empty"`
-	Received *time.Time `json:"received"`
+	Received *time.Time `json:"received" doc:"when it came in"`
 }
 
 func oldestJSON(mid uint64, received time.Time) oldestDocument {

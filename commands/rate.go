@@ -35,19 +35,19 @@ const rateHead = `Time      Connections Recipients           Recipients         
 `
 
 type rateDocument struct {
-	Rows []rateRow `json:"rows"`
+	Rows []rateRow `json:"rows" doc:"one for each display"`
 }
 
 // rateRow is one line of rate.
 type rateRow struct {
-	At             time.Time `json:"at"`
-	In             int       `json:"connections_in"`
-	Out            int       `json:"connections_out"`
-	Received       uint64    `json:"recipients_received"`
-	ReceivedDelta  uint64    `json:"recipients_received_delta"`
-	Completed      uint64    `json:"recipients_completed"`
-	CompletedDelta uint64    `json:"recipients_completed_delta"`
-	Used           int64     `json:"queue_bytes_used"`
+	At             time.Time `json:"at" doc:"when that was so"`
+	In             int       `json:"connections_in" doc:"open now"`
+	Out            int       `json:"connections_out" doc:"open now"`
+	Received       uint64    `json:"recipients_received" doc:"since the first start ever"`
+	ReceivedDelta  uint64    `json:"recipients_received_delta" doc:"since the row before"`
+	Completed      uint64    `json:"recipients_completed" doc:"since the first start ever"`
+	CompletedDelta uint64    `json:"recipients_completed_delta" doc:"since the row before"`
+	Used           int64     `json:"queue_bytes_used" doc:"bytes"`
 }
 
 func showRate(ctx context.Context, s *shell.Session, r repetition, status func() mta.Status) error {

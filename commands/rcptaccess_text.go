@@ -127,7 +127,7 @@ type recipientTableJSON struct {
 
 type recipientEntryJSON struct {
 	Address string `json:"address" doc:"a domain, a part of one, an address, or ALL"`
-	Accept  bool   `json:"accept"`
+	Accept  bool   `json:"accept" doc:"or it is rejected"`
 	Code    int    `json:"code,omitempty" doc:"of the reply, where it is not the usual one"`
 	Text    string `json:"text,omitempty" doc:"of the reply, where it is not the usual one"`
 }

@@ -46,7 +46,7 @@ waits as before.`,
 
 type redirectedJSON struct {
 	Host       string `json:"host" doc:"where they wait now, [MACHINE]:PORT"`
-	Recipients int    `json:"recipients_redirected"`
+	Recipients int    `json:"recipients_redirected" doc:"how many"`
 }
 
 // redirectTo takes the machine from the word, or asks for it and whether it is meant.

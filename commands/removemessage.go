@@ -54,8 +54,8 @@ told. A recipient whose delivery is under way at that moment is finished first a
 }
 
 type removedJSON struct {
-	MID     uint64 `json:"mid"`
-	Removed int    `json:"recipients_removed"`
+	MID     uint64 `json:"mid" doc:"message ID"`
+	Removed int    `json:"recipients_removed" doc:"how many"`
 	Left    int    `json:"recipients_under_way" doc:"to whom a delivery was under way: those are left alone"`
 }
 

@@ -36,5 +36,5 @@ start and is left alone.`,
 }
 
 type countersResetJSON struct {
-	At time.Time `json:"counters_reset"`
+	At time.Time `json:"counters_reset" doc:"when"`
 }

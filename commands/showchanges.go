@@ -48,14 +48,14 @@ func printChanges(s *shell.Session, changes []config.Change) {
 }
 
 type pendingJSON struct {
-	Changes []changeJSON `json:"changes"`
+	Changes []changeJSON `json:"changes" doc:"settings that differ"`
 }
 
 // changeJSON is one changed setting for programs.
 type changeJSON struct {
-	Path string `json:"path"`
-	Old  string `json:"old"`
-	New  string `json:"new"`
+	Path string `json:"path" doc:"of the setting, such as destinations.example.com.tls"`
+	Old  string `json:"old" doc:"its value in force; empty: none"`
+	New  string `json:"new" doc:"the new value; empty: none"`
 }
 
 func changesJSON(changes []config.Change) []changeJSON {

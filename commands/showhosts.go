@@ -125,16 +125,16 @@ func lastError(h mta.HostSummary) string {
 
 type shownHostJSON struct {
 	topHostJSON
-	Oldest      *time.Time          `json:"oldest"`
-	NextAttempt *time.Time          `json:"next_attempt"`
-	TLS         string              `json:"tls"`
-	LastCause   string              `json:"last_cause,omitempty"`
-	LastError   string              `json:"last_error,omitempty"`
-	Recipients  []shownRecipientRow `json:"recipients,omitzero"` // of one exact host
+	Oldest      *time.Time          `json:"oldest" doc:"since when its oldest message waits"`
+	NextAttempt *time.Time          `json:"next_attempt" doc:"when it is tried again; null: nothing waits, or at once"`
+	TLS         string              `json:"tls" doc:"the TLS setting: no, preferred, required, preferred-verify, required-verify, required-verify-hosted"`
+	LastCause   string              `json:"last_cause,omitempty" doc:"the id of the cause of the latest failure"`
+	LastError   string              `json:"last_error,omitempty" doc:"its words"`
+	Recipients  []shownRecipientRow `json:"recipients,omitzero" doc:"where one host was named in full"`
 }
 
 type showHostsDocument struct {
-	At    time.Time       `json:"at"`
+	At    time.Time       `json:"at" doc:"when that was so"`
 	Hosts []shownHostJSON `json:"hosts" doc:"in order of name"`
 }
 

@@ -170,44 +170,44 @@ func hostWords(r mta.RecipientState, now time.Time) string {
 }
 
 type recipientStateJSON struct {
-	RID        int        `json:"rid"`
-	Recipient  string     `json:"recipient"`
-	Host       string     `json:"host"`
-	Redirected bool       `json:"redirected"`
-	State      string     `json:"state"`
-	Attempts   int        `json:"attempts"`
-	Next       *time.Time `json:"next_attempt"`
-	LastError  string     `json:"last_error"`
-	Place      int        `json:"place"`
-	Of         int        `json:"of"`
-	HostState  string     `json:"host_state"`
-	HostCause  string     `json:"host_cause"`
-	HostError  string     `json:"host_error"`
-	TLS        string     `json:"tls"`
-	Notify     string     `json:"notify"`
-	ORcpt      string     `json:"orcpt"`
+	RID        int        `json:"rid" doc:"recipient ID within the message, from 0"`
+	Recipient  string     `json:"recipient" doc:"the envelope's address"`
+	Host       string     `json:"host" doc:"the queue in which it waits"`
+	Redirected bool       `json:"redirected" doc:"by an operator"`
+	State      string     `json:"state" doc:"finished, delivering, ready, waiting, held, unqueued or parked"`
+	Attempts   int        `json:"attempts" doc:"to deliver, so far"`
+	Next       *time.Time `json:"next_attempt" doc:"when it is tried again; null: nothing waits, or at once"`
+	LastError  string     `json:"last_error" doc:"its words"`
+	Place      int        `json:"place" doc:"in the queue of its destination, from 1"`
+	Of         int        `json:"of" doc:"how many wait there"`
+	HostState  string     `json:"host_state" doc:"up, down, unknown or suspended"`
+	HostCause  string     `json:"host_cause" doc:"an id of the catalogue"`
+	HostError  string     `json:"host_error" doc:"the destination's latest failure"`
+	TLS        string     `json:"tls" doc:"the TLS setting: no, preferred, required, preferred-verify, required-verify, required-verify-hosted"`
+	Notify     string     `json:"notify" doc:"as the sender asked (RFC 3461)"`
+	ORcpt      string     `json:"orcpt" doc:"as the sender gave it (RFC 3461)"`
 }
 
 type messageDocument struct {
-	MID           uint64               `json:"mid"`
-	ICID          uint64               `json:"icid"`
-	Sender        string               `json:"sender"`
-	Received      time.Time            `json:"received"`
-	Size          int64                `json:"size"`
-	Subject       string               `json:"subject"`
-	MessageID     string               `json:"message_id"`
-	Listener      string               `json:"listener"`
-	BounceProfile string               `json:"bounce_profile"`
-	Relay         bool                 `json:"relay"`
-	Bounce        bool                 `json:"bounce"`
-	EightBit      bool                 `json:"eight_bit"`
-	SMTPUTF8      bool                 `json:"smtputf8"`
-	RequireTLS    bool                 `json:"require_tls"`
-	TLSOptional   bool                 `json:"tls_optional"`
-	TLSReport     bool                 `json:"tls_report"`
-	EnvID         string               `json:"envid"`
-	Ret           string               `json:"ret"`
-	Recipients    []recipientStateJSON `json:"recipients"`
+	MID           uint64               `json:"mid" doc:"message ID"`
+	ICID          uint64               `json:"icid" doc:"0: our own"`
+	Sender        string               `json:"sender" doc:"the envelope's; empty for notices"`
+	Received      time.Time            `json:"received" doc:"when it came in"`
+	Size          int64                `json:"size" doc:"bytes"`
+	Subject       string               `json:"subject" doc:"as the header has it"`
+	MessageID     string               `json:"message_id" doc:"of the header"`
+	Listener      string               `json:"listener" doc:"that took it in"`
+	BounceProfile string               `json:"bounce_profile" doc:"empty: the default one"`
+	Relay         bool                 `json:"relay" doc:"it came from who may relay"`
+	Bounce        bool                 `json:"bounce" doc:"it is a notice"`
+	EightBit      bool                 `json:"eight_bit" doc:"it needs 8BITMIME"`
+	SMTPUTF8      bool                 `json:"smtputf8" doc:"it needs SMTPUTF8"`
+	RequireTLS    bool                 `json:"require_tls" doc:"it came with REQUIRETLS"`
+	TLSOptional   bool                 `json:"tls_optional" doc:"its header says TLS-Required: No"`
+	TLSReport     bool                 `json:"tls_report" doc:"it is a TLS report"`
+	EnvID         string               `json:"envid" doc:"as the sender gave it (RFC 3461)"`
+	Ret           string               `json:"ret" doc:"full, hdrs or empty (RFC 3461)"`
+	Recipients    []recipientStateJSON `json:"recipients" doc:"one for each"`
 }
 
 func messageJSON(running *config.Config, m mta.MessageInfo) messageDocument {

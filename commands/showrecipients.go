@@ -140,19 +140,19 @@ func printRecipients(ctx context.Context, a *Appliance, s *shell.Session, filter
 }
 
 type shownRecipientsJSON struct {
-	Recipients []shownRecipientRow `json:"recipients"`
+	Recipients []shownRecipientRow `json:"recipients" doc:"in order of MID and RID"`
 }
 
 // shownRecipientRow is one recipient in JSON.
 type shownRecipientRow struct {
-	MID       uint64 `json:"mid"`
-	RID       int    `json:"rid"`
-	Size      int64  `json:"size"`
-	Attempts  int    `json:"attempts"`
-	Sender    string `json:"sender"`
-	Recipient string `json:"recipient"`
-	Subject   string `json:"subject"`
-	Host      string `json:"host"`
+	MID       uint64 `json:"mid" doc:"message ID"`
+	RID       int    `json:"rid" doc:"recipient ID within the message, from 0"`
+	Size      int64  `json:"size" doc:"bytes"`
+	Attempts  int    `json:"attempts" doc:"to deliver, so far"`
+	Sender    string `json:"sender" doc:"the envelope's; empty for notices"`
+	Recipient string `json:"recipient" doc:"the envelope's address"`
+	Subject   string `json:"subject" doc:"as the header has it"`
+	Host      string `json:"host" doc:"a destination's name"`
 }
 
 // streamRecipients prints a document with the chosen recipients in the place of its last list, which is empty, as they are

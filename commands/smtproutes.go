@@ -257,7 +257,7 @@ func (r *routes) put(all map[string]*config.Route) error {
 }
 
 type routesJSON struct {
-	Routes []routeJSON `json:"routes"`
+	Routes []routeJSON `json:"routes" doc:"in order of domain"`
 }
 
 type routeJSON struct {

@@ -99,9 +99,9 @@ func (c *sslSettings) batch(args []string) error {
 }
 
 type sslJSON struct {
-	GUI      sslServiceJSON `json:"gui"`
-	Inbound  sslServiceJSON `json:"inbound"`
-	Outbound sslServiceJSON `json:"outbound"`
+	GUI      sslServiceJSON `json:"gui" doc:"the web interface"`
+	Inbound  sslServiceJSON `json:"inbound" doc:"mail that comes in"`
+	Outbound sslServiceJSON `json:"outbound" doc:"mail that goes out"`
 }
 
 type sslServiceJSON struct {

@@ -139,14 +139,14 @@ func (c *sslSettings) verify(ciphers string) error {
 
 // suiteJSON is one cipher suite for programs.
 type suiteJSON struct {
-	ID       uint16 `json:"id"`
-	Name     string `json:"name"`
-	Protocol string `json:"protocol"`
-	Kx       string `json:"kx"`
-	Au       string `json:"au"`
-	Enc      string `json:"enc"`
-	Mac      string `json:"mac"`
-	Strength string `json:"strength"`
+	ID       uint16 `json:"id" doc:"of IANA"`
+	Name     string `json:"name" doc:"OpenSSL's"`
+	Protocol string `json:"protocol" doc:"the first version that has it"`
+	Kx       string `json:"kx" doc:"key exchange"`
+	Au       string `json:"au" doc:"authentication"`
+	Enc      string `json:"enc" doc:"encryption"`
+	Mac      string `json:"mac" doc:"authentication of records"`
+	Strength string `json:"strength" doc:"HIGH, MEDIUM, LOW"`
 }
 
 type verifiedCiphersJSON struct {

@@ -230,16 +230,16 @@ func statusGauges(st mta.Status) []gaugeRow {
 
 // counterJSON is a counter in its three reaches.
 type counterJSON struct {
-	Reset    uint64 `json:"reset"`
-	Uptime   uint64 `json:"uptime"`
-	Lifetime uint64 `json:"lifetime"`
+	Reset    uint64 `json:"reset" doc:"since the last resetcounters"`
+	Uptime   uint64 `json:"uptime" doc:"since the start"`
+	Lifetime uint64 `json:"lifetime" doc:"since the first start ever"`
 }
 
 // rateJSON is a rate in events an hour, by what it was seen over.
 type rateJSON struct {
-	One     uint64 `json:"minutes_1"`
-	Five    uint64 `json:"minutes_5"`
-	Fifteen uint64 `json:"minutes_15"`
+	One     uint64 `json:"minutes_1" doc:"over the last minute"`
+	Five    uint64 `json:"minutes_5" doc:"over the last 5"`
+	Fifteen uint64 `json:"minutes_15" doc:"over the last 15"`
 }
 
 func ratesJSON(r mta.Rates) map[string]rateJSON {
@@ -254,29 +254,29 @@ func ratesJSON(r mta.Rates) map[string]rateJSON {
 }
 
 type statusDocument struct {
-	At            time.Time              `json:"at"`
-	UpSince       time.Time              `json:"up_since"`
-	LastReset     *time.Time             `json:"last_counter_reset"`
-	System        string                 `json:"system_status"`
-	OldestMessage *time.Time             `json:"oldest_message"`
-	Counters      map[string]counterJSON `json:"counters"`
-	Rates         map[string]rateJSON    `json:"rates_per_hour"`
-	MID           uint64                 `json:"mid"`
-	ICID          uint64                 `json:"icid"`
-	DCID          uint64                 `json:"dcid"`
-	Inbound       int                    `json:"inbound_connections"`
-	Outbound      int                    `json:"outbound_connections"`
-	Active        int                    `json:"active_recipients"`
-	Unattempted   int                    `json:"unattempted_recipients"`
-	Attempted     int                    `json:"attempted_recipients"`
-	WorkQueue     int                    `json:"work_queue_messages"`
-	Destinations  int                    `json:"destinations"`
-	BytesUsed     int64                  `json:"queue_bytes_used"`
-	BytesFree     int64                  `json:"queue_bytes_free"`
-	RAM           int64                  `json:"ram_bytes"` // -1 where the system does not tell, as with the percents
-	RAMPercent    int                    `json:"ram_percent"`
-	CPUPercent    int                    `json:"cpu_percent"`
-	DiskPercent   int                    `json:"disk_percent"`
+	At            time.Time              `json:"at" doc:"when that was so"`
+	UpSince       time.Time              `json:"up_since" doc:"the start"`
+	LastReset     *time.Time             `json:"last_counter_reset" doc:"null: never"`
+	System        string                 `json:"system_status" doc:"Online, Offline and so on"`
+	OldestMessage *time.Time             `json:"oldest_message" doc:"when it came in; null: the queue is empty"`
+	Counters      map[string]counterJSON `json:"counters" doc:"by name"`
+	Rates         map[string]rateJSON    `json:"rates_per_hour" doc:"events an hour, by name"`
+	MID           uint64                 `json:"mid" doc:"the latest"`
+	ICID          uint64                 `json:"icid" doc:"the latest"`
+	DCID          uint64                 `json:"dcid" doc:"the latest"`
+	Inbound       int                    `json:"inbound_connections" doc:"open now"`
+	Outbound      int                    `json:"outbound_connections" doc:"open now"`
+	Active        int                    `json:"active_recipients" doc:"that wait or are under way"`
+	Unattempted   int                    `json:"unattempted_recipients" doc:"of them, never tried"`
+	Attempted     int                    `json:"attempted_recipients" doc:"of them, tried"`
+	WorkQueue     int                    `json:"work_queue_messages" doc:"that wait for work"`
+	Destinations  int                    `json:"destinations" doc:"in memory"`
+	BytesUsed     int64                  `json:"queue_bytes_used" doc:"bytes"`
+	BytesFree     int64                  `json:"queue_bytes_free" doc:"bytes"`
+	RAM           int64                  `json:"ram_bytes" doc:"bytes that the process has; -1: the system does not tell"`
+	RAMPercent    int                    `json:"ram_percent" doc:"-1: the system does not tell"`
+	CPUPercent    int                    `json:"cpu_percent" doc:"-1: the system does not tell"`
+	DiskPercent   int                    `json:"disk_percent" doc:"-1: the system does not tell"`
 }
 
 func statusJSON(st mta.Status, l load) statusDocument {

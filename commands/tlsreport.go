@@ -96,7 +96,7 @@ type importedReportJSON struct {
 }
 
 type sentReportsJSON struct {
-	Reports []tlsreport.SentReport `json:"reports"`
+	Reports []tlsreport.SentReport `json:"reports" doc:"one for each place"`
 }
 
 // importFile takes a report from a file.

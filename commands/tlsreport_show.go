@@ -14,7 +14,7 @@ import (
 
 type tlsReportsJSON struct {
 	Since   time.Time                    `json:"since" doc:"from when on deliveries are counted"`
-	Domains []tlsreport.DomainDeliveries `json:"domains"`
+	Domains []tlsreport.DomainDeliveries `json:"domains" doc:"that mail went to"`
 }
 
 type receivedReportsJSON struct {

@@ -141,7 +141,7 @@ type verifying struct {
 }
 
 type verificationJSON struct {
-	Domain string        `json:"domain"`
+	Domain string        `json:"domain" doc:"that was asked about"`
 	Hosts  []verdictJSON `json:"hosts" doc:"in the order in which they were tried"`
 }
 

@@ -12,14 +12,14 @@ import (
 
 // peerRow is what one listener does with a peer that connects to it.
 type peerRow struct {
-	Listener string `json:"listener"`
-	Address  string `json:"address,omitempty"`
-	Name     string `json:"name,omitempty"` // as the DNS confirms it
-	Group    string `json:"sender_group"`
-	Matches  string `json:"matches"`
-	Access   string `json:"access"`
-	TLS      string `json:"tls"`
-	Client   string `json:"client_certificate"`
+	Listener string `json:"listener" doc:"its name"`
+	Address  string `json:"address,omitempty" doc:"an IP address"`
+	Name     string `json:"name,omitempty" doc:"as the DNS confirms it"`
+	Group    string `json:"sender_group" doc:"that decides"`
+	Matches  string `json:"matches" doc:"the member that matches"`
+	Access   string `json:"access" doc:"accept, relay, reject, tcprefuse or continue"`
+	TLS      string `json:"tls" doc:"what its policy says: off, preferred, required, or from the start"`
+	Client   string `json:"client_certificate" doc:"whether one is asked for"`
 }
 
 type peerRowsJSON struct {

@@ -53,23 +53,23 @@ func (v *verifying) ourselves(ctx context.Context, args []string) error {
 }
 
 type ourListenersJSON struct {
-	Listeners []listenerJSON `json:"listeners"`
+	Listeners []listenerJSON `json:"listeners" doc:"in order of name"`
 }
 
 // listenerJSON is one of our listeners for programs.
 type listenerJSON struct {
-	Listener string            `json:"listener"`
-	Address  string            `json:"address,omitempty"`
-	Verified bool              `json:"verified"`
-	Names    []nameSeen        `json:"names"`
-	Record   *tlspolicy.Record `json:"record,omitempty"` // none where the listener is not open
+	Listener string            `json:"listener" doc:"its name"`
+	Address  string            `json:"address,omitempty" doc:"where it was called"`
+	Verified bool              `json:"verified" doc:"no fault was found"`
+	Names    []nameSeen        `json:"names" doc:"by which others look for us"`
+	Record   *tlspolicy.Record `json:"record,omitempty" doc:"none where the listener is not open"`
 }
 
 // nameSeen is a name by which others look for us, and whether our certificate has it.
 type nameSeen struct {
-	Name    string `json:"name"`
-	Whose   string `json:"whose"` // "interface Data 1", "MX of example.com"
-	Covered bool   `json:"covered"`
+	Name    string `json:"name" doc:"a host name"`
+	Whose   string `json:"whose" doc:"interface NAME, or MX of DOMAIN"`
+	Covered bool   `json:"covered" doc:"the certificate has it"`
 }
 
 // listener verifies one listener.

@@ -146,10 +146,10 @@ func (v *verifying) settings(r *tlspolicy.Record) {
 
 // outcomeNow is what a setting would do with a host.
 type outcomeNow struct {
-	Setting   string   `json:"setting"`
-	Outcome   string   `json:"outcome"`
-	Delivered bool     `json:"delivered"`
-	Cause     cause.ID `json:"cause,omitempty"`
+	Setting   string   `json:"setting" doc:"a TLS setting"`
+	Outcome   string   `json:"outcome" doc:"in words"`
+	Delivered bool     `json:"delivered" doc:"mail goes"`
+	Cause     cause.ID `json:"cause,omitempty" doc:"why not"`
 }
 
 // outcomesNow judges the one handshake by every level, as if it stood at the domain's own entry.
@@ -312,13 +312,13 @@ func beginLower(text string) string {
 
 // verdictJSON is a host for programs.
 type verdictJSON struct {
-	Host     string            `json:"host"`
-	Verified bool              `json:"verified"`
-	Cause    cause.ID          `json:"cause,omitempty"`
-	Settings []outcomeNow      `json:"settings"`
-	InForce  string            `json:"in_force"`
-	Rules    []tlspolicy.Rule  `json:"rules"`
-	Record   *tlspolicy.Record `json:"record"`
+	Host     string            `json:"host" doc:"the mail exchanger"`
+	Verified bool              `json:"verified" doc:"no fault was found"`
+	Cause    cause.ID          `json:"cause,omitempty" doc:"of the failure"`
+	Settings []outcomeNow      `json:"settings" doc:"what each TLS setting would do now"`
+	InForce  string            `json:"in_force" doc:"what decides"`
+	Rules    []tlspolicy.Rule  `json:"rules" doc:"each that says something"`
+	Record   *tlspolicy.Record `json:"record" doc:"what was wanted and what came of it, step by step"`
 }
 
 func verdictsJSON(hosts []verdict) []verdictJSON {

@@ -105,18 +105,18 @@ func sortHosts(hosts []mta.HostSummary, order hostOrder) []mta.HostSummary {
 
 // topHostJSON is one destination in tophosts --json and the beginning of one in showhosts --json.
 type topHostJSON struct {
-	Host                  string `json:"host"`
-	State                 string `json:"state"`
-	ActiveRecipients      int    `json:"active_recipients"`
-	Connections           int    `json:"connections_out"`
-	DeliveredRecipients   int    `json:"delivered_recipients"`
-	SoftBouncedEvents     int    `json:"soft_bounced_events"`
-	HardBouncedRecipients int    `json:"hard_bounced_recipients"`
+	Host                  string `json:"host" doc:"a destination's name"`
+	State                 string `json:"state" doc:"up, down, unknown or suspended"`
+	ActiveRecipients      int    `json:"active_recipients" doc:"that wait or are under way"`
+	Connections           int    `json:"connections_out" doc:"open to it now"`
+	DeliveredRecipients   int    `json:"delivered_recipients" doc:"since the start"`
+	SoftBouncedEvents     int    `json:"soft_bounced_events" doc:"since the start"`
+	HardBouncedRecipients int    `json:"hard_bounced_recipients" doc:"since the start"`
 }
 
 type topHostsJSON struct {
-	At    time.Time     `json:"at"`
-	Hosts []topHostJSON `json:"hosts"`
+	At    time.Time     `json:"at" doc:"when that was so"`
+	Hosts []topHostJSON `json:"hosts" doc:"sorted as was asked for"`
 }
 
 func hostJSON(h mta.HostSummary) topHostJSON {

@@ -74,14 +74,14 @@ func peerName(p mta.Peer) string {
 }
 
 type peersDocument struct {
-	At    time.Time  `json:"at"`
+	At    time.Time  `json:"at" doc:"when that was so"`
 	Peers []peerJSON `json:"peers" doc:"those with the most connections first"`
 }
 
 type peerJSON struct {
 	Host        *string `json:"remote_host" doc:"null where it is not known"`
-	Address     string  `json:"remote_address"`
-	Listener    string  `json:"listener"`
+	Address     string  `json:"remote_address" doc:"whose connections these are"`
+	Listener    string  `json:"listener" doc:"its name"`
 	Connections int     `json:"connections_in" doc:"open now"`
 }
 

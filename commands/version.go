@@ -42,14 +42,14 @@ func version(a *Appliance) *shell.Command {
 }
 
 type versionDocument struct {
-	Product     string    `json:"product"`
-	Model       string    `json:"model"`
-	Version     string    `json:"version"`
-	BuildDate   string    `json:"build_date"`
-	InstallDate time.Time `json:"install_date"`
-	Serial      string    `json:"serial"`
-	CPUs        int       `json:"cpus"`
-	Memory      int64     `json:"memory_bytes"`
+	Product     string    `json:"product" doc:"the product's name"`
+	Model       string    `json:"model" doc:"P100V"`
+	Version     string    `json:"version" doc:"with the build behind a hyphen"`
+	BuildDate   string    `json:"build_date" doc:"a day, YYYY-MM-DD"`
+	InstallDate time.Time `json:"install_date" doc:"of the first start"`
+	Serial      string    `json:"serial" doc:"of this installation"`
+	CPUs        int       `json:"cpus" doc:"how many"`
+	Memory      int64     `json:"memory_bytes" doc:"bytes"`
 }
 
 func versionJSON(about About, cpus int, megabytes int64) versionDocument {

@@ -139,7 +139,7 @@ func setWebCertificate(a *Appliance, s *shell.Session, u config.URLFilter, name 
 }
 
 type webSecurityJSON struct {
-	Enabled     bool   `json:"enabled"`
+	Enabled     bool   `json:"enabled" doc:"it is in use"`
 	Certificate string `json:"certificate" doc:"the client certificate's profile; empty: none"`
 	Filters     bool   `json:"filters" doc:"URLs are filtered in fact; false in this version"`
 }

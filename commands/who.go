@@ -47,11 +47,11 @@ type whoDocument struct {
 }
 
 type loginJSON struct {
-	User        string    `json:"user"`
-	Login       time.Time `json:"login_time"`
-	IdleSeconds int64     `json:"idle_seconds"`
-	Remote      string    `json:"remote_host"`
-	What        string    `json:"what"`
+	User        string    `json:"user" doc:"the account"`
+	Login       time.Time `json:"login_time" doc:"when"`
+	IdleSeconds int64     `json:"idle_seconds" doc:"since the last input"`
+	Remote      string    `json:"remote_host" doc:"an address, or console"`
+	What        string    `json:"what" doc:"cli"`
 }
 
 func loginsJSON(sessions []shell.SessionInfo) []loginJSON {
@@ -86,8 +86,8 @@ func whoAmI(a *Appliance) *shell.Command {
 }
 
 type whoAmIDocument struct {
-	User     string   `json:"user"`
-	FullName string   `json:"full_name"`
+	User     string   `json:"user" doc:"the account"`
+	FullName string   `json:"full_name" doc:"as userconfig has it"`
 	Groups   []string `json:"groups" doc:"what the role stands for"`
 }
 

@@ -90,11 +90,11 @@ func workQueueState(st mta.WorkQueueStatus) string {
 }
 
 type workQueueJSON struct {
-	At       time.Time  `json:"at"`
+	At       time.Time  `json:"at" doc:"when that was so"`
 	Status   string     `json:"status" doc:"operational or paused"`
-	By       string     `json:"paused_by"`
+	By       string     `json:"paused_by" doc:"an account; empty: it is not"`
 	Reason   string     `json:"reason" doc:"why it is paused"`
-	Since    *time.Time `json:"paused_at"`
+	Since    *time.Time `json:"paused_at" doc:"null: it is not"`
 	Messages int        `json:"messages" doc:"that wait for work"`
 }
 
@@ -173,15 +173,15 @@ func (w *workQueueRun) engineError(err error) error {
 const workQueueHead = "Time        Pending          In         Out\n"
 
 type workQueueRatesJSON struct {
-	Rows []workQueueRow `json:"rows"`
+	Rows []workQueueRow `json:"rows" doc:"one for each display"`
 }
 
 // workQueueRow is one line of workqueue rate.
 type workQueueRow struct {
-	At      time.Time `json:"at"`
-	Pending int       `json:"messages"`
-	In      uint64    `json:"messages_in"`
-	Out     uint64    `json:"messages_out"`
+	At      time.Time `json:"at" doc:"when that was so"`
+	Pending int       `json:"messages" doc:"that wait for work"`
+	In      uint64    `json:"messages_in" doc:"since the row before"`
+	Out     uint64    `json:"messages_out" doc:"since the row before"`
 }
 
 func (w *workQueueRun) rate(ctx context.Context, args []string) error {

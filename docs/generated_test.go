@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the generated pages instead of co
 
 // TestGenerated holds the pages that are made from the program's tables fresh. With -update it writes them.
 func TestGenerated(t *testing.T) {
-	for name, page := range map[string]string{"commands.md": commandPage(), "causes.md": causePage()} {
+	for name, page := range map[string]string{"commands.md": commandPage(), "causes.md": causePage(), "json.md": jsonPage()} {
 		if *update {
 			if err := safefile.Write(name, []byte(page), 0o644); err != nil {
 				t.Error(err)

@@ -21,24 +21,24 @@ const (
 
 // Status is how a managed profile stands. Times that there are none of are zero.
 type Status struct {
-	Profile   string    `json:"profile"`
-	Names     []string  `json:"names"`
-	Challenge string    `json:"challenge"`
-	State     string    `json:"state"`
-	Issued    time.Time `json:"issued,omitzero"`
-	Expires   time.Time `json:"expires,omitzero"`
-	Next      time.Time `json:"next,omitzero"`  // the next order
-	Tried     time.Time `json:"tried,omitzero"` // the last one
-	Failures  int       `json:"failures"`       // in a row
-	Error     string    `json:"error,omitempty"`
+	Profile   string    `json:"profile" doc:"the certificate profile"`
+	Names     []string  `json:"names" doc:"domain names"`
+	Challenge string    `json:"challenge" doc:"http-01, dns-01 or tls-alpn-01"`
+	State     string    `json:"state" doc:"in a word"`
+	Issued    time.Time `json:"issued,omitzero" doc:"when the certificate begins"`
+	Expires   time.Time `json:"expires,omitzero" doc:"when it ends"`
+	Next      time.Time `json:"next,omitzero" doc:"the next order"`
+	Tried     time.Time `json:"tried,omitzero" doc:"the last one"`
+	Failures  int       `json:"failures" doc:"in a row"`
+	Error     string    `json:"error,omitempty" doc:"of the last order"`
 
 	// Advised says that the authority chose the time of the renewal (RFC 9773).
-	Advised bool `json:"advised"`
+	Advised bool `json:"advised" doc:"the authority chose when"`
 	// TLSA are records to publish before the next renewal, as they stand in a zone file; Seen is since when they are
 	// there, and Usable from when the key that they announce may be used.
-	TLSA   []string  `json:"tlsa,omitempty"`
-	Seen   time.Time `json:"tlsa_seen,omitzero"`
-	Usable time.Time `json:"tlsa_usable,omitzero"`
+	TLSA   []string  `json:"tlsa,omitempty" doc:"records to publish before the next order"`
+	Seen   time.Time `json:"tlsa_seen,omitzero" doc:"since when they are in the DNS"`
+	Usable time.Time `json:"tlsa_usable,omitzero" doc:"from when they count"`
 }
 
 // Status returns how every managed profile stands, in order of name.

@@ -47,9 +47,9 @@ func (d *Do) UnmarshalText(text []byte) error {
 
 // Action is the decision.
 type Action struct {
-	Do    Do       `json:"do"`
-	Cause cause.ID `json:"cause,omitempty"` // P1, P2, P3, M3, R1 or what Wanted.Blocked says; empty where nothing is to be said, or where TLS is only preferred and the mail waits
-	First cause.ID `json:"first,omitempty"` // why
+	Do    Do       `json:"do" doc:"what delivery does"`
+	Cause cause.ID `json:"cause,omitempty" doc:"P1, P2, P3, M3, R1 or what Wanted.Blocked says; empty where nothing is to be said, or where TLS is only preferred and the mail waits"`
+	First cause.ID `json:"first,omitempty" doc:"why"`
 }
 
 // Named is the cause by which everybody calls what happened: the first one, where Cause only says what the setting made

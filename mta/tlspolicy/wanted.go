@@ -11,27 +11,27 @@ import (
 
 // Facts are what is known before a connection of one message (or of none, by hand), its domain and one host.
 type Facts struct {
-	Domain   string `json:"domain"` // the recipients', in lower case
-	Host     string `json:"host"`   // the MX or the route's host that is connected to; an address where there is no name
-	Routed   bool   `json:"routed,omitempty"`
-	MXSecure bool   `json:"mx_secure,omitempty"` // the host's name comes from an answer that DNSSEC proves, or is the domain itself
+	Domain   string `json:"domain" doc:"the recipients', in lower case"`
+	Host     string `json:"host" doc:"the MX or the route's host that is connected to; an address where there is no name"`
+	Routed   bool   `json:"routed,omitempty" doc:"an SMTP route leads to the host"`
+	MXSecure bool   `json:"mx_secure,omitempty" doc:"the host's name comes from an answer that DNSSEC proves, or is the domain itself"`
 
-	Control Control `json:"control"`
-	DANE    DANE    `json:"dane"`
-	STS     STS     `json:"mta_sts"`
+	Control Control `json:"control" doc:"what the destination control says"`
+	DANE    DANE    `json:"dane" doc:"what was found of DANE"`
+	STS     STS     `json:"mta_sts" doc:"what was found of MTA-STS"`
 
-	RequireTLS bool `json:"require_tls,omitempty"`  // the message was sent with REQUIRETLS (RFC 8689 §2)
-	Optional   bool `json:"tls_optional,omitempty"` // its header says TLS-Required: No (§3), or it is a TLS report (RFC 8460 §3)
+	RequireTLS bool `json:"require_tls,omitempty" doc:"the message was sent with REQUIRETLS (RFC 8689 §2)"`
+	Optional   bool `json:"tls_optional,omitempty" doc:"its header says TLS-Required: No (§3), or it is a TLS report (RFC 8460 §3)"`
 }
 
 // Control is what the destination controls ask for a domain.
 type Control struct {
-	Entry    string          `json:"entry"`    // the key in Destinations that decides
-	Level    config.TLSLevel `json:"level"`    // never TLSDefault
-	Explicit bool            `json:"explicit"` // the level stands at the entry itself and the entry is not the default
-	DANE     string          `json:"dane"`     // "none", "opportunistic", "mandatory"
-	MTASTS   bool            `json:"mta_sts"`  // policies are asked for
-	Alert    bool            `json:"alert"`    // an alert when required TLS fails, globally or for this domain
+	Entry    string          `json:"entry" doc:"the key in Destinations that decides"`
+	Level    config.TLSLevel `json:"level" doc:"never TLSDefault"`
+	Explicit bool            `json:"explicit" doc:"the level stands at the entry itself and the entry is not the default"`
+	DANE     string          `json:"dane" doc:"none, opportunistic, mandatory"`
+	MTASTS   bool            `json:"mta_sts" doc:"policies are asked for"`
+	Alert    bool            `json:"alert" doc:"an alert when required TLS fails, globally or for this domain"`
 }
 
 // DANEState is what the DNS says of a host's TLSA records.
@@ -48,24 +48,24 @@ const (
 
 // DANE is what was found for one host (RFC 7672).
 type DANE struct {
-	State   DANEState `json:"state,omitempty"`
-	Name    string    `json:"name,omitempty"`    // "_25._tcp.mx1.example.com"
-	Base    string    `json:"base,omitempty"`    // the host's name after secure CNAMEs, which is also SNI and a reference name (RFC 7672 §2.2.2)
-	Records []TLSA    `json:"records,omitempty"` // all of them
-	Words   string    `json:"words,omitempty"`   // why, where the state is no good one
+	State   DANEState `json:"state,omitempty" doc:"in a word"`
+	Name    string    `json:"name,omitempty" doc:"\"_25._tcp.mx1.example.com\""`
+	Base    string    `json:"base,omitempty" doc:"the host's name after secure CNAMEs, which is also SNI and a reference name (RFC 7672 §2.2.2)"`
+	Records []TLSA    `json:"records,omitempty" doc:"all of them"`
+	Words   string    `json:"words,omitempty" doc:"why, where the state is no good one"`
 }
 
 // STS is what a domain's MTA-STS policy says of one host (RFC 8461).
 type STS struct {
-	Mode    string    `json:"mode,omitempty"` // "enforce", "testing", "none"; empty: no policy, or not asked for
-	Match   bool      `json:"match,omitempty"`
-	ID      string    `json:"id,omitempty"`
-	MX      []string  `json:"mx,omitempty"` // the policy's patterns
-	Expires time.Time `json:"expires,omitzero"`
-	Cause   cause.ID  `json:"cause,omitempty"`  // M2: it could not be fetched or renewed; the one above, if any, is still in force
-	Report  string    `json:"report,omitempty"` // the result type of RFC 8460 §4.3.2.2 that goes with the cause: "sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid"
-	Words   string    `json:"words,omitempty"`
-	Text    []string  `json:"text,omitempty"` // the policy's lines, for reports
+	Mode    string    `json:"mode,omitempty" doc:"\"enforce\", \"testing\", \"none\"; empty: no policy, or not asked for"`
+	Match   bool      `json:"match,omitempty" doc:"the host is one of the policy's"`
+	ID      string    `json:"id,omitempty" doc:"of the policy"`
+	MX      []string  `json:"mx,omitempty" doc:"the policy's patterns"`
+	Expires time.Time `json:"expires,omitzero" doc:"when it is forgotten"`
+	Cause   cause.ID  `json:"cause,omitempty" doc:"M2: it could not be fetched or renewed; the one above, if any, is still in force"`
+	Report  string    `json:"report,omitempty" doc:"the result type of RFC 8460 §4.3.2.2 that goes with the cause: \"sts-policy-fetch-error\", \"sts-policy-invalid\", \"sts-webpki-invalid\""`
+	Words   string    `json:"words,omitempty" doc:"what was wrong"`
+	Text    []string  `json:"text,omitempty" doc:"the policy's lines, for reports"`
 }
 
 // Need is how much of something is wanted.
@@ -113,25 +113,25 @@ const (
 
 // Wanted is what is asked of one connection for one message: the strictest of all rules, and how that came about.
 type Wanted struct {
-	Rules   []Rule   `json:"rules"` // every rule that says something, in force or not
-	Encrypt Need     `json:"encrypt"`
-	Verify  Need     `json:"verify"`
-	Proofs  []Proof  `json:"proofs,omitempty"`  // every one of these must succeed where Verify is Require
-	Blocked cause.ID `json:"blocked,omitempty"` // D2 to D5, M1 or R1: this host must not be used, whatever it offers
-	Words   string   `json:"words,omitempty"`   // why, with Blocked
-	Extend  bool     `json:"extend,omitempty"`  // the peer has to offer REQUIRETLS
+	Rules   []Rule   `json:"rules" doc:"every rule that says something, in force or not"`
+	Encrypt Need     `json:"encrypt" doc:"whether the connection must be encrypted"`
+	Verify  Need     `json:"verify" doc:"whether the certificate must be proven"`
+	Proofs  []Proof  `json:"proofs,omitempty" doc:"every one of these must succeed where Verify is Require"`
+	Blocked cause.ID `json:"blocked,omitempty" doc:"D2 to D5, M1 or R1: this host must not be used, whatever it offers"`
+	Words   string   `json:"words,omitempty" doc:"why, with Blocked"`
+	Extend  bool     `json:"extend,omitempty" doc:"the peer has to offer REQUIRETLS"`
 
 	// Fallback says that mail may go in clear after a failed handshake too: TLS is tried for the sake of a report or of a
 	// message that does not insist, and the destination control asks for none.
-	Fallback bool `json:"fallback,omitempty"`
+	Fallback bool `json:"fallback,omitempty" doc:"what TLS does not bring may go without"`
 
-	InForce string `json:"in_force,omitempty"` // "Required (Verify): destination control example.com"
+	InForce string `json:"in_force,omitempty" doc:"\"Required (Verify): destination control example.com\""`
 }
 
 // Rule is one rule that has a say.
 type Rule struct {
-	Source  string `json:"source"` // "destination control example.com", "DANE", "MTA-STS", "REQUIRETLS", "TLS-Required: No"
-	Asks    string `json:"asks"`   // "Required (Verify)", "authenticated by TLSA", "nothing"
-	InForce bool   `json:"in_force"`
-	Why     string `json:"why,omitempty"` // "testing never blocks", "DANE stands before it"
+	Source  string `json:"source" doc:"\"destination control example.com\", \"DANE\", \"MTA-STS\", \"REQUIRETLS\", \"TLS-Required: No\""`
+	Asks    string `json:"asks" doc:"\"Required (Verify)\", \"authenticated by TLSA\", \"nothing\""`
+	InForce bool   `json:"in_force" doc:"it decides"`
+	Why     string `json:"why,omitempty" doc:"\"testing never blocks\", \"DANE stands before it\""`
 }

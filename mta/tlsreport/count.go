@@ -33,10 +33,10 @@ type domain struct {
 
 // Posted is what became of a report for one of the places that a domain names.
 type Posted struct {
-	To   string    `json:"to"` // "mailto:..." or "https://..."
-	At   time.Time `json:"at"` // the last attempt
-	OK   bool      `json:"ok"`
-	Note string    `json:"note,omitempty"` // why not, or what was remarkable
+	To   string    `json:"to" doc:"\"mailto:...\" or \"https://...\""`
+	At   time.Time `json:"at" doc:"the last attempt"`
+	OK   bool      `json:"ok" doc:"it was taken"`
+	Note string    `json:"note,omitempty" doc:"why not, or what was remarkable"`
 }
 
 // tally is the count under one policy.

@@ -26,17 +26,17 @@ type day struct {
 // Deliveries is how many recipients of a domain were delivered to in which way, and how many connections were given up
 // because TLS was not as it had to be.
 type Deliveries struct {
-	Verified    int64     `json:"verified"`
-	Encrypted   int64     `json:"encrypted"`
-	Clear       int64     `json:"clear"`
-	Failed      int64     `json:"failed"`                // connections
-	LastClear   time.Time `json:"last_clear,omitzero"`   // when mail last went in clear
-	ClearCause  cause.ID  `json:"clear_cause,omitempty"` // and why; empty: TLS was not wanted
-	LastFailure time.Time `json:"last_failure,omitzero"`
-	Cause       cause.ID  `json:"cause,omitempty"`  // of the last failure
-	Reason      string    `json:"reason,omitempty"` // and its words
-	LastWeak    time.Time `json:"last_weak,omitzero"`
-	WeakCause   cause.ID  `json:"weak_cause,omitempty"` // why mail last went encrypted and not verified though verification was wished for
+	Verified    int64     `json:"verified" doc:"recipients"`
+	Encrypted   int64     `json:"encrypted" doc:"recipients"`
+	Clear       int64     `json:"clear" doc:"recipients whose mail went in clear"`
+	Failed      int64     `json:"failed" doc:"connections"`
+	LastClear   time.Time `json:"last_clear,omitzero" doc:"when mail last went in clear"`
+	ClearCause  cause.ID  `json:"clear_cause,omitempty" doc:"and why; empty: TLS was not wanted"`
+	LastFailure time.Time `json:"last_failure,omitzero" doc:"when TLS last failed"`
+	Cause       cause.ID  `json:"cause,omitempty" doc:"of the last failure"`
+	Reason      string    `json:"reason,omitempty" doc:"and its words"`
+	LastWeak    time.Time `json:"last_weak,omitzero" doc:"when mail last went encrypted and not verified"`
+	WeakCause   cause.ID  `json:"weak_cause,omitempty" doc:"why mail last went encrypted and not verified though verification was wished for"`
 }
 
 // plus is the sum of two days; o is the later one.

@@ -33,9 +33,9 @@ const (
 
 // Received is a report that somebody sent about us.
 type Received struct {
-	At     time.Time `json:"at"`               // when it came
-	Signed []string  `json:"signed,omitempty"` // the domains whose DKIM signature of the message holds
-	Report Report    `json:"report"`
+	At     time.Time `json:"at" doc:"when it came"`
+	Signed []string  `json:"signed,omitempty" doc:"the domains whose DKIM signature of the message holds"`
+	Report Report    `json:"report" doc:"RFC 8460"`
 }
 
 // Receive takes a message with a report. A report that was here before, by its id and organization, changes nothing. What

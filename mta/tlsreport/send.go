@@ -24,7 +24,7 @@ var ErrOff = errors.New("sending TLS reports is off")
 
 // SentReport is what became of one report that was tried now.
 type SentReport struct {
-	Domain string `json:"domain"`
+	Domain string `json:"domain" doc:"of the report"`
 	Posted
 }
 

@@ -9,7 +9,7 @@ import (
 
 // DomainDeliveries is what went to one domain in the days that are kept.
 type DomainDeliveries struct {
-	Domain string `json:"domain"`
+	Domain string `json:"domain" doc:"of the recipients"`
 	Deliveries
 }
 
@@ -39,28 +39,28 @@ func (c *Collector) Deliveries() []DomainDeliveries {
 
 // Summary is everything that is known of one domain.
 type Summary struct {
-	Domain   string     `json:"domain"`
-	Since    time.Time  `json:"since"`
-	Total    Deliveries `json:"total"`
-	Days     []DayCount `json:"days"`     // with deliveries or failures, the oldest first
-	Counted  []Counted  `json:"reports"`  // what we report to the domain, the oldest first; the last may go on
-	Received []Received `json:"received"` // what others reported about the domain, the newest first
+	Domain   string     `json:"domain" doc:"that was asked about"`
+	Since    time.Time  `json:"since" doc:"from when on deliveries are counted"`
+	Total    Deliveries `json:"total" doc:"of all days"`
+	Days     []DayCount `json:"days" doc:"with deliveries or failures, the oldest first"`
+	Counted  []Counted  `json:"reports" doc:"what we report to the domain, the oldest first; the last may go on"`
+	Received []Received `json:"received" doc:"what others reported about the domain, the newest first"`
 }
 
 // DayCount is one day's deliveries.
 type DayCount struct {
-	Date time.Time `json:"date"`
+	Date time.Time `json:"date" doc:"midnight UTC at its beginning"`
 	Deliveries
 }
 
 // Counted is what was counted for a report to a domain.
 type Counted struct {
-	Start    time.Time      `json:"start"`
-	End      time.Time      `json:"end,omitzero"` // zero while it goes on
-	Due      time.Time      `json:"due,omitzero"`
-	Policies []PolicyReport `json:"policies"`
-	Sent     []Posted       `json:"sent,omitempty"` // in order of place
-	Done     bool           `json:"done"`           // nothing is to be sent any more
+	Start    time.Time      `json:"start" doc:"from when"`
+	End      time.Time      `json:"end,omitzero" doc:"zero while it goes on"`
+	Due      time.Time      `json:"due,omitzero" doc:"from when it is sent"`
+	Policies []PolicyReport `json:"policies" doc:"one for each policy that was applied"`
+	Sent     []Posted       `json:"sent,omitempty" doc:"in order of place"`
+	Done     bool           `json:"done" doc:"nothing is to be sent any more"`
 }
 
 // Summary says what is known of a domain; known is false where that is nothing.
