@@ -24,12 +24,17 @@ type Appliance struct {
 	Engine  Engine
 	Alerts  AlertSource
 	Reports TLSReports
-	Logs    []*eventlog.Log // in the order of their names
-	Files   string          // the folder that operators call /configuration
+	Logs    Logs
+	Files   string // the folder that operators call /configuration
 	About   About
 
 	// Committed is told of every commit that is in force: system_logs has a line of each. It may be nil.
 	Committed func(user, comment string)
+}
+
+// Logs are the log subscriptions of the running configuration, which a commit may change.
+type Logs interface {
+	Current() []*eventlog.Log // in the order of their names
 }
 
 // About is what version prints of this build and machine.

@@ -195,9 +195,16 @@ func (b *bench) log(name, kind string, lines ...string) *eventlog.Log {
 	for _, line := range lines {
 		l.Line(eventlog.Info, line)
 	}
-	b.a.Logs = append(b.a.Logs, l)
+	list, _ := b.a.Logs.(logList)
+	b.a.Logs = append(list, l)
 	return l
 }
+
+// logList are logs that no commit changes.
+type logList []*eventlog.Log
+
+// Current is Logs's.
+func (l logList) Current() []*eventlog.Log { return l }
 
 // engineNotes is an engine that answers from its fields and notes the calls.
 type engineNotes struct {

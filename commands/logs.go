@@ -11,8 +11,9 @@ import (
 )
 
 func logNames(a *Appliance) []string {
-	names := make([]string, len(a.Logs))
-	for i, l := range a.Logs {
+	logs := a.Logs.Current()
+	names := make([]string, len(logs))
+	for i, l := range logs {
 		names[i] = l.Name()
 	}
 	return names
@@ -21,7 +22,7 @@ func logNames(a *Appliance) []string {
 // logNamed is the log of that name, or of the only name that begins so.
 func logNamed(a *Appliance, word string) (*eventlog.Log, error) {
 	var fits []*eventlog.Log
-	for _, l := range a.Logs {
+	for _, l := range a.Logs.Current() {
 		if strings.EqualFold(l.Name(), word) {
 			return l, nil
 		}
@@ -37,14 +38,15 @@ func logNamed(a *Appliance, word string) (*eventlog.Log, error) {
 
 // askLog lists the logs and asks for one by number or name.
 func askLog(a *Appliance, s *shell.Session, question string) (*eventlog.Log, error) {
+	logs := a.Logs.Current()
 	var list strings.Builder
 	list.WriteString("Currently configured logs:\n")
-	for i, l := range a.Logs {
+	for i, l := range logs {
 		fmt.Fprintf(&list, "%d. \"%s\" Type: \"%s\" Retrieval: Manual Download\n", i+1, l.Name(), l.Type())
 	}
 	pick := func(answer string) (*eventlog.Log, error) {
-		if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(a.Logs) {
-			return a.Logs[n-1], nil
+		if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(logs) {
+			return logs[n-1], nil
 		}
 		return logNamed(a, answer)
 	}

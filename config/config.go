@@ -302,12 +302,6 @@ type Shell struct {
 	LockoutMinutes  int `toml:"lockout_minutes"`
 }
 
-// Logs says when a log file is rolled over and how many finished ones are kept.
-type Logs struct {
-	MaxFileSize int64 `toml:"max_file_size"` // bytes
-	MaxFiles    int   `toml:"max_files"`
-}
-
 // SSL is which protocol versions and cipher suites each service speaks.
 type SSL struct {
 	GUI      SSLService `toml:"gui"`

@@ -41,6 +41,7 @@ func (c *Config) Normalize() {
 	}
 	c.DNS.normalize()
 	c.normalizeTLS()
+	c.Logs.normalize()
 	c.normalizeRefs()
 	dropEmpty(reflect.ValueOf(c).Elem())
 }

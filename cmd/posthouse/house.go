@@ -111,6 +111,12 @@ func (h *house) openLogs(id identity) error {
 	return nil
 }
 
+// logBook is commands.Logs.
+type logBook struct{ h *house }
+
+// Current is commands.Logs's.
+func (b logBook) Current() []*eventlog.Log { return b.h.logs }
+
 // log returns a subscription by its name; every name of logKinds is open.
 func (h *house) log(name string) *eventlog.Log {
 	for _, l := range h.logs {
@@ -133,7 +139,7 @@ func (h *house) openShell(id identity) error {
 		return err
 	}
 	table := commands.Table(&commands.Appliance{
-		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: h.logs, Files: filepath.Join(h.dir, "configuration"),
+		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: logBook{h}, Files: filepath.Join(h.dir, "configuration"),
 		About:     commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
 		Committed: h.system.Committed,
 	})

@@ -26,6 +26,16 @@ func (l *Log) Lines(level Level, text []byte) {
 			return
 		}
 	}
+	l.plainLines(level, text)
+	if also := l.also.Load(); also != nil {
+		for _, other := range *also {
+			other.plainLines(level, text)
+		}
+	}
+}
+
+// plainLines adds lines that are clean.
+func (l *Log) plainLines(level Level, text []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed || level > l.level {
@@ -47,6 +57,15 @@ func (l *Log) eachLine(level Level, text []byte) {
 
 // addLine adds a line of clean text and sees to it that it is written.
 func addLine[T string | []byte](l *Log, level Level, text T) {
+	addOwn(l, level, text)
+	if also := l.also.Load(); also != nil {
+		for _, other := range *also {
+			addOwn(other, level, text)
+		}
+	}
+}
+
+func addOwn[T string | []byte](l *Log, level Level, text T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed || level > l.level {
@@ -59,6 +78,9 @@ func addLine[T string | []byte](l *Log, level Level, text T) {
 
 // add appends a line to what is pending, with the time of the last stamp; mu is held.
 func add[T string | []byte](l *Log, level Level, text T) {
+	if l.push != nil {
+		l.push(l.now, level, []byte(text))
+	}
 	if len(l.pending)+l.backlog+len(text) > maxPending {
 		l.dropped++
 		return
@@ -78,6 +100,7 @@ func add[T string | []byte](l *Log, level Level, text T) {
 // stamp makes prefix the present time. mu is held, so that lines are in the order of their times.
 func (l *Log) stamp() {
 	now := l.opts.Now()
+	l.now = now
 	if s := now.Unix(); s != l.second || l.prefix == "" {
 		l.second, l.prefix = s, now.Format(timeLayout)
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -83,11 +84,14 @@ type Log struct {
 	stop   chan struct{} // closed by Close
 	done   chan struct{} // closed when the writing goroutine has ended
 
+	also atomic.Pointer[[]*Log] // take the same lines
+
 	mu       sync.Mutex    // guards what Line and the readers need; never held while the disk works
 	pending  []byte        // lines that nobody has taken yet
 	backlog  int           // bytes taken but not yet in the file
 	dropped  int           // lines lost to a full pending buffer and not yet told of
 	closed   bool          // no further lines are taken
+	now      time.Time     // of the latest stamp
 	second   int64         // the time that prefix stands for
 	prefix   string        // the formatted time of the latest line
 	stamps   []string      // of all files, oldest first, the current one last
@@ -96,6 +100,7 @@ type Log struct {
 	maxSize  int64
 	maxFiles int
 	level    Level
+	push     Push
 
 	fileMu  sync.Mutex // guards the file itself; taken before mu
 	file    file
@@ -173,4 +178,26 @@ func (l *Log) SetLevel(level Level) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.level = level
+}
+
+// Push is told of every line as it is taken, in order. It must not wait: the lines of everybody wait for it. text is valid
+// during the call only.
+type Push func(at time.Time, level Level, text []byte)
+
+// SetPush has the log's further lines told to push as well; nil: nobody.
+func (l *Log) SetPush(push Push) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.push = push
+}
+
+// SetAlso has others take the further lines that this log is given, whatever its own level is: each by its own level. None of
+// them may be a log that hands its lines on to this one.
+func (l *Log) SetAlso(others []*Log) {
+	if len(others) == 0 {
+		l.also.Store(nil)
+		return
+	}
+	others = append([]*Log(nil), others...)
+	l.also.Store(&others)
 }

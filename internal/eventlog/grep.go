@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,9 +38,9 @@ func (q *Query) Matches(line string) bool {
 func (l *Log) Grep(ctx context.Context, q Query, do func(line string) error) error {
 	_ = l.Flush() // on a disk that takes nothing there is still something to find
 	stamps, _, _ := l.snapshot()
-	g := &grep{query: q, do: do}
+	g := newGrep(ctx, q, do)
 	for _, stamp := range stamps {
-		if err := l.grepFile(ctx, stamp, g); err != nil {
+		if err := l.grepFile(stamp, g); err != nil {
 			return err
 		}
 	}
@@ -47,7 +48,7 @@ func (l *Log) Grep(ctx context.Context, q Query, do func(line string) error) err
 }
 
 // grepFile reads one file up to the size that it has now. One that was removed meanwhile has nothing to say.
-func (l *Log) grepFile(ctx context.Context, stamp string, g *grep) error {
+func (l *Log) grepFile(stamp string, g *grep) error {
 	f, err := l.openStamp(stamp)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -63,37 +64,136 @@ func (l *Log) grepFile(ctx context.Context, stamp string, g *grep) error {
 	if !g.query.Since.IsZero() && info.ModTime().Before(g.query.Since.Truncate(time.Second)) {
 		return nil // its last line is older than what is asked for
 	}
-	_, err = eachLine(io.LimitReader(f, info.Size()), func(line []byte) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return g.line(string(line))
-	})
-	return err
+	return g.read(io.LimitReader(f, info.Size()))
 }
+
+// grepBlock is how much is searched at once: more than a line has, and little enough to stay in a processor's cache.
+const grepBlock = 256 << 10
 
 // grep is one search under way.
 type grep struct {
-	query  Query
-	do     func(string) error
+	ctx     context.Context
+	query   Query
+	matcher *matcher
+	do      func(string) error
+	block   []byte
+
 	within bool     // the present line's time is wanted
 	before []string // up to Context lines that were not given out
 	after  int      // lines still to give out behind a match
+
+	second string // the time of the latest line that was read
+	wanted bool   // what came of it
 }
 
-func (g *grep) line(line string) error {
-	// A line without a time belongs to the one before it.
+func newGrep(ctx context.Context, q Query, do func(string) error) *grep {
+	return &grep{
+		ctx: ctx, query: q, do: do, matcher: newMatcher(q.Patterns), block: make([]byte, grepBlock),
+		within: q.Since.IsZero() && q.Until.IsZero(),
+	}
+}
+
+// read searches one file, block after block of whole lines. What has no line end at the end of the file is not there yet; a
+// line that is longer than a block comes in pieces.
+func (g *grep) read(r io.Reader) error {
+	filled := 0
+	for {
+		if err := g.ctx.Err(); err != nil {
+			return err
+		}
+		n, err := r.Read(g.block[filled : grepBlock-1])
+		filled += n
+		whole := bytes.LastIndexByte(g.block[:filled], '\n') + 1
+		if whole == 0 && filled == grepBlock-1 {
+			g.block[filled] = '\n'
+			whole, filled = filled+1, filled+1
+		}
+		if whole > 0 {
+			if err := g.search(g.block[:whole]); err != nil {
+				return err
+			}
+		}
+		filled = copy(g.block, g.block[whole:filled])
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// search gives out the wanted lines of a block.
+func (g *grep) search(block []byte) error {
+	if g.query.Context > 0 {
+		return g.matcher.everyMatch(block, g.query.Invert, func(begin, end int, match bool) error {
+			return g.line(block[begin:end-1], match)
+		})
+	}
+	if err := g.matcher.wanted(block, g.query.Invert, func(begin, end int) error {
+		if !g.inTime(block, begin, end) {
+			return nil
+		}
+		return g.do(string(block[begin : end-1]))
+	}); err != nil {
+		return err
+	}
+	if !g.timeless() {
+		last := bytes.LastIndexByte(block[:len(block)-1], '\n') + 1
+		g.within = g.inTime(block, last, len(block))
+	}
+	return nil
+}
+
+// timeless says that lines of every time are wanted.
+func (g *grep) timeless() bool { return g.query.Since.IsZero() && g.query.Until.IsZero() }
+
+// inTime says whether a line's time is wanted. A line without a time belongs to the one before it.
+func (g *grep) inTime(block []byte, begin, end int) bool {
+	if g.timeless() {
+		return true
+	}
+	for {
+		if wanted, ok := g.timeOf(block[begin : end-1]); ok {
+			return wanted
+		}
+		if begin == 0 {
+			return g.within
+		}
+		begin, end = bytes.LastIndexByte(block[:begin-1], '\n')+1, begin
+	}
+}
+
+// timeOf says whether the time at the beginning of a line is wanted; ok is false where there is none. Most lines have the
+// time of the one before.
+func (g *grep) timeOf(line []byte) (wanted, ok bool) {
+	if len(g.second) > 0 && len(line) >= len(timeLayout) && string(line[:len(timeLayout)]) == g.second {
+		return g.wanted, true
+	}
+	t, ok := LineTime(string(line[:min(len(line), 64)]))
+	if !ok {
+		return false, false
+	}
 	q := &g.query
-	if q.Since.IsZero() && q.Until.IsZero() {
-		g.within = true
-	} else if t, ok := LineTime(line); ok {
-		g.within = !t.Before(q.Since.Truncate(time.Second)) && (q.Until.IsZero() || !t.After(q.Until))
+	wanted = !t.Before(q.Since.Truncate(time.Second)) && (q.Until.IsZero() || !t.After(q.Until))
+	if line[0] != '{' {
+		g.second, g.wanted = string(line[:len(timeLayout)]), wanted
+	}
+	return wanted, true
+}
+
+// line goes on with one line where those around a match are wanted too.
+func (g *grep) line(text []byte, match bool) error {
+	if !g.timeless() {
+		if wanted, ok := g.timeOf(text); ok {
+			g.within = wanted
+		}
 	}
 	if !g.within {
 		return nil
 	}
-	if !g.query.Matches(line) {
-		return g.around(line)
+	if !match {
+		return g.around(string(text))
 	}
 	for _, b := range g.before {
 		if err := g.do(b); err != nil {
@@ -101,7 +201,7 @@ func (g *grep) line(line string) error {
 		}
 	}
 	g.before, g.after = g.before[:0], g.query.Context
-	return g.do(line)
+	return g.do(string(text))
 }
 
 // around gives out a line behind a match, or keeps it for a match to come.

@@ -34,7 +34,8 @@ type connection struct {
 	icid    uint64
 	table   *accessTable
 	access  access
-	entered bool // among the connections of its address
+	entered bool     // among the connections of its address
+	tap     smtp.Tap // nil: nobody listens
 
 	visit // what the SMTP session has come to; its goroutine's own
 
@@ -193,10 +194,26 @@ func (c *connection) serve(ctx context.Context) {
 	}
 	defer c.exit()
 	defer c.ended()
+	defer c.listenIn()()
 	defer c.abort() // only after a panic is there still something to end
 	if c.begin().Serve(ctx) == smtp.EndLost {
 		log.ConnectionInLost(c.icid)
 	}
+}
+
+// listenIn has somebody hear the conversation who wants to; what it returns ends that.
+func (c *connection) listenIn() (stop func()) {
+	if c.l.opts.Tap != nil {
+		name := ""
+		if c.verified {
+			name = c.name
+		}
+		if tap, stop := c.l.opts.Tap(c.icid, c.remote, name); tap != nil {
+			c.tap = tap
+			return stop
+		}
+	}
+	return func() {}
 }
 
 // enter counts the connection among those of its address, unless these are as many as the policy allows. One that is
@@ -259,6 +276,7 @@ func (c *connection) sessionOptions() smtp.Options {
 		CommandTimeout: each,
 		SessionTimeout: seconds(c.conf.Injection.SessionTimeout, 15*time.Minute),
 		MaxBadCommands: c.conf.Injection.MaxBadCommands,
+		Tap:            c.tap,
 	}
 }
 

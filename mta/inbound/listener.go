@@ -84,6 +84,9 @@ type Options struct {
 	// Ended is told of each connection that was not refused outright, when it ends: what came of its TLS, nil where that was
 	// never begun, and whether mail could have been taken on it. nil: nobody is told.
 	Ended func(o *tlspolicy.Outcome, used bool)
+	// Tap hears the conversation with a peer, whose name is empty where it is not known to be the peer's, until it is told to
+	// stop. A nil Tap: nobody listens to this one. nil: nobody ever does.
+	Tap func(icid uint64, remote netip.Addr, name string) (tap smtp.Tap, stop func())
 }
 
 // Listener serves the connections of one listener of the configuration. It holds no socket of its own, so it outlives

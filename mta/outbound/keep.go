@@ -182,6 +182,7 @@ func goodbye(log *maillog.Log, c *connection) {
 	} else {
 		c.Close()
 	}
+	c.unheard()
 	if log != nil {
 		log.ConnectionOutClosed(c.record.DCID)
 	}

@@ -65,6 +65,10 @@ type Options struct {
 	// Sent is told what came of each message's recipients, one call for those that share an outcome. nil: nobody.
 	Sent func(Sent)
 
+	// Tap hears the conversation with a host about mail for a domain until it is told to stop. A nil Tap: nobody listens to this
+	// one. nil: nobody ever does.
+	Tap func(dcid uint64, domain, host string) (tap smtp.Tap, stop func())
+
 	Timeouts       *smtp.Timeouts                   // nil: those of RFC 5321
 	ConnectTimeout time.Duration                    // 0: 30 s
 	Fault          func(what string, err error)     // told of what fails on our own side; nil: nobody

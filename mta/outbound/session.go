@@ -45,6 +45,8 @@ type connection struct {
 	again bool                // it was made in another way than others would be: in clear, because the peer closed one over TLS
 	sent  int                 // messages
 	views map[view]verdict    // what it is to other domains' messages
+
+	stopTap func() // tells who listens that it is over; nil: nobody does
 }
 
 // tryAddress makes a connection and uses it. It returns true if the journey is over with it.
@@ -111,12 +113,34 @@ func (j *journey) open(ctx context.Context, at *stop, addr netip.Addr, how *mann
 		host:   at.host, demands: j.demands, record: r,
 		hop: j.hopTo(at.host, addr), world: j.world, born: r.At, raw: conn, again: how.clear,
 	}
+	j.listenIn(c)
 	then := j.prepare(ctx, c, how)
 	if then != ready {
 		j.hangUp(c)
 	}
 	j.conclude(ctx, r)
 	return c, then
+}
+
+// listenIn has somebody hear the conversation who wants to, in place of whoever has heard it so far.
+func (j *journey) listenIn(c *connection) {
+	c.unheard()
+	if j.d.opt.Tap == nil || j.byHand {
+		return
+	}
+	if tap, stop := j.d.opt.Tap(c.record.DCID, j.domain, c.host.name); tap != nil {
+		c.Listen(tap)
+		c.stopTap = stop
+	}
+}
+
+// unheard has nobody hear the conversation any more.
+func (c *connection) unheard() {
+	if c.stopTap != nil {
+		c.Listen(nil)
+		c.stopTap()
+		c.stopTap = nil
+	}
 }
 
 // conclude hands on a record that is complete. A journey that was called off has nothing to tell.

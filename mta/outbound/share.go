@@ -41,6 +41,9 @@ func (j *journey) takeOver(ctx context.Context, at *stop, way hop) (*connection,
 			k.makeRoom(way, j.domain)
 		}
 		c.Hold(ctx)
+		if idle.domain != j.domain {
+			j.listenIn(c)
+		}
 		j.last = c.record
 		j.audience.Attempted(c.record.DCID)
 		j.audience.Connected(c.record.DCID)

@@ -39,6 +39,11 @@ type Options struct {
 	// that governs it. Destinations with the same way share transactions; those with none, "", do not. nil: none has one.
 	Way func(destination string) string
 
+	// Headers are the header fields of a message that the line of its delivery ends with; nil: none ever.
+	Headers func(mid uint64) []maillog.Header
+	// Bounced is told of every recipient whose delivery has failed for good, once that is durable. nil: nobody is told.
+	Bounced func(dcid, mid uint64, sender, recipient string, rid int, f maillog.Failure)
+
 	Hand      Hand                         // remembers what is worked on; nil: nobody does
 	Suspended Suspension                   // as the last process left it
 	Grace     time.Duration                // what deliveries under way get at the end; 0: none

@@ -3,6 +3,7 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"posthouse/config"
@@ -46,9 +47,10 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) []set
 	}()
 	notices := q.notices(t, task, list, profile, now)
 	q.rescue(task.MID, list)
+	headers := q.headers(task.MID, list) // after this the spool may let the message go
 	q.persist(task.MID, updatesOf(list))
 	durable = true
-	q.report(dcid, task, list, name)
+	q.report(dcid, task, list, name, headers)
 	for i := range notices {
 		q.announce(&notices[i], task.MID)
 	}
@@ -58,6 +60,14 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) []set
 		q.Add(m)
 	}
 	return list
+}
+
+// headers are what the operator wants to read of a message that was delivered.
+func (q *Queue) headers(mid uint64, list []settled) []maillog.Header {
+	if q.opt.Headers != nil && slices.ContainsFunc(list, func(r settled) bool { return r.outcome == Delivered }) {
+		return q.opt.Headers(mid)
+	}
+	return nil
 }
 
 // rescue keeps a copy of a message that turned out damaged, for people to look at.
@@ -213,9 +223,9 @@ func (q *Queue) persist(mid uint64, updates []spool.Update) {
 func gone(err error) bool { return errors.Is(err, spool.ErrNotFound) }
 
 // report writes the log lines of what became of the recipients.
-func (q *Queue) report(dcid uint64, task *Task, list []settled, profile string) {
+func (q *Queue) report(dcid uint64, task *Task, list []settled, profile string, headers []maillog.Header) {
 	mid := task.MID
-	q.reportDelivered(dcid, mid, list)
+	q.reportDelivered(dcid, mid, list, headers)
 	for i := range list {
 		r := &list[i]
 		switch {
@@ -226,13 +236,16 @@ func (q *Queue) report(dcid uint64, task *Task, list []settled, profile string) 
 		case r.outcome == Hard:
 			q.opt.Log.Bounced(dcid, mid, r.RID, r.failure.entry())
 		}
+		if r.outcome == Hard && q.opt.Bounced != nil {
+			q.opt.Bounced(dcid, mid, task.Envelope.Sender, r.Address, r.RID, r.failure.entry())
+		}
 	}
 	for _, pending := range groupBy(list, func(r *settled) (instant, bool) { return r.next, r.outcome == Soft }) {
 		q.opt.Log.PendingTill(mid, pending.rids, pending.key.time(), profile)
 	}
 }
 
-func (q *Queue) reportDelivered(dcid, mid uint64, list []settled) {
+func (q *Queue) reportDelivered(dcid, mid uint64, list []settled, headers []maillog.Header) {
 	type key struct {
 		outcome  Outcome
 		response string
@@ -244,7 +257,7 @@ func (q *Queue) reportDelivered(dcid, mid uint64, list []settled) {
 			q.opt.Log.PossibleDelivery(dcid, mid, done.rids)
 			continue
 		}
-		q.opt.Log.MessageDone(dcid, mid, done.rids)
+		q.opt.Log.MessageDone(dcid, mid, done.rids, headers...)
 		q.opt.Log.Response(mid, done.rids, done.key.response)
 	}
 }

@@ -79,6 +79,7 @@ type Client struct {
 	timeouts Timeouts
 	below    net.Conn    // beneath TLS
 	release  func() bool // of the context's hold on the connection
+	tap      Tap         // nil: nobody listens
 
 	extended   bool // the peer answered EHLO
 	offers     map[string]string
@@ -108,21 +109,29 @@ func (c *Client) LetGo() bool { return c.release() }
 
 func (c *Client) attach(conn net.Conn) {
 	c.conn = conn
-	c.in.conn = conn
+	c.in.conn, c.in.tap = conn, c.tap
 	c.r = bufio.NewReaderSize(&c.in, 4096)
 }
+
+// Listen has tap hear everything from now on; nil: nobody.
+func (c *Client) Listen(tap Tap) { c.tap, c.in.tap = tap, tap }
 
 // timedReader sets the limit of a reply where the network is really waited for: most replies of a pipeline are there
 // already when they are read.
 type timedReader struct {
 	conn  net.Conn
 	until time.Time
+	tap   Tap
 }
 
 // Read reads from the network.
 func (t *timedReader) Read(p []byte) (int, error) {
 	t.conn.SetReadDeadline(t.until)
-	return t.conn.Read(p)
+	n, err := t.conn.Read(p)
+	if t.tap != nil && n > 0 {
+		t.tap.Received(p[:n])
+	}
+	return n, err
 }
 
 // Close cuts the connection.
@@ -275,6 +284,9 @@ func (c *Client) put(parts ...string) {
 // flush writes what is buffered, in one go.
 func (c *Client) flush(stage Stage, limit time.Duration) error {
 	c.conn.SetWriteDeadline(time.Now().Add(limit))
+	if c.tap != nil {
+		c.tap.Sent(c.out)
+	}
 	_, err := c.conn.Write(c.out)
 	c.out = c.out[:0]
 	if err != nil {

@@ -22,6 +22,7 @@ type Options struct {
 	CommandTimeout time.Duration // for one command, and for each block of content (RFC 5321 §4.5.3.2.7)
 	SessionTimeout time.Duration // for the connection in all
 	MaxBadCommands int           // so many commands that are unknown or malformed are answered; 0 means 5
+	Tap            Tap           // hears the conversation; nil: nobody does
 }
 
 // Mail is a parsed MAIL command.
@@ -142,7 +143,9 @@ func NewSession(conn net.Conn, o Options, b Backend) *Session {
 	if o.MaxBadCommands <= 0 {
 		o.MaxBadCommands = 5
 	}
-	return &Session{opts: o, backend: b, wire: newWire(conn, o.CommandTimeout, o.SessionTimeout)}
+	s := &Session{opts: o, backend: b, wire: newWire(conn, o.CommandTimeout, o.SessionTimeout)}
+	s.wire.tap = o.Tap
+	return s
 }
 
 // Refuse says one reply in place of a session and closes the connection. It takes a few seconds at most.

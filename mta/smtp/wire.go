@@ -44,6 +44,7 @@ type wire struct {
 	r    reader
 	out  []byte // replies that are not sent yet
 	err  error  // of sending
+	tap  Tap    // nil: nobody listens
 
 	each       time.Duration // for one command or one block of content
 	sessionEnd time.Time
@@ -77,6 +78,9 @@ func (r *wireReader) Read(p []byte) (int, error) {
 		return 0, ErrStopped
 	}
 	n, err := c.conn.Read(p)
+	if c.tap != nil && n > 0 {
+		c.tap.Received(p[:n])
+	}
 	if err != nil && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 		err = c.timedOut()
 	}
@@ -100,6 +104,9 @@ func (c *wire) flush(now time.Time) error {
 	if moved {
 		c.writeBy = by
 		c.raw.SetWriteDeadline(by)
+	}
+	if c.tap != nil {
+		c.tap.Sent(c.out)
 	}
 	_, c.err = c.conn.Write(c.out)
 	if c.out = c.out[:0]; cap(c.out) > maxIdleOut {

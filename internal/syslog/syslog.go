@@ -1,0 +1,317 @@
+// Package syslog pushes lines to a syslog server: over UDP (RFC 5426), TCP (RFC 6587) or TLS (RFC 5425), in the form of
+// RFC 5424 or RFC 3164. Add never waits: what the server does not take stays in a bounded queue, and what the queue does not
+// take is counted and told once there is room again. It is a leaf: it imports nothing of ours.
+package syslog
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// Protocol is what lines travel over.
+type Protocol string
+
+// The protocols, by the words that the configuration has for them.
+const (
+	UDP Protocol = "udp"
+	TCP Protocol = "tcp"
+	TLS Protocol = "tls"
+)
+
+// The severities of RFC 5424 §6.2.1 that lines have.
+const (
+	Critical = 2
+	Warning  = 4
+	Info     = 6
+	Debug    = 7
+)
+
+const (
+	defaultQueue = 8 << 20
+	overhead     = 64       // bytes that a queued line costs beside its text
+	mostBatch    = 64 << 10 // bytes that are written to a stream at once
+	mostDatagram = 8 << 10  // bytes of a message over UDP; RFC 5426 §3.2 has receivers take 2048 at least
+
+	dialLimit    = 10 * time.Second
+	writeLimit   = 20 * time.Second
+	firstPause   = 250 * time.Millisecond // before a server is tried again; doubles up to mostPause
+	mostPause    = time.Minute
+	farewellTime = 2 * time.Second // for what is queued when the pusher is closed
+)
+
+// Options describe one server.
+type Options struct {
+	Protocol Protocol
+	Address  string      // host:port
+	TLS      *tls.Config // of TLS
+	Lines    bool        // messages end with a line feed instead of beginning with their length (RFC 6587 §3.4.2); not of UDP
+	Old      bool        // RFC 3164 instead of RFC 5424
+	Facility int         // 0 to 23
+	Hostname string
+	App      string // what the messages are said to come from: the log's name
+	Queue    int    // bytes that wait for the server at most; 0: 8 MiB
+	// Tell is told in one line when the server cannot be reached and when it takes lines again; nil: nobody.
+	Tell func(text string)
+}
+
+// Status is how a pusher stands.
+type Status struct {
+	Connected bool
+	Queued    int    // lines that wait
+	Sent      uint64 // lines that were handed to the network
+	Dropped   uint64 // lines for which there was no room
+	Fault     string // why the last try failed; empty while connected
+}
+
+// Pusher sends lines to one server. Its methods may be called from many goroutines at once.
+type Pusher struct {
+	opts Options
+	stop context.CancelFunc
+	done chan struct{}
+	wake chan struct{} // holds at most one token: there is something to send
+
+	mu     sync.Mutex // guards everything below
+	queue  []line
+	size   int // bytes of the queue
+	closed bool
+	lost   uint64 // lines dropped and not yet told of to the server
+	status Status
+}
+
+// line is one message that waits.
+type line struct {
+	at       time.Time
+	severity int
+	text     string
+}
+
+// New starts a pusher. The caller closes it.
+func New(o Options) *Pusher {
+	if o.Queue == 0 {
+		o.Queue = defaultQueue
+	}
+	if o.Tell == nil {
+		o.Tell = func(string) {}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &Pusher{opts: o, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	go p.run(ctx)
+	return p
+}
+
+// Add queues a line, without control characters in it, and returns at once. text is the caller's again.
+func (p *Pusher) Add(at time.Time, severity int, text []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	if p.size+len(text)+overhead > p.opts.Queue {
+		p.status.Dropped++
+		p.lost++
+		return
+	}
+	if p.lost > 0 {
+		p.put(line{at, Warning, fmt.Sprintf("Warning: %d lines were dropped because the server was away", p.lost)})
+		p.lost = 0
+	}
+	p.put(line{at, severity, string(text)})
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// put appends to the queue; mu is held.
+func (p *Pusher) put(l line) {
+	p.queue = append(p.queue, l)
+	p.size += len(l.text) + overhead
+}
+
+// Status says how the pusher stands.
+func (p *Pusher) Status() Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.status
+	s.Queued = len(p.queue)
+	return s
+}
+
+// Close sends what is queued if the server takes it within two seconds, and waits for the pusher's end. Lines that come
+// later are forgotten.
+func (p *Pusher) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+	timer := time.NewTimer(farewellTime)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+	case <-timer.C:
+	}
+	p.stop()
+	<-p.done
+}
+
+// over says that nothing is left to do.
+func (p *Pusher) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed && len(p.queue) == 0
+}
+
+// run connects and sends until the pusher is closed.
+func (p *Pusher) run(ctx context.Context) {
+	defer close(p.done)
+	defer p.stop()
+	pause, told := firstPause, false
+	for ctx.Err() == nil && !p.over() {
+		began := time.Now()
+		err := p.session(ctx, func() {
+			if told {
+				p.opts.Tell(fmt.Sprintf("Log %s: the syslog server %s takes lines again", p.opts.App, p.opts.Address))
+			}
+			told = false
+		})
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		p.failed(err)
+		if !told {
+			told = true
+			p.opts.Tell(fmt.Sprintf("Log %s: the syslog server %s cannot be reached: %v", p.opts.App, p.opts.Address, err))
+		}
+		if time.Since(began) > mostPause {
+			pause = firstPause
+		}
+		if !sleep(ctx, pause) {
+			return
+		}
+		pause = min(2*pause, mostPause)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (p *Pusher) failed(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status.Connected, p.status.Fault = false, err.Error()
+}
+
+// session is one connection. It returns nil when the pusher is closed and everything is sent.
+func (p *Pusher) session(ctx context.Context, connected func()) error {
+	conn, err := p.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	unhook := context.AfterFunc(ctx, func() { conn.Close() })
+	defer unhook()
+	gone := p.watch(conn)
+	defer func() { conn.Close(); <-gone }()
+	p.mu.Lock()
+	p.status.Connected, p.status.Fault = true, ""
+	p.mu.Unlock()
+	connected()
+	for {
+		n, batch := p.batch()
+		if n == 0 {
+			if p.over() {
+				return nil
+			}
+			select {
+			case <-p.wake:
+				continue
+			case <-gone:
+				return errGone
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		select {
+		case <-gone: // what is written now would be lost
+			return errGone
+		default:
+		}
+		conn.SetWriteDeadline(time.Now().Add(writeLimit))
+		if _, err := conn.Write(batch); err != nil {
+			return err
+		}
+		p.sent(n)
+	}
+}
+
+var errGone = fmt.Errorf("the server closed the connection")
+
+// watch reads what a server has to say, which is nothing, so as to learn that it has gone. gone is closed then.
+func (p *Pusher) watch(conn net.Conn) <-chan struct{} {
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		buf := make([]byte, 512)
+		for {
+			if _, err := conn.Read(buf); err != nil {
+				return
+			}
+		}
+	}()
+	return gone
+}
+
+func (p *Pusher) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	switch p.opts.Protocol {
+	case UDP:
+		return new(net.Dialer).DialContext(ctx, "udp", p.opts.Address)
+	case TLS:
+		return (&tls.Dialer{Config: p.opts.TLS}).DialContext(ctx, "tcp", p.opts.Address)
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", p.opts.Address)
+}
+
+// batch is what is written next, and of how many lines: they stay queued until they are written.
+func (p *Pusher) batch() (n int, b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.queue {
+		b = p.opts.frame(b, l)
+		n++
+		if p.opts.Protocol == UDP || len(b) >= mostBatch {
+			break
+		}
+	}
+	return n, b
+}
+
+// sent forgets the first n lines.
+func (p *Pusher) sent(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.queue[:n] {
+		p.size -= len(l.text) + overhead
+	}
+	clear(p.queue[:n])
+	if p.queue = p.queue[n:]; len(p.queue) == 0 {
+		p.queue = nil
+	}
+	p.status.Sent += uint64(n)
+}
