@@ -15,6 +15,7 @@ import (
 	"posthouse/internal/eventlog"
 	"posthouse/mta"
 	"posthouse/mta/tlspolicy"
+	"posthouse/shell"
 )
 
 // Appliance is everything that commands act on.
@@ -26,6 +27,7 @@ type Appliance struct {
 	Reports TLSReports
 	Logs    []*eventlog.Log // in the order of their names
 	Files   string          // the folder that operators call /configuration
+	Codes   shell.Codes     // judges the codes of second factors; nil: none can be set up
 	About   About
 
 	// Committed is told of every commit that is in force: system_logs has a line of each. It may be nil.

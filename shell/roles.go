@@ -1,10 +1,6 @@
 package shell
 
-import (
-	"strings"
-
-	"posthouse/config"
-)
+import "posthouse/config"
 
 // Roles is a set of the roles that accounts have.
 type Roles uint8
@@ -63,10 +59,12 @@ func (s *Session) mayRun(cmd *Command, args []string) error {
 	if cmd.RolesOf(args)&s.role() != 0 {
 		return nil
 	}
-	return Fail("Error: your role does not permit %s.", strings.Join(append([]string{cmd.Name}, firstWord(args)...), " "))
+	what := cmd.Name
+	if s.offers(cmd) {
+		what = clean(cmd.auditLine(args)) // some other form is permitted
+	}
+	return Fail("Error: your role does not permit %s.", what)
 }
-
-func firstWord(args []string) []string { return args[:min(1, len(args))] }
 
 // Permit refuses what the user's role does not permit the command in progress to do with these words behind it. A
 // dialogue asks so before it does what the batch form of the same words would do.
@@ -81,6 +79,15 @@ func (s *Session) Permit(args ...string) error {
 func (s *Session) MayRun(name string, args ...string) bool {
 	cmd, err := s.opts.lookup(name)
 	return err == nil && s.mayRun(cmd, args) == nil
+}
+
+// CommandName is the whole name of the command that a word names.
+func (s *Session) CommandName(word string) (string, bool) {
+	cmd, err := s.opts.lookup(word)
+	if err != nil {
+		return "", false
+	}
+	return cmd.Name, true
 }
 
 // offers says whether the user may run the command in any form, so that help and completion name it.

@@ -82,6 +82,9 @@ func newSession(opts *Options, id identity, w way) *Session {
 // User is the account's name.
 func (s *Session) User() string { return s.id.user }
 
+// Context is that of the command in progress; it ends with Ctrl-C.
+func (s *Session) Context() context.Context { return s.ctx }
+
 // Remote is the address that the operator comes from, or "console".
 func (s *Session) Remote() string { return s.id.remote }
 
