@@ -21,6 +21,7 @@ func alertConfig(*Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "alertconfig",
 		Summary: "Configure who is told of what by mail.",
+		Roles:   shell.Readers,
 		Batch: []string{
 			"alertconfig list",
 			"alertconfig new ADDRESS [class CLASS[,CLASS]] [severity SEVERITY[,SEVERITY]] ...",

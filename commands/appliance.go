@@ -15,6 +15,7 @@ import (
 	"posthouse/internal/eventlog"
 	"posthouse/mta"
 	"posthouse/mta/tlspolicy"
+	"posthouse/shell"
 )
 
 // Appliance is everything that commands act on.
@@ -25,7 +26,8 @@ type Appliance struct {
 	Alerts  AlertSource
 	Reports TLSReports
 	Logs    Logs
-	Files   string // the folder that operators call /configuration
+	Files   string      // the folder that operators call /configuration
+	Codes   shell.Codes // judges the codes of second factors; nil: none can be set up
 	About   About
 
 	// Committed is told of every commit that is in force: system_logs has a line of each. It may be nil.

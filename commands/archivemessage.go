@@ -20,6 +20,7 @@ func archiveMessage(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "archivemessage",
 		Summary: "Save a message of the queue to a file in /configuration.",
+		Roles:   shell.Operators,
 		Batch:   []string{"archivemessage MID [FILE]"},
 		Help: `The file is an mbox with this message alone. Its first lines are the envelope: X-Envelope-From, an X-Envelope-To for every
 recipient who is not done, and when it was received under which MID. FILE is oldmessage_MID.mbox where it is not said. The message

@@ -23,6 +23,7 @@ func bounceConfig(*Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "bounceconfig",
 		Summary: "Configure bounce profiles: how long mail is tried and how its sender is told.",
+		Roles:   shell.Readers,
 		Batch: []string{
 			"bounceconfig list",
 			"bounceconfig detail [NAME]",

@@ -12,6 +12,7 @@ func bounceRecipients(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "bouncerecipients",
 		Summary: "Bounce messages in the delivery queue.",
+		Roles:   shell.Operators,
 		Batch:   []string{"bouncerecipients host HOST", "bouncerecipients sender ADDRESS", "bouncerecipients all"},
 		Help: `What is bounced is gone, and its senders are told as their bounce profile says; bounces themselves are dropped. A recipient
 whose delivery is under way at that moment is finished first. The sender <> stands for messages without one: bounces and other

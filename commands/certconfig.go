@@ -11,8 +11,10 @@ import (
 
 func certConfig(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "certconfig",
-		Summary: "Configure certificate profiles and lists of certificate authorities.",
+		Name:     "certconfig",
+		Summary:  "Configure certificate profiles and lists of certificate authorities.",
+		Roles:    shell.Readers,
+		RolesFor: rolesBut(shell.Readers, shell.Operators, "export", "authority * export", "crl update", "acme renew"),
 		Batch: slices.Concat([]string{
 			"certconfig list",
 			"certconfig print",

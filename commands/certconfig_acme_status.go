@@ -106,6 +106,9 @@ func (m *managed) renewChosen(ctx context.Context) error {
 
 // renew obtains a certificate now and waits for it; Ctrl-C stops the waiting, not the order.
 func (m *managed) renew(ctx context.Context, name string) error {
+	if err := m.s.Permit("acme", "renew"); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, renewLimit)
 	defer cancel()
 	err := m.a.Engine.RenewCertificate(ctx, name)

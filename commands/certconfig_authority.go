@@ -137,6 +137,9 @@ func (l *authorityList) take(name string, data []byte) error {
 }
 
 func (l *authorityList) exportFile() error {
+	if err := l.s.Permit("authority", "custom", "export"); err != nil {
+		return err
+	}
 	name, err := askNewFile(l.s, "Enter a name for the exported file:")
 	if err != nil {
 		return err

@@ -112,6 +112,9 @@ func orUnknown(t time.Time) string {
 
 // update fetches the sources of the running configuration.
 func (r *revocation) update(ctx context.Context) error {
+	if err := r.s.Permit("crl", "update"); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, crlUpdateLimit, fmt.Errorf("not there within %v", crlUpdateLimit))
 	defer cancel()
 	all := r.a.Engine.UpdateCRLs(ctx)

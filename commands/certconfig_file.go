@@ -81,6 +81,9 @@ func (p *profiles) passPhrase(words []string, question string) (string, error) {
 
 // exportFile is the dialogue of EXPORT.
 func (p *profiles) exportFile() error {
+	if err := p.s.Permit("export"); err != nil {
+		return err
+	}
 	name, err := p.chooseOwn(profileNames(p.s.Candidate()), "Select the certificate profile you wish to export:")
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ func clearChanges(*Appliance) *shell.Command {
 		Name:    "clearchanges",
 		Aliases: []string{"clear"},
 		Summary: "Discard every change since the last commit.",
+		Roles:   shell.Readers,
 		Batch:   []string{"clearchanges -y"},
 		Help: `Only this session's changes are meant. In exec requests and scripts it also forgets that an earlier command has
 failed, so that a commit is possible again.`,

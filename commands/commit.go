@@ -17,8 +17,10 @@ const commentMost = 1000 // characters
 
 func commit(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "commit",
-		Summary: "Put the changes in force.",
+		Name:     "commit",
+		Summary:  "Put the changes in force.",
+		Roles:    shell.Readers,
+		RolesFor: commitRoles,
 		Batch: []string{
 			"commit [\"COMMENT\"] [y|n]",
 			"commit -y",
@@ -59,6 +61,14 @@ else has changed since is not reverted, and a certificate keeps its newest conte
 			return startingWith(args, []string{"-y", "check", "confirmed", "force"})
 		},
 	}
+}
+
+// commitRoles is who may commit; whoever edits a candidate may check it.
+func commitRoles(args []string) shell.Roles {
+	if len(args) > 0 && strings.EqualFold(args[0], "check") {
+		return shell.Readers
+	}
+	return shell.Operators
 }
 
 // committing is one run of commit.
@@ -127,6 +137,9 @@ func (c *committing) run(ctx context.Context) error {
 		return c.unchanged(ctx)
 	}
 	if err := checkComment(c.comment); err != nil {
+		return err
+	}
+	if err := c.rights(); err != nil {
 		return err
 	}
 	if !c.quiet {

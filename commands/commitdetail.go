@@ -12,6 +12,7 @@ func commitDetail(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "commitdetail",
 		Summary: "Show the latest commit: when, by whom, and what it changed.",
+		Roles:   shell.Readers,
 		Batch:   []string{"commitdetail [N]"},
 		Help:    "N counts back: 1 is the latest commit, 2 the one before it.",
 		Documents: []shell.Document{

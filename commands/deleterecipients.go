@@ -12,6 +12,7 @@ func deleteRecipients(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "deleterecipients",
 		Summary: "Delete messages from the delivery queue.",
+		Roles:   shell.Operators,
 		Batch:   []string{"deleterecipients host HOST", "deleterecipients sender ADDRESS", "deleterecipients all"},
 		Help: `What is deleted is gone: nobody is told. A recipient whose delivery is under way at that moment is
 finished first and counts as delivered. The sender <> stands for messages without one: bounces and other notices.

@@ -12,6 +12,7 @@ func deliverNow(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "delivernow",
 		Summary: "Schedule messages for delivery at once.",
+		Roles:   shell.Operators,
 		Batch:   []string{"delivernow all", "delivernow DOMAIN"},
 		Help:    "What waits for its next attempt is tried now, also where a destination was down.",
 		Documents: []shell.Document{

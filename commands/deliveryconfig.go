@@ -20,6 +20,7 @@ func deliveryConfig(*Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "deliveryconfig",
 		Summary: "Configure mail delivery.",
+		Roles:   shell.Readers,
 		Batch: []string{
 			"deliveryconfig setup [interface NAME|auto] [possible_delivery on|off] [concurrency N] [connect_timeout SECONDS|usual] " +
 				"[reply_timeout SECONDS|usual] [handshake_timeout SECONDS|usual]",

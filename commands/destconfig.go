@@ -12,8 +12,10 @@ import (
 
 func destConfig(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "destconfig",
-		Summary: "Configure destination controls: limits, TLS and bounces per destination domain.",
+		Name:     "destconfig",
+		Summary:  "Configure destination controls: limits, TLS and bounces per destination domain.",
+		Roles:    shell.Readers,
+		RolesFor: rolesBut(shell.Readers, shell.Operators, "export"),
 		Batch: []string{
 			"destconfig list",
 			"destconfig detail [DOMAIN|DEFAULT|ALL]",

@@ -48,6 +48,9 @@ func (d *destinations) readTable(file string) error {
 }
 
 func (d *destinations) exportTable() error {
+	if err := d.s.Permit("export"); err != nil {
+		return err
+	}
 	name, err := askNewFile(d.s, "Enter the name of the file to export to:")
 	if err != nil {
 		return err

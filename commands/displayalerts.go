@@ -25,6 +25,7 @@ func displayAlerts(source AlertSource) *shell.Command {
 	return &shell.Command{
 		Name:    "displayalerts",
 		Summary: "Show the last alerts.",
+		Roles:   shell.Readers,
 		Batch:   []string{"displayalerts [N]", "displayalerts [N] detail"},
 		Help: `The newest is the first. N is how many are shown; 20 where it is not said, and 500 are kept. An alert is shown
 whether or not somebody was told of it by mail; duplicates that were held back are counted. "detail" shows the whole

@@ -17,6 +17,7 @@ func dnsConfig(*Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "dnsconfig",
 		Summary: "Configure the nameservers.",
+		Roles:   shell.Readers,
 		Batch: []string{
 			"dnsconfig list",
 			"dnsconfig new ADDRESS[:PORT] [PRIORITY] [validating on|off] [domain DOMAIN]",

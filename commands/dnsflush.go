@@ -10,6 +10,7 @@ func dnsFlush(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "dnsflush",
 		Summary: "Clear the DNS cache.",
+		Roles:   shell.Operators,
 		Batch:   []string{"dnsflush -y"},
 		Help: `What nameservers have answered is forgotten and asked for anew, such as after a record was corrected. Connections that
 are open stay where they are.`,

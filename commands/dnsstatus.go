@@ -12,6 +12,7 @@ func dnsStatus(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "dnsstatus",
 		Summary: "Show what is asked of the nameservers.",
+		Roles:   shell.Readers | shell.Guest,
 		Batch:   []string{"dnsstatus"},
 		Help: `Counters are shown since the last reset, since the start, and since the first start ever. DNS requests are the
 questions that the appliance had; each was found in the cache (hits), found there as a name or record that does not exist

@@ -15,8 +15,10 @@ import (
 
 func findEvent(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "findevent",
-		Summary: "Find messages in a mail log and show everything that happened to one.",
+		Name:     "findevent",
+		Summary:  "Find messages in a mail log and show everything that happened to one.",
+		Roles:    shell.Readers | shell.HelpDesk,
+		RolesFor: logRoles(a),
 		Batch: []string{
 			"findevent [-i] -f ADDRESS|-t ADDRESS|-s SUBJECT|-m MID|-x CAUSE|--status delivered|bounced|delayed|dropped|clear [--since TIME] [--until TIME] LOG",
 		},

@@ -21,9 +21,11 @@ const (
 
 func grep(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "grep",
-		Summary: "Search a log for a regular expression.",
-		Batch:   []string{"grep [-C COUNT] [-e REGEX]... [-i] [-p] [-t] [-v] [--since TIME] [--until TIME] [REGEX] LOG"},
+		Name:     "grep",
+		Summary:  "Search a log for a regular expression.",
+		Roles:    shell.Readers | shell.HelpDesk,
+		RolesFor: logRoles(a),
+		Batch:    []string{"grep [-C COUNT] [-e REGEX]... [-i] [-p] [-t] [-v] [--since TIME] [--until TIME] [REGEX] LOG"},
 		Help: `Prints the matching lines of every file of the log, the oldest first. Expressions are those of RE2.
 
 -C COUNT  COUNT lines before and after each match      -e REGEX  a further expression: a line matches when one of them does

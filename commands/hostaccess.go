@@ -197,6 +197,9 @@ func (e *listenerEdit) takeTable(name string, data []byte) error {
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func (e *listenerEdit) exportTable() error {
+	if err := e.s.Permit("edit", e.name, "hostaccess", "export"); err != nil {
+		return err
+	}
 	name, err := askNewFile(e.s, "Enter a name for the exported file:")
 	if err != nil {
 		return err

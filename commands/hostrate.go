@@ -13,6 +13,7 @@ func hostRate(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "hostrate",
 		Summary: "Show how much mail goes to one destination, again and again.",
+		Roles:   shell.Readers | shell.Guest,
 		Batch:   []string{"hostrate HOST SECONDS [COUNT]"},
 		Help: `A line every SECONDS: the destination's state, the connections that are open to it, the recipients that wait for it, and
 what has changed since the line before: recipients that wait, that were delivered, that were hard bounced, and soft bounces.

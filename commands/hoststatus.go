@@ -15,6 +15,7 @@ func hostStatus(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "hoststatus",
 		Summary: "Show everything that is known of one destination.",
+		Roles:   shell.Readers | shell.Guest | shell.HelpDesk,
 		Batch:   []string{"hoststatus HOST"},
 		Help: `Counters run since the start. "Last TLS" is how the latest connection was protected, or why it failed; the addresses and mail
 exchangers are those of the latest look-up, with the time that they have left.`,

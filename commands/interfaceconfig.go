@@ -16,6 +16,7 @@ func interfaceConfig(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "interfaceconfig",
 		Summary: "Configure the IP interfaces that listeners, delivery and SSH use.",
+		Roles:   shell.Readers,
 		Batch: []string{
 			"interfaceconfig list",
 			"interfaceconfig new NAME ADDRESS[/LENGTH] HOSTNAME [ssh PORT|off]",

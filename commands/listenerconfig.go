@@ -14,8 +14,10 @@ import (
 
 func listenerConfig(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "listenerconfig",
-		Summary: "Configure listeners: who may connect, which recipients are accepted, TLS.",
+		Name:     "listenerconfig",
+		Summary:  "Configure listeners: who may connect, which recipients are accepted, TLS.",
+		Roles:    shell.Readers,
+		RolesFor: rolesBut(shell.Readers, shell.Operators, "edit * hostaccess export", "edit * rcptaccess export"),
 		Batch: []string{
 			"listenerconfig list",
 			"listenerconfig details NAME",

@@ -45,10 +45,11 @@ func askLog(a *Appliance, s *shell.Session, question string) (*eventlog.Log, err
 		fmt.Fprintf(&list, "%d. \"%s\" Type: \"%s\" Retrieval: Manual Download\n", i+1, l.Name(), l.Type())
 	}
 	pick := func(answer string) (*eventlog.Log, error) {
-		if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(logs) {
-			return logs[n-1], nil
+		l, err := logAnswered(a, logs, answer)
+		if err == nil {
+			err = s.Permit(l.Name())
 		}
-		return logNamed(a, answer)
+		return l, err
 	}
 	answer, err := s.Ask(shell.Question{
 		Text:     list.String() + question,
@@ -60,6 +61,14 @@ func askLog(a *Appliance, s *shell.Session, question string) (*eventlog.Log, err
 		return nil, err
 	}
 	return pick(answer)
+}
+
+// logAnswered is the log that a number of the list, or a name, stands for.
+func logAnswered(a *Appliance, logs []*eventlog.Log, answer string) (*eventlog.Log, error) {
+	if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(logs) {
+		return logs[n-1], nil
+	}
+	return logNamed(a, answer)
 }
 
 // momentLayouts are the forms of a time of day and year that moment reads, the log lines' own among them.

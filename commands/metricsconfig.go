@@ -14,6 +14,7 @@ func metricsConfig(*Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "metricsconfig",
 		Summary: "Configure where numbers are served for programs.",
+		Roles:   shell.Readers,
 		Batch: []string{
 			"metricsconfig show",
 			"metricsconfig ADDRESS:PORT",

@@ -23,6 +23,7 @@ func nsLookup(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "nslookup",
 		Summary: "Ask the nameservers.",
+		Roles:   shell.Readers | shell.Technician,
 		Batch:   []string{"nslookup NAME [A|AAAA|CNAME|MX|NS|PTR|SOA|TLSA|TXT]"},
 		Help: `Asks the nameservers of the running configuration. Without a type A is asked for a name and PTR for an address.
 TTL is what the answer has left.`,

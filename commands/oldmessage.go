@@ -11,6 +11,7 @@ func oldMessage(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "oldmessage",
 		Summary: "Show the header of the message that has been in the queue for longest.",
+		Roles:   shell.Readers | shell.HelpDesk,
 		Batch:   []string{"oldmessage"},
 		Help:    "What keeps the oldest message is often what keeps the others. showmessage tells why it waits.",
 		Documents: []shell.Document{

@@ -2,18 +2,11 @@ package commands
 
 import (
 	"context"
-	"unicode"
-	"unicode/utf8"
+	"time"
 
 	"posthouse/config"
 	"posthouse/internal/passhash"
 	"posthouse/shell"
-)
-
-// The bounds of a passphrase. The upper one keeps a pasted file from being hashed.
-const (
-	passphraseLeast = 8    // characters
-	passphraseMost  = 1024 // bytes
 )
 
 func passphrase(a *Appliance) *shell.Command {
@@ -21,8 +14,11 @@ func passphrase(a *Appliance) *shell.Command {
 		Name:    "passphrase",
 		Aliases: []string{"passwd"},
 		Summary: "Change your passphrase.",
+		Roles:   shell.Everyone,
 		Batch:   []string{"passphrase (the old one, the new one and the new one again on standard input, a line each)"},
-		Help: `A passphrase has at least 8 characters. It is kept as an argon2id hash. The old one holds until commit.
+		Help: `A passphrase has at least 8 characters, more where "userconfig policy" says so, and neither holds the user name nor is
+one that everybody tries. It is kept as an argon2id hash. The old one holds until commit; of a user whose role does not
+permit commit, and where the passphrase has to be changed at the login, the new one holds at once.
 
 A passphrase that is lost is set anew at the console of the machine's owner, which does not ask for the old one:
 posthouse console.`,
@@ -30,47 +26,58 @@ posthouse console.`,
 		Documents: []shell.Document{
 			shell.Says("passphrase"),
 		},
-		Run: func(_ context.Context, s *shell.Session, args []string) error {
+		Redact: func(args []string) []string {
+			for i := range args {
+				args[i] = "..." // somebody has typed it on the line
+			}
+			return args
+		},
+		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			if len(args) > 0 {
 				return shell.Usage("Invalid command: passphrase takes no words; a passphrase on the command line could be read by others.")
 			}
-			return changePassphrase(a, s)
+			return changePassphrase(ctx, a, s)
 		},
 	}
 }
 
-func changePassphrase(a *Appliance, s *shell.Session) error {
+func changePassphrase(ctx context.Context, a *Appliance, s *shell.Session) error {
+	if s.Candidate().Users[s.User()] == nil {
+		return shell.Fail("Error: there is no user %q.", s.User())
+	}
 	// At the console a lost passphrase is set anew: whoever owns the machine could change it in any case.
 	if !s.Console() {
 		if err := askOldPassphrase(a, s); err != nil {
 			return err
 		}
 	}
-	fresh, err := s.Secret("New Passphrase:")
+	fresh, err := askNewPassphrase(a, s, s.User())
 	if err != nil {
 		return err
 	}
-	if err := checkPassphrase(fresh); err != nil {
-		return err
+	if mustChange(a, s) || !s.MayRun("commit") {
+		return commitPassphrase(ctx, a, s, fresh)
+	}
+	return change(s, func(c *config.Config) error { return setOwnPassphrase(a, c, s.User(), fresh) })
+}
+
+// askNewPassphrase asks for a user's new passphrase twice.
+func askNewPassphrase(a *Appliance, s *shell.Session, user string) (string, error) {
+	fresh, err := s.Secret("New Passphrase:")
+	if err != nil {
+		return "", err
+	}
+	if err := checkPassphrase(a, s.Candidate(), user, fresh); err != nil {
+		return "", err
 	}
 	again, err := s.Secret("Retype new Passphrase:")
 	if err != nil {
-		return err
+		return "", err
 	}
 	if again != fresh {
-		return shell.Fail("Invalid passphrase: the two new ones differ.")
+		return "", shell.Fail("Invalid passphrase: the two new ones differ.")
 	}
-	id, err := a.Config.Vault().Put("passphrase", []byte(passhash.Hash(fresh)))
-	if err != nil {
-		return shell.Fail("Failed to store the passphrase: %w.", err)
-	}
-	return change(s, func(c *config.Config) error {
-		if c.Refs == nil {
-			c.Refs = map[string]string{}
-		}
-		c.Refs[config.PassphraseRef(s.User())] = id
-		return nil
-	})
+	return fresh, nil
 }
 
 func askOldPassphrase(a *Appliance, s *shell.Session) error {
@@ -88,18 +95,28 @@ func askOldPassphrase(a *Appliance, s *shell.Session) error {
 	return nil
 }
 
-// checkPassphrase refuses what is too short, too long, or could not be typed again. It never shows what was typed.
-func checkPassphrase(text string) error {
-	switch {
-	case utf8.RuneCountInString(text) < passphraseLeast:
-		return shell.Fail("Invalid passphrase: at least %d characters are needed.", passphraseLeast)
-	case len(text) > passphraseMost:
-		return shell.Fail("Invalid passphrase: at most %d bytes are accepted.", passphraseMost)
+// setOwnPassphrase gives a user a passphrase that the user has chosen.
+func setOwnPassphrase(a *Appliance, c *config.Config, user, fresh string) error {
+	c.Users[user].MustChange = false
+	return storePassphrase(a, c, user, fresh, time.Now())
+}
+
+// commitPassphrase puts a new passphrase of the session's user in force, and nothing else of the session's candidate.
+func commitPassphrase(ctx context.Context, a *Appliance, s *shell.Session, fresh string) error {
+	candidate := a.Config.Candidate()
+	if candidate.Config.Users[s.User()] == nil {
+		return shell.Fail("Error: there is no user %q.", s.User())
 	}
-	for _, r := range text {
-		if unicode.IsControl(r) || r == utf8.RuneError {
-			return shell.Fail("Invalid passphrase: control characters are not accepted.")
-		}
+	if err := setOwnPassphrase(a, candidate.Config, s.User(), fresh); err != nil {
+		return err
 	}
+	const comment = "a new passphrase"
+	if _, err := a.Config.Commit(ctx, candidate, s.Author(), comment, true); err != nil {
+		return refusal(err)
+	}
+	if a.Committed != nil {
+		a.Committed(s.User(), comment)
+	}
+	s.Println("Your passphrase is changed.")
 	return nil
 }

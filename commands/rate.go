@@ -13,6 +13,7 @@ func rate(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "rate",
 		Summary: "Show how much mail goes through, again and again.",
+		Roles:   shell.Readers | shell.Guest,
 		Batch:   []string{"rate SECONDS [COUNT]"},
 		Help: `A line every SECONDS: the connections that are open, the recipients received and completed since the first start ever,
 how many of them since the line before, and the kilobytes that the queue takes. It ends with Ctrl-C, after COUNT lines, or

@@ -173,6 +173,9 @@ func (e *listenerEdit) takeRecipients(name string, data []byte) error {
 }
 
 func (e *listenerEdit) exportRecipients() error {
+	if err := e.s.Permit("edit", e.name, "rcptaccess", "export"); err != nil {
+		return err
+	}
 	name, err := askNewFile(e.s, "Enter a name for the exported file:")
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ func redirectRecipients(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "redirectrecipients",
 		Summary: "Send everything in the delivery queue to another machine.",
+		Roles:   shell.Operators,
 		Batch:   []string{"redirectrecipients MACHINE"},
 		Help: `MACHINE is a host name or an IP address, with :PORT behind it where the port is not 25. Everything that is queued at this
 moment goes there, whatever its recipients' domains are, and is due at once; it is so after a restart too, and cannot be taken back but

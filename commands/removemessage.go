@@ -12,6 +12,7 @@ func removeMessage(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "removemessage",
 		Summary: "Remove one message from the queue.",
+		Roles:   shell.Operators,
 		Batch:   []string{"removemessage MID -y"},
 		Help: `Shows the message's header and asks; with -y it asks nothing. The message is gone for all its recipients, and nobody is
 told. A recipient whose delivery is under way at that moment is finished first and counts as delivered.`,

@@ -11,6 +11,7 @@ func resetCounters(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "resetcounters",
 		Summary: "Let the counters begin at nothing.",
+		Roles:   shell.Operators,
 		Batch:   []string{"resetcounters"},
 		Help: `The first column of status and dnsstatus begins at nothing; the others go on. What hoststatus counts runs since the
 start and is left alone.`,

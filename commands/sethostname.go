@@ -11,6 +11,7 @@ func setHostname(*Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "sethostname",
 		Summary: "Set the name of the machine.",
+		Roles:   shell.Readers,
 		Batch:   []string{"sethostname NAME"},
 		Help: `The name stands in the prompt and in the serial data. SMTP and certificates use the host names of the interfaces,
 see interfaceconfig.`,

@@ -12,6 +12,7 @@ func showChanges(*Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "showchanges",
 		Summary: "Show what a commit would change.",
+		Roles:   shell.Readers,
 		Batch:   []string{"showchanges"},
 		Help:    "Each line is a setting, its present value and the new one.",
 		Documents: []shell.Document{

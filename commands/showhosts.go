@@ -20,6 +20,7 @@ func showHosts(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "showhosts",
 		Summary: "Show every destination with its state, its TLS setting and its latest failure.",
+		Roles:   shell.Readers | shell.HelpDesk,
 		Batch:   []string{"showhosts [PATTERN] [down|up|unknown|suspended]"},
 		Help: `PATTERN is a host name with * and ? or a part of one. One exact host name shows the recipients that are
 queued for it as well. The TLS column is the destination control in force, the last one the latest cause of failure.`,

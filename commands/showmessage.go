@@ -17,6 +17,7 @@ func showMessage(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "showmessage",
 		Summary: "Show a message of the queue: its envelope, why it waits, and its content.",
+		Roles:   shell.Readers | shell.HelpDesk,
 		Batch:   []string{"showmessage MID [headers]"},
 		Help: `Tells of each recipient whether it is done, under way, due, or waiting and until when, with the latest error, the place
 among the messages for the same destination in the order of age, and what is wrong with the destination. The header and the body

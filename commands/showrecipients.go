@@ -17,6 +17,7 @@ func showRecipients(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "showrecipients",
 		Summary: "Show the messages in the delivery queue, recipient by recipient.",
+		Roles:   shell.Readers | shell.HelpDesk,
 		Batch:   []string{"showrecipients host HOST", "showrecipients sender ADDRESS", "showrecipients all"},
 		Help: "Atmps counts the attempts to deliver to this recipient so far. The host is the recipient's domain, or [MACHINE]:PORT where an operator redirected it.\n" +
 			"The sender <> stands for messages without one: bounces and other notices.",

@@ -13,8 +13,10 @@ import (
 
 func smtpRoutes(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "smtproutes",
-		Summary: "Configure permanent routes for destination domains.",
+		Name:     "smtproutes",
+		Summary:  "Configure permanent routes for destination domains.",
+		Roles:    shell.Readers,
+		RolesFor: rolesBut(shell.Readers, shell.Operators, "export"),
 		Batch: []string{
 			"smtproutes new SOURCE DEST[,DEST]",
 			"smtproutes edit SOURCE DEST[,DEST]",

@@ -32,6 +32,9 @@ func (r *routes) readRoutes(file string) error {
 }
 
 func (r *routes) askExport() error {
+	if err := r.s.Permit("export"); err != nil {
+		return err
+	}
 	name, err := askNewFile(r.s, "Enter the name of the file to export to:")
 	if err != nil {
 		return err

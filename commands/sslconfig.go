@@ -12,6 +12,7 @@ func sslConfig(*Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "sslconfig",
 		Summary: "Configure the TLS versions and cipher suites of each service.",
+		Roles:   shell.Readers,
 		Batch: []string{
 			"sslconfig show",
 			"sslconfig gui METHODS CIPHERS",

@@ -17,6 +17,7 @@ func status(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "status",
 		Summary: "Show the system's state.",
+		Roles:   shell.Readers | shell.Guest | shell.Technician,
 		Batch:   []string{"status", "status detail"},
 		Help: `Counters are shown since the last reset, since the start, and since the first start ever. "status detail" adds
 the completed recipients by outcome, the delivered ones by how their connection was protected, what happens an hour, as

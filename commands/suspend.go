@@ -10,6 +10,7 @@ func suspend(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "suspend",
 		Summary: "Suspend receiving and deliveries.",
+		Roles:   shell.Operators,
 		Batch:   []string{"suspend SECONDS"},
 		Help: `What suspendlistener and suspenddel do for everything, one after the other. The state survives a restart,
 until resume. Ctrl-C while listeners are waited for leaves deliveries as they are.`,
@@ -40,6 +41,7 @@ func resume(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:      "resume",
 		Summary:   "Resume receiving and deliveries.",
+		Roles:     shell.Operators,
 		Batch:     []string{"resume"},
 		Help:      "What was suspended by suspend, suspendlistener or suspenddel goes on.",
 		Documents: []shell.Document{{For: "resume", Value: resumedJSON{}}},

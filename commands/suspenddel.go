@@ -12,6 +12,7 @@ func suspendDel(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "suspenddel",
 		Summary: "Suspend deliveries.",
+		Roles:   shell.Operators,
 		Batch:   []string{"suspenddel SECONDS [DOMAIN[,DOMAIN]]"},
 		Help: `No new delivery begins. Those under way may finish within SECONDS and are ended then; their mail stays in the
 queue. Without a domain, or with ALL, every delivery is meant. The state survives a restart, until resumedel.
@@ -51,6 +52,7 @@ func resumeDel(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:      "resumedel",
 		Summary:   "Resume deliveries.",
+		Roles:     shell.Operators,
 		Batch:     []string{"resumedel [DOMAIN[,DOMAIN]]", "resumedel all"},
 		Documents: []shell.Document{{For: "resumedel", Value: resumedJSON{}}},
 		Help:      "Without a domain it asks for which ones; ALL is every delivery that was suspended.",

@@ -21,6 +21,7 @@ func suspendListener(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "suspendlistener",
 		Summary: "Suspend receiving.",
+		Roles:   shell.Operators,
 		Batch:   []string{"suspendlistener all|NAME[,NAME] [SECONDS]"},
 		Help: `New connections are refused at once. Open ones may finish within SECONDS, 30 where it is not said, and are
 closed then. A suspended listener stays suspended over a restart, until resumelistener. Ctrl-C ends the waiting, not the
@@ -60,6 +61,7 @@ func resumeListener(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:      "resumelistener",
 		Summary:   "Resume receiving.",
+		Roles:     shell.Operators,
 		Batch:     []string{"resumelistener all|NAME[,NAME]"},
 		Documents: []shell.Document{{For: "resumelistener", Value: resumedJSON{}}},
 		Help:      "Listeners that were suspended take connections again.",

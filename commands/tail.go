@@ -15,10 +15,12 @@ const (
 
 func tail(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "tail",
-		Summary: "Show the latest lines of a log, and new ones as they come.",
-		Batch:   []string{"tail [-n LINES] [LOG]"},
-		Help:    "Begins with the latest 10 lines, or as many as -n says, and goes on until Ctrl-C or until the connection ends.",
+		Name:     "tail",
+		Summary:  "Show the latest lines of a log, and new ones as they come.",
+		Roles:    shell.Readers | shell.HelpDesk,
+		RolesFor: logRoles(a),
+		Batch:    []string{"tail [-n LINES] [LOG]"},
+		Help:     "Begins with the latest 10 lines, or as many as -n says, and goes on until Ctrl-C or until the connection ends.",
 		Documents: []shell.Document{
 			{For: "tail", Value: logLineJSON{}, Lines: true},
 		},

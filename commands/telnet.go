@@ -29,6 +29,7 @@ func telnet(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "telnet",
 		Summary: "Connect to a port and talk to what answers there.",
+		Roles:   shell.Operators,
 		Batch:   []string{"telnet HOST [PORT] [INTERFACE]"},
 		Help: `Each line goes to the peer when it is entered. Ctrl-C ends the connection, and so does the peer. There are no
 escapes. The port is 25 where it is not said, the interface that of deliveries. Lines that are piped in wait for the

@@ -27,8 +27,10 @@ const (
 
 func tlsReport(a *Appliance, reports TLSReports) *shell.Command {
 	return &shell.Command{
-		Name:    "tlsreport",
-		Summary: "Show what went out in clear and to whom, and the reports on TLS of ours and of others.",
+		Name:     "tlsreport",
+		Summary:  "Show what went out in clear and to whom, and the reports on TLS of ours and of others.",
+		Roles:    shell.Readers,
+		RolesFor: rolesBut(shell.Readers, shell.Operators, "import", "send"),
 		Batch: []string{
 			"tlsreport",
 			"tlsreport DOMAIN",

@@ -18,6 +18,7 @@ func tlsReportConfig(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "tlsreportconfig",
 		Summary: "Configure reports on TLS: whether ours are sent, how they are signed, where those of others are taken.",
+		Roles:   shell.Readers,
 		Batch: []string{
 			"tlsreportconfig list",
 			"tlsreportconfig setup key value ...",

@@ -19,6 +19,7 @@ func tlsVerify(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "tlsverify",
 		Summary: "Try TLS with a domain's mail servers, and say what every setting would make of them.",
+		Roles:   shell.Readers | shell.HelpDesk,
 		Batch:   []string{"tlsverify DOMAIN [HOST[:PORT]]", "tlsverify self [LISTENER]", "tlsverify peer ADDRESS|HOST"},
 		Help: `Connects as a delivery would, shakes hands, verifies as Required (Verify) asks, and leaves: no mail is sent and mail_logs
 has no line of it. Without HOST every mail exchanger of the domain is tried. What follows is the chain as it was sent, DANE and

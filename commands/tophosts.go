@@ -32,6 +32,7 @@ func topHosts(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "tophosts",
 		Summary: "Show the destinations with the most mail.",
+		Roles:   shell.Readers | shell.Guest,
 		Batch:   []string{"tophosts [active|conn|deliv|hard|soft] [N]"},
 		Help: `Lists destinations, sorted by the recipients that wait for them, by open connections, or by what was
 delivered, hard bounced or soft bounced since the start. N is how many are shown; 20 where it is not said.

@@ -16,6 +16,7 @@ func topIn(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "topin",
 		Summary: "Show who has the most connections to the listeners.",
+		Roles:   shell.Readers | shell.Guest,
 		Batch:   []string{"topin [N]"},
 		Help: `Lists the addresses from which connections are open now, those with the most of them first, with the listener and the
 name that the address goes by. N is how many are shown; 20 where it is not said.`,

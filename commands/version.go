@@ -17,6 +17,7 @@ func version(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "version",
 		Summary: "Show the version, the serial number and what the machine has.",
+		Roles:   shell.Everyone,
 		Batch:   []string{"version"},
 		Documents: []shell.Document{
 			{For: "version", Value: versionDocument{}},

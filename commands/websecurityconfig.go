@@ -16,6 +16,7 @@ func webSecurityConfig(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "websecurityconfig",
 		Summary: "Configure URL filtering and its client certificate.",
+		Roles:   shell.Readers,
 		Batch: []string{
 			"websecurityconfig show",
 			"websecurityconfig enable",

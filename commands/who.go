@@ -12,6 +12,7 @@ func who(*Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "who",
 		Summary: "Show who is logged in.",
+		Roles:   shell.Everyone,
 		Batch:   []string{"who"},
 		Documents: []shell.Document{
 			{For: "who", Value: whoDocument{}},
@@ -66,6 +67,7 @@ func whoAmI(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:      "whoami",
 		Summary:   "Show who you are.",
+		Roles:     shell.Everyone,
 		Batch:     []string{"whoami"},
 		Documents: []shell.Document{{For: "whoami", Value: whoAmIDocument{}}},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {

@@ -13,9 +13,11 @@ import (
 
 func workQueue(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "workqueue",
-		Summary: "Show, pause and resume the work between acceptance and delivery.",
-		Batch:   []string{"workqueue status", "workqueue pause REASON", "workqueue resume", "workqueue rate SECONDS [COUNT]"},
+		Name:     "workqueue",
+		Summary:  "Show, pause and resume the work between acceptance and delivery.",
+		Roles:    shell.Readers | shell.Guest,
+		RolesFor: rolesBut(shell.Readers|shell.Guest, shell.Operators, "pause", "resume"),
+		Batch:    []string{"workqueue status", "workqueue pause REASON", "workqueue resume", "workqueue rate SECONDS [COUNT]"},
 		Help: `While the work queue is paused, mail is accepted and kept, and nothing of it is delivered until "workqueue resume", over
 a restart too. What was accepted before is delivered as ever. "workqueue rate" shows a line every SECONDS: the
 messages that wait, and how many came and went since the line before; it ends as rate does.`,
@@ -66,7 +68,7 @@ func (w *workQueueRun) menu() error {
 		Items: []shell.MenuItem{
 			{Keyword: "STATUS", What: "Display the work queue's status.", Do: func(context.Context) error { return nil }}, // it stands above the menu
 			{Keyword: "PAUSE", What: "Pause the work queue.", Do: func(context.Context) error { return w.ask() }, Hidden: is(true)},
-			{Keyword: "RESUME", What: "Resume the work queue.", Do: func(context.Context) error { return w.engineError(w.engine.ResumeWorkQueue()) }, Hidden: is(false)},
+			{Keyword: "RESUME", What: "Resume the work queue.", Do: func(context.Context) error { return w.goOn() }, Hidden: is(false)},
 			{Keyword: "RATE", What: "Display the work queue's figures over time.", Do: func(ctx context.Context) error { return w.rate(ctx, nil) }},
 		},
 	})
@@ -149,14 +151,24 @@ func (w *workQueueRun) ask() error {
 }
 
 func (w *workQueueRun) stop(reason string) error {
+	if err := w.s.Permit("pause"); err != nil {
+		return err
+	}
 	if err := checkReason(reason); err != nil {
 		return err
 	}
 	return w.engineError(w.engine.PauseWorkQueue(w.s.User(), strings.TrimSpace(reason)))
 }
 
+func (w *workQueueRun) goOn() error {
+	if err := w.s.Permit("resume"); err != nil {
+		return err
+	}
+	return w.engineError(w.engine.ResumeWorkQueue())
+}
+
 func (w *workQueueRun) resume() error {
-	if err := w.engineError(w.engine.ResumeWorkQueue()); err != nil {
+	if err := w.goOn(); err != nil {
 		return err
 	}
 	return w.status()

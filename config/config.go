@@ -31,6 +31,7 @@ type Config struct {
 	Metrics     Metrics     `toml:"metrics,omitempty"`
 	URLFilter   URLFilter   `toml:"url_filtering"`
 	Shell       Shell       `toml:"shell"`
+	Passphrases Passphrases `toml:"passphrases,omitempty"`
 	Logs        Logs        `toml:"logs"`
 
 	// Refs names, by the path of the setting, the content in keys/ that belongs to it ("certificates.partner",
@@ -222,11 +223,17 @@ type ManagedCertificate struct {
 	Key       string   `toml:"key"`       // "p256", "p384", "rsa2048", "rsa3072" or "rsa4096"
 }
 
-// User is an account. Its passphrase's hash is the content that Refs["users.NAME.passphrase"] names.
+// User is an account. Its secrets are the contents that Refs names: see PassphraseRef, PassphraseHistoryRef, TwoFactorRef.
 type User struct {
 	FullName string   `toml:"full_name"`
 	Role     string   `toml:"role"`           // one of the roles below
-	Keys     []string `toml:"keys,omitempty"` // public keys as in authorized_keys
+	Keys     []string `toml:"keys,omitempty"` // public keys, each a line of authorized_keys; see ParseUserKey
+	// Locked says that an administrator lets the account in by no way but the console.
+	Locked bool `toml:"locked,omitempty"`
+	// MustChange says that the next session which is let in by passphrase begins with a new one.
+	MustChange bool `toml:"must_change_passphrase,omitempty"`
+	// TwoFactor says that a passphrase or a key is not enough: a code of RFC 6238 is asked for as well.
+	TwoFactor bool `toml:"two_factor,omitempty"`
 }
 
 // The roles of accounts.
@@ -300,6 +307,18 @@ type Shell struct {
 	IdleTimeout     int `toml:"idle_timeout"`     // minutes, 1 to 1440
 	LockoutAttempts int `toml:"lockout_attempts"` // wrong passwords per user and source before the lockout
 	LockoutMinutes  int `toml:"lockout_minutes"`
+}
+
+// Passphrases are the rules for the passphrases of accounts. They hold for new passphrases only, but for MaxAge.
+type Passphrases struct {
+	MinLength int  `toml:"min_length,omitempty"` // characters, 8 to 128; 0: 8
+	Cases     bool `toml:"cases,omitempty"`      // an upper case and a lower case letter are needed
+	Digit     bool `toml:"digit,omitempty"`
+	Special   bool `toml:"special,omitempty"` // a character that is neither letter nor digit
+	History   int  `toml:"history,omitempty"` // so many of the latest are not taken again, 0 to 15
+	MaxAge    int  `toml:"max_age,omitempty"` // days after which a new one is asked for, 0 to 366; 0: never
+	// Reset says that whoever was given a passphrase by an administrator has to change it at the next login.
+	Reset bool `toml:"reset,omitempty"`
 }
 
 // SSL is which protocol versions and cipher suites each service speaks.

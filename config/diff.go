@@ -62,12 +62,28 @@ func dropPresence(changes []Change) []Change {
 			}
 			c.Old, c.New = strings.ReplaceAll(c.Old, inherited, noValue), strings.ReplaceAll(c.New, inherited, noValue)
 		}
-		if strings.HasPrefix(c.Path, "users.") && strings.HasSuffix(c.Path, ".passphrase") {
+		if isUserSecret(c.Path) {
 			c.Old, c.New = "", secretValue
 		}
 		out = append(out, c)
 	}
 	return out
+}
+
+// secretNames are what the ends of a user's keys in Refs are shown as.
+var secretNames = map[string]string{"passphrase": "passphrase", "history": "passphrase_history", "two_factor": "two_factor_secret"}
+
+// isUserSecret says whether the path is that of a user's secret.
+func isUserSecret(path string) bool {
+	if !strings.HasPrefix(path, "users.") {
+		return false
+	}
+	for _, name := range secretNames {
+		if strings.HasSuffix(path, "."+name) {
+			return true
+		}
+	}
+	return false
 }
 
 func allKeys(a, b map[string]string) []string {
@@ -112,6 +128,9 @@ func flatten(c *Config) map[string]string {
 	out := make(map[string]string)
 	flattenStruct(out, "", reflect.ValueOf(c).Elem())
 	for ref, id := range c.Refs {
+		if _, what, _ := userRef(ref); what == "history" {
+			continue // it changes with the passphrase, which says so
+		}
 		out[refPath(ref)] = id
 	}
 	return out
@@ -122,8 +141,8 @@ func refPath(ref string) string {
 	if name, ok := strings.CutPrefix(ref, "certificates."); ok {
 		return join("certificates", key(name), "content")
 	}
-	if name, ok := strings.CutPrefix(ref, "users."); ok {
-		return join("users", key(strings.TrimSuffix(name, ".passphrase")), "passphrase")
+	if user, what, ok := userRef(ref); ok {
+		return join("users", key(user), secretNames[what])
 	}
 	return join(ref, "content")
 }

@@ -80,7 +80,7 @@ func objectOf(ref string) objectID {
 	switch field {
 	case "certificates":
 	case "users":
-		name = strings.TrimSuffix(name, ".passphrase")
+		name, _, _ = userRef(ref)
 	default:
 		name = ""
 	}

@@ -35,6 +35,11 @@ func (c *Config) Normalize() {
 	}
 	for _, u := range c.Users {
 		if u != nil {
+			for i, line := range u.Keys {
+				if k, err := ParseUserKey(line); err == nil {
+					u.Keys[i] = k.String()
+				}
+			}
 			slices.Sort(u.Keys)
 			u.Keys = slices.Compact(u.Keys)
 		}
@@ -129,9 +134,9 @@ func (c *Config) owns(key string) bool {
 	if name, ok := strings.CutPrefix(key, "certificates."); ok {
 		return c.Certificates[name] != nil
 	}
-	if name, ok := strings.CutPrefix(key, "users."); ok {
-		name, ok = strings.CutSuffix(name, ".passphrase")
-		return ok && c.Users[name] != nil
+	if user, what, ok := userRef(key); ok {
+		u := c.Users[user]
+		return u != nil && (what != "two_factor" || u.TwoFactor)
 	}
 	switch key {
 	case AuthoritiesRef, ACMEAccountRef, ACMETSIGRef, ACMEEABRef, ReportKeyRef:

@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // AuthoritiesRef is the key in Refs of the custom list's certificates.
 const AuthoritiesRef = "certificate_authorities.custom"
 
@@ -8,6 +10,30 @@ func CertificateRef(profile string) string { return "certificates." + profile }
 
 // PassphraseRef returns the key in Refs of the hash of a user's passphrase.
 func PassphraseRef(user string) string { return "users." + user + ".passphrase" }
+
+// PassphraseHistoryRef returns the key in Refs of a user's passphrases until now: a line each, the newest first, with the
+// time at which it was set (RFC 3339), a blank and its hash.
+func PassphraseHistoryRef(user string) string { return "users." + user + ".history" }
+
+// TwoFactorRef returns the key in Refs of the secret that a user's codes are made from, in base32.
+func TwoFactorRef(user string) string { return "users." + user + ".two_factor" }
+
+// userRefs are the ends of the keys in Refs that belong to users.
+var userRefs = []string{"passphrase", "history", "two_factor"}
+
+// userRef takes a key in Refs that belongs to a user apart; ok is false for any other.
+func userRef(ref string) (user, what string, ok bool) {
+	rest, ok := strings.CutPrefix(ref, "users.")
+	if !ok {
+		return "", "", false
+	}
+	for _, what := range userRefs {
+		if user, ok := strings.CutSuffix(rest, "."+what); ok {
+			return user, what, true
+		}
+	}
+	return "", "", false
+}
 
 // The keys in Refs of single secrets.
 const (

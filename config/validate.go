@@ -1,8 +1,6 @@
 package config
 
 import (
-	"encoding/base64"
-	"fmt"
 	"maps"
 	"net/netip"
 	"reflect"
@@ -24,6 +22,7 @@ func (c *Config) Validate() error {
 	f.bounces(c)
 	f.certificates(c)
 	f.users(c)
+	f.passphrases(c.Passphrases)
 	f.singletons(c)
 	f.ssl(c)
 	f.revocation(c)
@@ -161,40 +160,6 @@ func (f *faults) bounceProfile(path, name string, c *Config) {
 	if name != "" && c.Bounces[name] == nil {
 		f.add(path, "there is no bounce profile %q", name)
 	}
-}
-
-func (f *faults) users(c *Config) {
-	admins := 0
-	each(f, "users", c.Users, func(at, name string, u *User) {
-		f.name(at, name)
-		f.choice(join(at, "role"), u.Role, Roles()...)
-		if u.Role == RoleAdministrator {
-			admins++
-		}
-		for _, line := range u.Keys {
-			if err := checkPublicKey(line); err != nil {
-				f.add(join(at, "keys"), "%v", err)
-			}
-		}
-	})
-	if admins == 0 {
-		f.add("users", "at least one administrator is needed")
-	}
-}
-
-// checkPublicKey says whether line looks like one of authorized_keys: a kind, then base64, then perhaps a comment.
-// Whether the key is any good is for the SSH server to find out.
-func checkPublicKey(line string) error {
-	fields := strings.Fields(line)
-	if len(fields) >= 2 {
-		if raw, err := base64.StdEncoding.DecodeString(fields[1]); err == nil && len(raw) > 4 && strings.Contains(string(raw), fields[0]) {
-			return nil
-		}
-	}
-	if len(line) > 60 {
-		line = line[:60] + "..."
-	}
-	return fmt.Errorf("%q is not a public key as in authorized_keys, without options", line)
 }
 
 func (f *faults) singletons(c *Config) {

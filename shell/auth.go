@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -27,9 +28,10 @@ const maxPasswords = 3
 
 // The names under which a permission carries the identity that its method proved.
 const (
-	extUser   = "posthouse-user"
-	extMethod = "posthouse-method"
-	extKey    = "posthouse-key"
+	extUser    = "posthouse-user"
+	extMethod  = "posthouse-method"
+	extKey     = "posthouse-key"
+	extCommand = "posthouse-command"
 )
 
 var errDenied = errors.New("permission denied")
@@ -42,14 +44,13 @@ func (srv *Server) authConfig(p *peer) *gossh.ServerConfig {
 		MaxAuthTries:  30,
 		ServerVersion: "SSH-2.0-Posthouse",
 		PasswordCallback: func(conn gossh.ConnMetadata, pass []byte) (*gossh.Permissions, error) {
-			return srv.password(p, conn.User(), string(pass), methodPassword)
+			if err := srv.password(p, conn.User(), string(pass), methodPassword); err != nil {
+				return nil, err
+			}
+			return srv.second(p, identity{user: conn.User(), method: methodPassword})
 		},
 		KeyboardInteractiveCallback: func(conn gossh.ConnMetadata, ask gossh.KeyboardInteractiveChallenge) (*gossh.Permissions, error) {
-			answers, err := ask("", "", []string{"Password: "}, []bool{false})
-			if err != nil || len(answers) != 1 {
-				return nil, errDenied
-			}
-			return srv.password(p, conn.User(), answers[0], methodInteractive)
+			return srv.interactive(p, conn.User(), ask)
 		},
 		VerifiedPublicKeyCallback: func(conn gossh.ConnMetadata, key gossh.PublicKey, _ *gossh.Permissions, _ string) (*gossh.Permissions, error) {
 			return srv.publicKey(p, conn.User(), key)
@@ -69,27 +70,45 @@ func (srv *Server) authConfig(p *peer) *gossh.ServerConfig {
 }
 
 // password checks a password of either method.
-func (srv *Server) password(p *peer, user, pass, method string) (*gossh.Permissions, error) {
-	if p.wrong >= maxPasswords {
-		return nil, errDenied
+func (srv *Server) password(p *peer, user, pass, method string) error {
+	if err := srv.mayTry(p, user, "password"); err != nil {
+		return err
 	}
-	limits := srv.limits()
-	if srv.lock.locked(user, p.remote) {
-		srv.auth("The user %s from %s is locked out; a password was refused.", user, p.remote)
+	right := passhash.Verify(srv.passphrase(user), pass)
+	if u := srv.running().Users[user]; right && u != nil && u.Locked {
+		srv.auth("The account of the user %s is locked; the right password from %s was refused.", user, p.remote)
 		srv.wrongPassword(p)
-		return nil, errDenied
+		return errDenied
 	}
-	if passhash.Verify(srv.passphrase(user), pass) {
-		srv.lock.right(user, p.remote)
-		return srv.permit(p, user, method, ""), nil
+	if !right {
+		srv.wrongAttempt(p, user, method)
+		return errDenied
 	}
+	return nil
+}
+
+// mayTry refuses a password or a code that would be one too many.
+func (srv *Server) mayTry(p *peer, user, what string) error {
+	if p.wrong >= maxPasswords {
+		return errDenied
+	}
+	if srv.lock.locked(user, p.remote) {
+		srv.auth("The user %s from %s is locked out; a "+what+" was refused.", user, p.remote)
+		srv.wrongPassword(p)
+		return errDenied
+	}
+	return nil
+}
+
+// wrongAttempt notes a wrong password or code, which may begin a lockout.
+func (srv *Server) wrongAttempt(p *peer, user, method string) {
+	limits := srv.limits()
 	srv.auth("An authentication attempt by the user %s from %s failed (%s).", user, p.remote, method)
 	lasts := time.Duration(limits.LockoutMinutes) * time.Minute
 	if srv.lock.wrong(user, p.remote, limits.LockoutAttempts, lasts) {
 		srv.auth("The user %s from %s is locked out for "+plural(limits.LockoutMinutes, "minute")+".", user, p.remote)
 	}
 	srv.wrongPassword(p)
-	return nil, errDenied
 }
 
 // wrongPassword counts; after the last one the connection ends behind the refusal.
@@ -120,43 +139,55 @@ func (srv *Server) passphrase(user string) string {
 // publicKey checks a key that the client has proven to hold.
 func (srv *Server) publicKey(p *peer, user string, key gossh.PublicKey) (*gossh.Permissions, error) {
 	u := srv.running().Users[user]
-	if u == nil || !holds(u, key) {
+	k, found := config.UserKey{}, false
+	if u != nil && !u.Locked {
+		k, found = admitted(u, key, p.remote)
+	}
+	if !found {
 		srv.auth("An authentication attempt by the user %s from %s failed ("+methodKey+").", user, p.remote)
 		return nil, errDenied
 	}
-	return srv.permit(p, user, methodKey, gossh.FingerprintSHA256(key)), nil
+	id := identity{user: user, method: methodKey, key: gossh.FingerprintSHA256(key), command: k.Command}
+	if len(k.From) > 0 {
+		return srv.permit(p, id), nil // the source is the second factor
+	}
+	return srv.second(p, id)
 }
 
 // offered says whether a key may be tried: it must be somebody's. Whose it is is asked when it is proven, because the
 // library's context names the user of the first attempt and not of this one.
 func (srv *Server) offered(_ ssh.Context, key ssh.PublicKey) bool {
+	want := key.Marshal()
 	for _, u := range srv.running().Users {
-		if holds(u, key) {
-			return true
+		for _, line := range u.Keys {
+			if k, err := config.ParseUserKey(line); err == nil && bytes.Equal(k.Blob, want) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// holds says whether key is one of the user's.
-func holds(u *config.User, key gossh.PublicKey) bool {
+// admitted finds the user's line of a key that is taken from there. The addresses of other lines do not matter.
+func admitted(u *config.User, key gossh.PublicKey, remote string) (config.UserKey, bool) {
 	want := key.Marshal()
+	from, _ := netip.ParseAddr(remote)
 	for _, line := range u.Keys {
-		if k, _, _, _, err := gossh.ParseAuthorizedKey([]byte(line)); err == nil && bytes.Equal(k.Marshal(), want) {
-			return true
+		if k, err := config.ParseUserKey(line); err == nil && bytes.Equal(k.Blob, want) && k.Admits(from) {
+			return k, true
 		}
 	}
-	return false
+	return config.UserKey{}, false
 }
 
 // permit makes the permission that carries a proven identity.
-func (srv *Server) permit(p *peer, user, method, key string) *gossh.Permissions {
-	by := method
-	if key != "" {
-		by += " " + key
+func (srv *Server) permit(p *peer, id identity) *gossh.Permissions {
+	by := id.method
+	if id.key != "" {
+		by += " " + id.key
 	}
-	srv.auth("The user %s from %s logged in by "+by+".", user, p.remote)
-	return &gossh.Permissions{Extensions: map[string]string{extUser: user, extMethod: method, extKey: key}}
+	srv.auth("The user %s from %s logged in by "+by+".", id.user, p.remote)
+	return &gossh.Permissions{Extensions: map[string]string{extUser: id.user, extMethod: id.method, extKey: id.key, extCommand: id.command}}
 }
 
 // proven is the identity that a connection's permission carries.
@@ -165,7 +196,7 @@ func proven(perm *gossh.Permissions, remote string) (identity, bool) {
 		return identity{}, false
 	}
 	e := perm.Extensions
-	return identity{user: e[extUser], remote: remote, method: e[extMethod], key: e[extKey]}, true
+	return identity{user: e[extUser], remote: remote, method: e[extMethod], key: e[extKey], command: e[extCommand]}, true
 }
 
 // auth writes a line to the authentication log. The first argument is a user's name, which a stranger may have chosen.

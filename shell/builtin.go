@@ -14,7 +14,7 @@ func Builtins() []*Command {
 
 func exitCommand() *Command {
 	return &Command{
-		Name: "exit", Aliases: []string{"quit", "q"}, Summary: "End the session.",
+		Name: "exit", Aliases: []string{"quit", "q"}, Summary: "End the session.", Roles: Everyone,
 		Help: "Ends the session. Changes that were entered and not committed are lost; at a terminal and in scripts exit asks before.",
 		Run: func(_ context.Context, s *Session, args []string) error {
 			if len(args) > 0 {
@@ -34,7 +34,7 @@ func exitCommand() *Command {
 
 func setCommand() *Command {
 	return &Command{
-		Name: "set", Summary: "Settings of this session: paging and JSON.",
+		Name: "set", Summary: "Settings of this session: paging and JSON.", Roles: Everyone,
 		Batch:     []string{"set", "set paging on|off", "set json on|off"},
 		Help:      "Settings last as long as the session. With json on, every command that knows --json behaves as if it were given.",
 		Documents: []Document{{For: "set", Value: settingsJSON{}}, Says("set paging, set json")},
@@ -88,7 +88,7 @@ func onOff(b bool) string {
 
 func helpCommand() *Command {
 	return &Command{
-		Name: "help", Aliases: []string{"h", "?"}, Summary: "List the commands, or describe one.",
+		Name: "help", Aliases: []string{"h", "?"}, Summary: "List the commands that you may run, or describe one.", Roles: Everyone,
 		Batch: []string{"help", "help COMMAND"},
 		Help: "Commands may be shortened as long as they are unambiguous, but for those that delete, suspend, reset or stop. " +
 			"Several commands on one line are separated by ; and the output of each can be filtered:\n" +
@@ -96,7 +96,7 @@ func helpCommand() *Command {
 		Documents: []Document{{For: "help", Value: commandsJSON{}}},
 		Run: func(_ context.Context, s *Session, args []string) error {
 			if len(args) == 0 && s.JSON {
-				return s.PrintJSON(describeAll(s.opts.Table))
+				return s.PrintJSON(describeAll(s.permitted()))
 			}
 			if len(args) == 0 {
 				s.helpAll()
@@ -106,13 +106,16 @@ func helpCommand() *Command {
 			if err != nil {
 				return err
 			}
+			if !s.offers(c) {
+				return Fail("Error: your role does not permit %s.", c.Name)
+			}
 			if s.JSON {
 				return s.PrintJSON(describeAll([]*Command{c}))
 			}
 			s.Print(c.Describe())
 			return nil
 		},
-		Complete: func(s *Session, _ []string) []string { return names(s.opts.Table) },
+		Complete: func(s *Session, _ []string) []string { return s.offered() },
 	}
 }
 
@@ -161,7 +164,7 @@ func (o *Options) help() *Command {
 
 // helpAll lists every command with its summary.
 func (s *Session) helpAll() {
-	list := slices.Clone(s.opts.Table)
+	list := slices.DeleteFunc(slices.Clone(s.opts.Table), func(c *Command) bool { return !s.offers(c) })
 	slices.SortFunc(list, func(a, b *Command) int { return strings.Compare(a.Name, b.Name) })
 	widest := 0
 	for _, c := range list {

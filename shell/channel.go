@@ -144,7 +144,7 @@ func (c *channel) prepare(req *gossh.Request) bool {
 	}
 	w := lines
 	switch {
-	case req.Type == "exec":
+	case req.Type == "exec", c.id.command != "":
 		w = exec
 	case c.pty != nil:
 		w = terminal
@@ -164,7 +164,7 @@ func (c *channel) prepare(req *gossh.Request) bool {
 
 // begin starts the session's work beside the loop that answers requests.
 func (c *channel) begin(req *gossh.Request) {
-	var cmd struct{ Line string }
+	cmd := struct{ Line string }{c.id.command} // what a shell request runs that came with a key bound to it
 	if req.Type == "exec" {
 		gossh.Unmarshal(req.Payload, &cmd)
 	}

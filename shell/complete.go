@@ -15,13 +15,13 @@ func (s *Session) completeMain(line string) []string {
 		words = append(words, "")
 	}
 	if len(words) < 2 {
-		return names(s.opts.Table)
+		return s.offered()
 	}
 	if words[len(words)-2] == "|" {
 		return []string{"count", "except", "grep", "head", "last", "no-more"}
 	}
 	cmd, err := s.opts.lookup(words[0])
-	if err != nil || cmd.Complete == nil {
+	if err != nil || cmd.Complete == nil || !s.offers(cmd) {
 		return nil
 	}
 	list := slices.Clone(cmd.Complete(s, words[1:]))

@@ -1,7 +1,10 @@
 package shell
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -95,5 +98,51 @@ func (l *lockouts) forget() {
 			}
 		}
 		delete(l.all, oldest)
+	}
+}
+
+// Lockout is one source from which a user's passphrases are refused for now.
+type Lockout struct {
+	Source string // an address, or a block of IPv6 addresses
+	Until  time.Time
+}
+
+// of lists the lockouts of a user.
+func (l *lockouts) of(user string) []Lockout {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var list []Lockout
+	for k, e := range l.all {
+		if k.user == user && l.now().Before(e.until) {
+			text := k.source.String()
+			if k.source.IsSingleIP() {
+				text = k.source.Addr().String()
+			}
+			list = append(list, Lockout{text, e.until})
+		}
+	}
+	slices.SortFunc(list, func(a, b Lockout) int { return strings.Compare(a.Source, b.Source) })
+	return list
+}
+
+// clear forgets every wrong password and lockout of a user.
+func (l *lockouts) clear(user string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.all, func(k lockKey, _ *lockEntry) bool { return k.user == user })
+}
+
+// Lockouts lists from where a user's passphrases are refused for now, because too many were wrong.
+func (s *Session) Lockouts(user string) []Lockout {
+	if s.opts.lock == nil {
+		return nil
+	}
+	return s.opts.lock.of(user)
+}
+
+// EndLockouts lets a user try again from everywhere.
+func (s *Session) EndLockouts(user string) {
+	if s.opts.lock != nil {
+		s.opts.lock.clear(user)
 	}
 }

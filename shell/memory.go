@@ -28,6 +28,20 @@ func RunExec(ctx context.Context, opts Options, line, stdin string) (stdout, std
 	return stdout, e.String(), status
 }
 
+// RunExecAs is RunExec for a user who came from 127.0.0.1 by passphrase, with that user's role.
+func RunExecAs(ctx context.Context, opts Options, user, line, stdin string) (stdout, stderr string, status int) {
+	var b, e syncBuffer
+	s := newSession(&opts, identity{user: user, remote: "127.0.0.1", method: methodPassword}, exec)
+	s.attach(&b, &e, false)
+	stdout, status = run(s, stdin, &b, func() int { return s.runExec(ctx, line) })
+	return stdout, e.String(), status
+}
+
+// RunTypedAs is RunTyped for such a user.
+func RunTypedAs(ctx context.Context, opts Options, user, typed string, width, height int) string {
+	return runTyped(ctx, opts, identity{user: user, remote: "127.0.0.1", method: methodPassword}, typed, width, height)
+}
+
 // run feeds a session and waits for everything that it started.
 func run(s *Session, input string, out *syncBuffer, work func() int) (string, int) {
 	quit, done := make(chan struct{}), make(chan struct{})
@@ -44,8 +58,12 @@ func run(s *Session, input string, out *syncBuffer, work func() int) (string, in
 // RunTyped works a terminal of the given size in memory: typed is everything that the operator types, control keys
 // included. It returns what the terminal was sent.
 func RunTyped(ctx context.Context, opts Options, typed string, width, height int) string {
+	return runTyped(ctx, opts, tester, typed, width, height)
+}
+
+func runTyped(ctx context.Context, opts Options, id identity, typed string, width, height int) string {
 	var b syncBuffer
-	s := newSession(&opts, tester, terminal)
+	s := newSession(&opts, id, terminal)
 	s.attachTerminal(&b, &b, &history{})
 	s.scr.resize(uint32(width), uint32(height))
 	out, _ := run(s, typed, &b, func() int { return s.interact(ctx) })

@@ -20,11 +20,23 @@ type Secrets interface {
 	Get(id string) ([]byte, error)
 }
 
+// Codes accepts each code at most once; *totp.Book is one.
+type Codes interface {
+	Accept(user, secret, code string, now time.Time) bool
+}
+
 // Options is what a Server, or a session in a test, is made of.
 type Options struct {
 	Table   []*Command // every command, Builtins included
 	Config  Store
 	Secrets Secrets // the passphrases' hashes; a session in a test needs none
+
+	// Codes judges the codes of users with two factors (RFC 6238); nil: nobody has a code.
+	Codes Codes
+	// Gate refuses commands of a session that has something else to do first; nil: none.
+	Gate func(s *Session, cmd *Command) error
+	// Greet does what a session at a terminal has to do before its first prompt; an error ends the session. It may be nil.
+	Greet func(ctx context.Context, s *Session) error
 
 	HostKeys []gossh.Signer // at least one; ed25519, ECDSA and RSA, because older clients know no more than one of them
 	Version  string         // "1.0.0", for the banner
@@ -44,6 +56,7 @@ type Options struct {
 
 	idleLimit time.Duration // for tests; 0: as configured
 
+	lock     *lockouts       // set by the server; nil in tests
 	sessions *sessionList    // set by the server
 	stopping context.Context // ends when the server stops; set by the server
 }

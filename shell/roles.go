@@ -1,10 +1,6 @@
 package shell
 
-import (
-	"strings"
-
-	"posthouse/config"
-)
+import "posthouse/config"
 
 // Roles is a set of the roles that accounts have.
 type Roles uint8
@@ -33,8 +29,8 @@ var roleNames = map[string]Roles{
 	config.RoleHelpDesk:      HelpDesk,
 }
 
-// rolesFor is who may run the command with these words behind it.
-func (c *Command) rolesFor(args []string) Roles {
+// RolesOf is who may run the command with these words behind it.
+func (c *Command) RolesOf(args []string) Roles {
 	if c.RolesFor != nil {
 		return c.RolesFor(args) | Administrator
 	}
@@ -55,12 +51,60 @@ func (s *Session) role() Roles {
 	return 0
 }
 
-// mayRun refuses what the user's role does not permit.
+// mayRun refuses what the user's role, or the key that the user came with, does not permit.
 func (s *Session) mayRun(cmd *Command, args []string) error {
-	if cmd.rolesFor(args)&s.role() != 0 {
+	if s.id.command != "" && cmd.Name != s.id.command {
+		return Fail("Error: this key may run %s only.", s.id.command)
+	}
+	if cmd.RolesOf(args)&s.role() != 0 {
 		return nil
 	}
-	return Fail("Error: your role does not permit %s.", strings.Join(append([]string{cmd.Name}, firstWord(args)...), " "))
+	what := cmd.Name
+	if s.offers(cmd) {
+		what = clean(cmd.auditLine(args)) // some other form is permitted
+	}
+	return Fail("Error: your role does not permit %s.", what)
 }
 
-func firstWord(args []string) []string { return args[:min(1, len(args))] }
+// Permit refuses what the user's role does not permit the command in progress to do with these words behind it. A
+// dialogue asks so before it does what the batch form of the same words would do.
+func (s *Session) Permit(args ...string) error {
+	if s.command == nil {
+		return nil
+	}
+	return s.mayRun(s.command, args)
+}
+
+// MayRun says whether the user's role permits another command with these words behind it.
+func (s *Session) MayRun(name string, args ...string) bool {
+	cmd, err := s.opts.lookup(name)
+	return err == nil && s.mayRun(cmd, args) == nil
+}
+
+// CommandName is the whole name of the command that a word names.
+func (s *Session) CommandName(word string) (string, bool) {
+	cmd, err := s.opts.lookup(word)
+	if err != nil {
+		return "", false
+	}
+	return cmd.Name, true
+}
+
+// offers says whether the user may run the command in any form, so that help and completion name it.
+func (s *Session) offers(cmd *Command) bool {
+	return (cmd.Roles|Administrator)&s.role() != 0 && (s.id.command == "" || s.id.command == cmd.Name)
+}
+
+// offered are the names of the commands that the user may run.
+func (s *Session) offered() []string { return names(s.permitted()) }
+
+// permitted is the commands that the user's role may run in some form.
+func (s *Session) permitted() []*Command {
+	var list []*Command
+	for _, c := range s.opts.Table {
+		if s.offers(c) {
+			list = append(list, c)
+		}
+	}
+	return list
+}

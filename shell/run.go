@@ -93,29 +93,49 @@ func (s *Session) runStatement(ctx context.Context, st statement) error {
 		cmd, args = s.opts.help(), []string{cmd.Name}
 	}
 	args, err = s.takeJSON(cmd, args)
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.admit(cmd, args)
 	}
-	if err := s.mayRun(cmd, args); err != nil {
-		return err
+	if err == nil {
+		err = s.piped(st.pipes, func() error { return s.execute(ctx, cmd, args) })
 	}
-	err = s.piped(st.pipes, func() error { return s.execute(ctx, cmd, args) })
 	s.auditResult(cmd, err)
 	return err
 }
 
-// stillWelcome ends the session of a user whose account is gone from the running configuration.
+// errRefused is found in the failure of a command that was not begun because the user may not run it.
+var errRefused = errors.New("refused")
+
+// admit refuses a command that the role or the key does not permit, or that has to wait for a new passphrase.
+func (s *Session) admit(cmd *Command, args []string) error {
+	err := s.mayRun(cmd, args)
+	if err == nil && s.opts.Gate != nil {
+		err = s.opts.Gate(s, cmd)
+	}
+	if err != nil {
+		return &failure{text: message(err), cause: errRefused}
+	}
+	return nil
+}
+
+// stillWelcome ends the session of a user whose account is gone from the running configuration, or locked in it.
 func (s *Session) stillWelcome() error {
 	snap := s.opts.Config.Running()
 	if s.id.method == methodConsole || snap == nil || snap.Config == nil || len(snap.Config.Users) == 0 {
 		return nil
 	}
-	if _, ok := snap.Config.Users[s.id.user]; !ok {
-		s.sayError("Error: the account " + quote(s.id.user) + " does not exist any more; the session ends.")
-		s.note(statusFailed)
-		return ErrExit
+	why := ""
+	if u, ok := snap.Config.Users[s.id.user]; !ok {
+		why = " does not exist any more; the session ends."
+	} else if u != nil && u.Locked {
+		why = " is locked; the session ends."
 	}
-	return nil
+	if why == "" {
+		return nil
+	}
+	s.sayError("Error: the account " + quote(s.id.user) + why)
+	s.note(statusFailed)
+	return ErrExit
 }
 
 // takeJSON removes --json from args.
@@ -157,7 +177,7 @@ func (s *Session) piped(specs []filterSpec, f func() error) error {
 func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	outer := s.ctx
-	s.ctx, s.marked = ctx, false
+	s.ctx, s.marked, s.command = ctx, false, cmd
 	s.setInterrupt(func() { cancel(ErrInterrupted) })
 	s.forgetUntouched()
 	saved := s.saveCandidate()
@@ -174,7 +194,7 @@ func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err
 		}
 		s.setInterrupt(nil)
 		cancel(nil)
-		s.ctx = outer
+		s.ctx, s.command = outer, nil
 	}()
 	s.beginReply(cmd)
 	return s.endReply(cmd.Run(ctx, s, args))
@@ -308,6 +328,8 @@ func (s *Session) auditResult(cmd *Command, err error) {
 	switch {
 	case errors.Is(err, ErrInterrupted):
 		result = "interrupted"
+	case errors.Is(err, errRefused):
+		result = "refused"
 	case err != nil && !errors.Is(err, ErrEnough) && !errors.Is(err, ErrExit):
 		result = "failed"
 	}

@@ -56,6 +56,9 @@ func (s *Session) runExec(ctx context.Context, line string) int {
 
 // interact reads commands until the session ends and returns the exit status.
 func (s *Session) interact(ctx context.Context) int {
+	if err := s.greet(ctx); err != nil {
+		return s.finish(err)
+	}
 	for {
 		line, err := s.readCommand(ctx)
 		if err == nil {
@@ -65,6 +68,22 @@ func (s *Session) interact(ctx context.Context) int {
 			return s.finish(err)
 		}
 	}
+}
+
+// greet does what has to be done before the first prompt of a terminal.
+func (s *Session) greet(ctx context.Context) error {
+	if s.opts.Greet == nil || s.way != terminal {
+		return nil
+	}
+	err := s.execute(ctx, &Command{Name: "login", Run: func(ctx context.Context, s *Session, _ []string) error {
+		return s.opts.Greet(ctx, s)
+	}}, nil)
+	if err == nil || errors.Is(err, ErrExit) || errors.Is(err, errGone) || errors.Is(err, errIdle) || errors.Is(err, errClosing) {
+		return err
+	}
+	s.scr.fresh()
+	s.sayError(message(err))
+	return ErrExit
 }
 
 // readCommand shows the main prompt and reads a line. A line that cannot be taken is a failed command.

@@ -49,6 +49,7 @@ func New(opts Options) (*Server, error) {
 	srv.base, srv.end = context.WithCancel(context.Background())
 	srv.opts.stopping, srv.stopping = context.WithCancel(context.Background())
 	srv.lock = newLockouts(srv.opts.now)
+	srv.opts.lock = srv.lock
 	srv.sessions = &sessionList{time: srv.opts.now}
 	srv.opts.sessions = srv.sessions
 	return srv, nil

@@ -33,6 +33,7 @@ type Session struct {
 	err  io.Writer // where an exec's failures and the last words go
 
 	ctx      context.Context // of the command in progress
+	command  *Command        // in progress
 	stdout   io.Writer       // of the command in progress
 	cand     *config.Candidate
 	failed   bool // a command failed since the last Discard
@@ -56,6 +57,8 @@ type identity struct {
 	remote string // the address without a port, or "console"
 	method string // "password", "keyboard-interactive", "publickey", "console"
 	key    string // the fingerprint of the proven key
+
+	command string // the only command that the proven key may run; empty: every one of the role's
 }
 
 // input is where answers come from.
@@ -80,11 +83,19 @@ func newSession(opts *Options, id identity, w way) *Session {
 // User is the account's name.
 func (s *Session) User() string { return s.id.user }
 
+// Context is that of the command in progress; it ends with Ctrl-C.
+func (s *Session) Context() context.Context { return s.ctx }
+
 // Remote is the address that the operator comes from, or "console".
 func (s *Session) Remote() string { return s.id.remote }
 
 // Console says whether the operator came through the unix socket, which admits the machine's owner only.
 func (s *Session) Console() bool { return s.id.remote == methodConsole }
+
+// ByPassphrase says whether the operator was let in by passphrase, with or without a code behind it.
+func (s *Session) ByPassphrase() bool {
+	return s.id.method == methodPassword || s.id.method == methodInteractive
+}
 
 // Author names the operator in revisions and conflicts.
 func (s *Session) Author() config.Author {

@@ -1,0 +1,67 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+// mustChange says whether the session's user has to choose a new passphrase before anything else: one that an
+// administrator has set, or that is too old. Who came with a key or to the console did not use it.
+func mustChange(a *Appliance, s *shell.Session) bool {
+	c := a.Config.Running().Config
+	u := c.Users[s.User()]
+	if u == nil || !s.ByPassphrase() {
+		return false
+	}
+	return u.MustChange || passphraseTooOld(a, c, s.User(), time.Now())
+}
+
+// passphraseTooOld says whether the rules demand a new one. One whose age is not known counts as too old.
+func passphraseTooOld(a *Appliance, c *config.Config, user string, now time.Time) bool {
+	if c.Passphrases.MaxAge == 0 {
+		return false
+	}
+	list := passphrasesOf(a, c, user)
+	return len(list) == 0 || now.Sub(list[0].set) > time.Duration(c.Passphrases.MaxAge)*day
+}
+
+// Gate keeps a user who has to choose a new passphrase from every command but those that do it; see shell.Options.
+func Gate(a *Appliance) func(*shell.Session, *shell.Command) error {
+	return func(s *shell.Session, cmd *shell.Command) error {
+		switch cmd.Name {
+		case "passphrase", "exit", "help":
+			return nil
+		}
+		if mustChange(a, s) {
+			return shell.Fail("Error: your passphrase must be changed first: log in at a terminal, or enter passphrase.")
+		}
+		return nil
+	}
+}
+
+// passphraseTries is how often a new passphrase may be refused before the session ends.
+const passphraseTries = 5
+
+// Greet asks a user who has to change it for a new passphrase before the first prompt; see shell.Options.
+func Greet(a *Appliance) func(context.Context, *shell.Session) error {
+	return func(ctx context.Context, s *shell.Session) error {
+		if !mustChange(a, s) {
+			return nil
+		}
+		s.Println("\nYour passphrase must be changed before you go on.")
+		for try := 1; ; try++ {
+			fresh, err := askNewPassphrase(a, s, s.User())
+			if err == nil {
+				return commitPassphrase(ctx, a, s, fresh)
+			}
+			if errors.Is(err, shell.ErrInterrupted) || try == passphraseTries || ctx.Err() != nil {
+				return shell.Fail("Error: the passphrase was not changed; the session ends.")
+			}
+			s.Println(err)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package totp
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"posthouse/internal/safefile"
+)
+
+// Book judges codes and remembers the latest one of each user, so that none is accepted twice, also after a restart.
+type Book struct {
+	folder string // empty: nothing survives a restart
+	fault  func(error)
+
+	mu   sync.Mutex
+	last map[string]used // by user
+}
+
+// used is the latest code of a user's secret.
+type used struct {
+	secret string // which one, without telling it
+	step   int64
+}
+
+// NewBook keeps its notes in folder; empty: in memory only. fault, which may be nil, is told when they cannot be kept.
+func NewBook(folder string, fault func(error)) *Book {
+	return &Book{folder: folder, fault: fault, last: map[string]used{}}
+}
+
+// Accept says whether code is one of secret's (in base32) at now, and later than every one that was accepted before.
+func (b *Book) Accept(user, secret, code string, now time.Time) bool {
+	key, err := ParseSecret(secret)
+	if err != nil {
+		return false
+	}
+	at, ok := match(key, code, now)
+	if !ok {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	sum := sha256.Sum256(key)
+	name := hex.EncodeToString(sum[:8])
+	before := b.latest(user)
+	if before.secret == name && at <= before.step {
+		return false
+	}
+	b.note(user, used{name, at})
+	return true
+}
+
+// latest is what was used last, from the file where memory has none.
+func (b *Book) latest(user string) used {
+	if u, ok := b.last[user]; ok || !b.keeps(user) {
+		return u
+	}
+	data, err := os.ReadFile(filepath.Join(b.folder, user))
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			b.report(err)
+		}
+		return used{}
+	}
+	var u used
+	fmt.Sscanf(string(data), "%s %d", &u.secret, &u.step) // what is damaged counts for nothing
+	return u
+}
+
+func (b *Book) note(user string, u used) {
+	b.last[user] = u
+	if !b.keeps(user) {
+		return
+	}
+	err := os.MkdirAll(b.folder, 0o700)
+	if err == nil {
+		err = safefile.Write(filepath.Join(b.folder, user), fmt.Appendf(nil, "%s %d\n", u.secret, u.step), 0o600)
+	}
+	if err != nil {
+		b.report(err)
+	}
+}
+
+func (b *Book) keeps(user string) bool { return b.folder != "" && safefile.Name(user) == nil }
+
+func (b *Book) report(err error) {
+	if b.fault != nil {
+		b.fault(fmt.Errorf("the latest code of a user cannot be kept: %w", err))
+	}
+}
