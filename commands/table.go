@@ -49,6 +49,7 @@ func Table(a *Appliance) []*shell.Command {
 		showMessage(a),
 		showRecipients(a),
 		smtpRoutes(a),
+		sshConfig(a),
 		sslConfig(a),
 		status(a),
 		suspend(a),

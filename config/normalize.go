@@ -40,6 +40,7 @@ func (c *Config) Normalize() {
 		}
 	}
 	c.DNS.normalize()
+	c.Shell.normalize()
 	c.normalizeTLS()
 	c.normalizeRefs()
 	dropEmpty(reflect.ValueOf(c).Elem())

@@ -217,9 +217,7 @@ func (f *faults) singletons(c *Config) {
 	if c.URLFilter.Certificate != "" {
 		f.certificate("url_filtering.certificate", c.URLFilter.Certificate, c)
 	}
-	f.number("shell.idle_timeout", c.Shell.IdleTimeout, 1, 1440)
-	f.number("shell.lockout_attempts", c.Shell.LockoutAttempts, 1, 1000)
-	f.number("shell.lockout_minutes", c.Shell.LockoutMinutes, 1, 1440)
+	f.shell(&c.Shell)
 	if c.Logs.MaxFileSize < 4096 || c.Logs.MaxFileSize > MaxSize {
 		f.add("logs.max_file_size", "%d is not a size from 4096 to %d bytes", c.Logs.MaxFileSize, int64(MaxSize))
 	}

@@ -172,9 +172,9 @@ func (srv *Server) admit(conn net.Conn) {
 // the library lets everybody in.
 func (srv *Server) library(p *peer) *ssh.Server {
 	l := &ssh.Server{
-		HostSigners:          toSigners(srv.opts.HostKeys),
+		HostSigners:          srv.hostSigners(),
 		PublicKeyHandler:     srv.offered,
-		ServerConfigCallback: func(ssh.Context) *gossh.ServerConfig { return srv.authConfig(p) },
+		ServerConfigCallback: func(ssh.Context) *gossh.ServerConfig { return srv.sshConfig(p) },
 		ConnectionFailedCallback: func(_ net.Conn, err error) {
 			srv.handshakeFailed(p, err)
 		},
@@ -193,14 +193,6 @@ func (srv *Server) library(p *peer) *ssh.Server {
 	return l
 }
 
-func toSigners(keys []gossh.Signer) []ssh.Signer {
-	var list []ssh.Signer
-	for _, k := range keys {
-		list = append(list, k)
-	}
-	return list
-}
-
 // handshakeFailed logs a connection that no login came of, unless nothing was wrong with it but that.
 func (srv *Server) handshakeFailed(p *peer, err error) {
 	var auth *gossh.ServerAuthError
@@ -210,7 +202,13 @@ func (srv *Server) handshakeFailed(p *peer, err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return // somebody only looked whether the port is open, or was too slow
 	}
-	const most = 1000 // where nothing could be agreed on, what both sides offered stands in it
+	var apart *gossh.AlgorithmNegotiationError
+	if errors.As(err, &apart) {
+		srv.system("An SSH connection from %s failed: no common %s; offered here: %s; offered there: %s", p.remote, apart.What,
+			offers(apart.SupportedAlgorithms), offers(apart.RequestedAlgorithms))
+		return
+	}
+	const most = 1000
 	text := err.Error()
 	srv.system("An SSH connection from %s failed: %q", p.remote, text[:min(len(text), most)])
 }
