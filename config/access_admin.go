@@ -45,14 +45,21 @@ func networkText(p netip.Prefix) string {
 	return p.String()
 }
 
-func (s *Shell) normalize() {
-	for i, text := range s.Access {
+// Networks is the one form of a list of networks: sorted, each once. What is no network stays as it is, for Validate to refuse.
+func Networks(texts []string) []string {
+	var list []string
+	for _, text := range texts {
 		if p, ok := ParseNetwork(text); ok {
-			s.Access[i] = networkText(p)
+			text = networkText(p)
 		}
+		list = append(list, text)
 	}
-	slices.Sort(s.Access)
-	s.Access = slices.Compact(s.Access)
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func (s *Shell) normalize() {
+	s.Access = Networks(s.Access)
 	s.Banner, s.Welcome = trimLines(s.Banner), trimLines(s.Welcome)
 	s.SSHD.normalize()
 }

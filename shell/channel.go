@@ -194,6 +194,8 @@ func (c *channel) run(line string) (status int) {
 		return s.runExec(c.ctx, line)
 	}
 	began := srv.opts.now()
+	number := srv.opts.logins.in(c.id)
+	defer func() { srv.opts.logins.out(number) }()
 	s.banner(srv.opts.lastLogin(c.id, began))
 	if c.pty != nil && pastes(c.pty.Term) {
 		s.scr.raw("\x1b[?2004h")

@@ -45,6 +45,7 @@ type Options struct {
 	idleLimit time.Duration // for tests; 0: as configured
 
 	sessions *sessionList    // set by the server
+	logins   *loginLog       // set by the server; nil in tests of commands
 	stopping context.Context // ends when the server stops; set by the server
 }
 

@@ -22,6 +22,7 @@ import (
 type Server struct {
 	opts     Options
 	lock     *lockouts
+	refused  refusals
 	sessions *sessionList
 
 	base     context.Context // of all sessions
@@ -51,6 +52,7 @@ func New(opts Options) (*Server, error) {
 	srv.lock = newLockouts(srv.opts.now)
 	srv.sessions = &sessionList{time: srv.opts.now}
 	srv.opts.sessions = srv.sessions
+	srv.opts.logins = openLogins(srv.opts.State, srv.opts.now)
 	return srv, nil
 }
 
@@ -137,6 +139,8 @@ func (srv *Server) serve(l net.Listener) {
 		for {
 			conn, err := l.Accept()
 			switch {
+			case err == nil && !srv.welcome(conn):
+				conn.Close()
 			case err == nil:
 				srv.admit(conn)
 			case errors.Is(err, net.ErrClosed):
