@@ -45,11 +45,16 @@ func (srv *Server) serveChannel(p *peer, conn gossh.Conn, perm *gossh.Permission
 	defer srv.recovered("a session")
 	id, ok := proven(perm, p.remote)
 	if !ok {
-		nc.Reject(gossh.Prohibited, "not logged in")
+		p.refuse(nc, gossh.Prohibited, "not logged in")
+		return
+	}
+	defer srv.channels.Add(-1)
+	if srv.channels.Add(1) > maxSessions {
+		p.refuse(nc, gossh.ResourceShortage, "too many sessions on this appliance")
 		return
 	}
 	if !p.take() {
-		nc.Reject(gossh.ResourceShortage, "too many sessions over this connection")
+		p.refuse(nc, gossh.ResourceShortage, "too many sessions over this connection")
 		return
 	}
 	defer p.give()

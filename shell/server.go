@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gliderlabs/ssh"
@@ -23,6 +24,7 @@ type Server struct {
 	opts     Options
 	lock     *lockouts
 	refused  refusals
+	channels atomic.Int64 // sessions over all connections
 	sessions *sessionList
 
 	base     context.Context // of all sessions
@@ -159,9 +161,9 @@ func (srv *Server) serve(l net.Listener) {
 
 // admit serves one TCP connection, if there is room for it.
 func (srv *Server) admit(conn net.Conn) {
-	p := newPeer(conn, remoteAddress(conn), srv.opts.handshake())
+	p := newPeer(conn, remoteAddress(conn), srv.opts.handshake(), srv.opts.idle())
 	if !srv.register(p) {
-		p.handshake.Stop()
+		p.over()
 		conn.Close()
 		return
 	}
@@ -186,7 +188,7 @@ func (srv *Server) library(p *peer) *ssh.Server {
 		ChannelHandlers: map[string]ssh.ChannelHandler{
 			"session": func(_ *ssh.Server, conn *gossh.ServerConn, nc gossh.NewChannel, _ ssh.Context) {
 				if !srv.enter() {
-					nc.Reject(gossh.ResourceShortage, "the appliance is stopping")
+					p.refuse(nc, gossh.ResourceShortage, "the appliance is stopping")
 					return
 				}
 				defer srv.wg.Done()
@@ -231,13 +233,16 @@ func (srv *Server) enter() bool {
 func (srv *Server) register(p *peer) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	strangers := 0
+	strangers, same := 0, 0
 	for q := range srv.peers {
 		if !q.known.Load() {
 			strangers++
+			if q.remote == p.remote {
+				same++
+			}
 		}
 	}
-	if srv.closed || len(srv.peers) >= maxConnections || strangers >= maxStrangers {
+	if srv.closed || len(srv.peers) >= maxConnections || strangers >= maxStrangers || same >= maxStrangersFrom {
 		return false
 	}
 	srv.peers[p] = struct{}{}
@@ -245,7 +250,7 @@ func (srv *Server) register(p *peer) bool {
 }
 
 func (srv *Server) forget(p *peer) {
-	p.handshake.Stop()
+	p.over()
 	p.Conn.Close()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
