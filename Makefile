@@ -6,7 +6,7 @@ DATA     ?= var
 VERSION  ?= 1.0.0-001
 BUILT    := $(shell date -u +%Y-%m-%d)
 LDFLAGS  := -X main.version=$(VERSION) -X main.buildDate=$(BUILT)
-PACKAGES := openssh-client openssl postfix swaks libnet-ssleay-perl tmux iproute2 unbound testssl.sh bsdextrautils dnsutils strace
+PACKAGES := openssh-client openssl postfix swaks libnet-ssleay-perl tmux iproute2 unbound testssl.sh bsdextrautils dnsutils strace expect python3-paramiko
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BENCH_PACKAGES := postfix strace util-linux

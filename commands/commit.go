@@ -34,7 +34,8 @@ where it is not said, decides whether the replaced configuration is offered for 
 What somebody else committed meanwhile is kept. Where both changed the same object, nothing is committed.
 
 -y commits without a comment. check says what would happen and changes nothing. force commits although an earlier
-command of the script failed, or although a certificate's use becomes worse than it was; at a terminal that is asked.
+command of the script failed, although a certificate's use becomes worse than it was, or although adminaccessconfig would
+keep out this very session; at a terminal that is asked.
 
 confirmed reverts what it commits after so many minutes, 1 to 1440, unless a plain commit of the same user follows in
 time, or one of anybody that changes nothing: that one only confirms. A restart does not stop the clock. What somebody
@@ -245,6 +246,7 @@ func (c *committing) check(ctx context.Context) error {
 		return refusal(err)
 	}
 	r := c.remarks(result.Config)
+	r.worse = append(r.worse, c.shutOut(result.Config)...)
 	if c.s.JSON {
 		return c.s.PrintJSON(checkJSON{resultJSON(false, result), append([]string{}, r.worse...), append([]string{}, r.notes...)})
 	}

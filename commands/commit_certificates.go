@@ -52,6 +52,7 @@ func (c *committing) certificates(ctx context.Context) (bool, error) {
 		return true, nil // the commit itself says why it refuses
 	}
 	r := c.remarks(result.Config)
+	r.worse = append(r.worse, c.shutOut(result.Config)...)
 	if !c.s.JSON {
 		for _, note := range r.notes {
 			c.s.Println(note)

@@ -359,3 +359,12 @@ func completeUserKey(s *shell.Session, args []string) []string {
 	}
 	return nil
 }
+
+// userKeyTopic is the part of sshconfig about keys.
+func userKeyTopic() sshTopic {
+	return sshTopic{
+		keyword: "USERKEY", what: "Edit SSH User Key settings",
+		forms: userKeyForms(), help: userKeyHelp, document: userKeyDocuments(),
+		menu: userKeyMenu, batch: userKeyBatch, complete: completeUserKey,
+	}
+}

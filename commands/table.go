@@ -10,6 +10,7 @@ import (
 // Table is everything that an operator can type, in order of name.
 func Table(a *Appliance) []*shell.Command {
 	table := append(withCauses(shell.Builtins()),
+		adminAccessConfig(a),
 		alertConfig(a),
 		archiveMessage(a),
 		bounceConfig(a),
@@ -31,6 +32,7 @@ func Table(a *Appliance) []*shell.Command {
 		hostRate(a),
 		hostStatus(a),
 		interfaceConfig(a),
+		last(a),
 		listenerConfig(a),
 		metricsConfig(a),
 		nsLookup(a),

@@ -307,6 +307,11 @@ type Shell struct {
 	IdleTimeout     int `toml:"idle_timeout"`     // minutes, 1 to 1440
 	LockoutAttempts int `toml:"lockout_attempts"` // wrong passwords per user and source before the lockout
 	LockoutMinutes  int `toml:"lockout_minutes"`
+
+	Banner  []string `toml:"banner,omitempty"`  // lines that are shown before anybody logs in
+	Welcome []string `toml:"welcome,omitempty"` // lines that are shown behind the shell's own greeting
+	Access  []string `toml:"access,omitempty"`  // addresses and networks that operators may come from; none: all
+	SSHD    SSHD     `toml:"sshd,omitempty"`
 }
 
 // Passphrases are the rules for the passphrases of accounts. They hold for new passphrases only, but for MaxAge.

@@ -45,6 +45,7 @@ func (c *Config) Normalize() {
 		}
 	}
 	c.DNS.normalize()
+	c.Shell.normalize()
 	c.normalizeTLS()
 	c.Logs.normalize()
 	c.normalizeRefs()

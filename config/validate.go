@@ -182,9 +182,7 @@ func (f *faults) singletons(c *Config) {
 	if c.URLFilter.Certificate != "" {
 		f.certificate("url_filtering.certificate", c.URLFilter.Certificate, c)
 	}
-	f.number("shell.idle_timeout", c.Shell.IdleTimeout, 1, 1440)
-	f.number("shell.lockout_attempts", c.Shell.LockoutAttempts, 1, 1000)
-	f.number("shell.lockout_minutes", c.Shell.LockoutMinutes, 1, 1440)
+	f.shell(&c.Shell)
 	f.logs(&c.Logs)
 }
 

@@ -61,11 +61,6 @@ func (srv *Server) authConfig(p *peer) *gossh.ServerConfig {
 			}
 		},
 	}
-	// What older management appliances offer stays on beside the modern algorithms.
-	supported := gossh.SupportedAlgorithms()
-	c.KeyExchanges = supported.KeyExchanges // holds ecdh-sha2-nistp256
-	c.Ciphers = supported.Ciphers           // holds aes128-ctr
-	c.MACs = supported.MACs
 	return c
 }
 

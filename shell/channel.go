@@ -45,11 +45,16 @@ func (srv *Server) serveChannel(p *peer, conn gossh.Conn, perm *gossh.Permission
 	defer srv.recovered("a session")
 	id, ok := proven(perm, p.remote)
 	if !ok {
-		nc.Reject(gossh.Prohibited, "not logged in")
+		p.refuse(nc, gossh.Prohibited, "not logged in")
+		return
+	}
+	defer srv.channels.Add(-1)
+	if srv.channels.Add(1) > maxSessions {
+		p.refuse(nc, gossh.ResourceShortage, "too many sessions on this appliance")
 		return
 	}
 	if !p.take() {
-		nc.Reject(gossh.ResourceShortage, "too many sessions over this connection")
+		p.refuse(nc, gossh.ResourceShortage, "too many sessions over this connection")
 		return
 	}
 	defer p.give()
@@ -194,6 +199,8 @@ func (c *channel) run(line string) (status int) {
 		return s.runExec(c.ctx, line)
 	}
 	began := srv.opts.now()
+	number := srv.opts.logins.in(c.id)
+	defer func() { srv.opts.logins.out(number) }()
 	s.banner(srv.opts.lastLogin(c.id, began))
 	if c.pty != nil && pastes(c.pty.Term) {
 		s.scr.raw("\x1b[?2004h")

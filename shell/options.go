@@ -58,6 +58,7 @@ type Options struct {
 
 	lock     *lockouts       // set by the server; nil in tests
 	sessions *sessionList    // set by the server
+	logins   *loginLog       // set by the server; nil in tests of commands
 	stopping context.Context // ends when the server stops; set by the server
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -46,6 +47,9 @@ func (s *Session) banner(last string) {
 	fmt.Fprintf(s.scr, "Last login: %s\nPosthouse %s for P100V build %s\n\nWelcome to the Posthouse P100V Email Gateway\n\n", last, s.opts.Version, s.opts.Build)
 	fmt.Fprintf(s.scr, "NOTE: This session will expire if left idle for %s. Any uncommitted\nconfiguration changes will be lost when the session expires.\n",
 		spoken(s.opts.idle()))
+	if snap := s.opts.Config.Running(); snap != nil && snap.Config != nil && len(snap.Config.Shell.Welcome) > 0 {
+		fmt.Fprintf(s.scr, "\n%s\n", strings.Join(snap.Config.Shell.Welcome, "\n"))
+	}
 }
 
 // runExec does the command line of an exec request and returns the exit status.

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gliderlabs/ssh"
@@ -22,6 +23,8 @@ import (
 type Server struct {
 	opts     Options
 	lock     *lockouts
+	refused  refusals
+	channels atomic.Int64 // sessions over all connections
 	sessions *sessionList
 
 	base     context.Context // of all sessions
@@ -52,6 +55,7 @@ func New(opts Options) (*Server, error) {
 	srv.opts.lock = srv.lock
 	srv.sessions = &sessionList{time: srv.opts.now}
 	srv.opts.sessions = srv.sessions
+	srv.opts.logins = openLogins(srv.opts.State, srv.opts.now)
 	return srv, nil
 }
 
@@ -138,6 +142,8 @@ func (srv *Server) serve(l net.Listener) {
 		for {
 			conn, err := l.Accept()
 			switch {
+			case err == nil && !srv.welcome(conn):
+				conn.Close()
 			case err == nil:
 				srv.admit(conn)
 			case errors.Is(err, net.ErrClosed):
@@ -156,9 +162,9 @@ func (srv *Server) serve(l net.Listener) {
 
 // admit serves one TCP connection, if there is room for it.
 func (srv *Server) admit(conn net.Conn) {
-	p := newPeer(conn, remoteAddress(conn), srv.opts.handshake())
+	p := newPeer(conn, remoteAddress(conn), srv.opts.handshake(), srv.opts.idle())
 	if !srv.register(p) {
-		p.handshake.Stop()
+		p.over()
 		conn.Close()
 		return
 	}
@@ -173,9 +179,9 @@ func (srv *Server) admit(conn net.Conn) {
 // the library lets everybody in.
 func (srv *Server) library(p *peer) *ssh.Server {
 	l := &ssh.Server{
-		HostSigners:          toSigners(srv.opts.HostKeys),
+		HostSigners:          srv.hostSigners(),
 		PublicKeyHandler:     srv.offered,
-		ServerConfigCallback: func(ssh.Context) *gossh.ServerConfig { return srv.authConfig(p) },
+		ServerConfigCallback: func(ssh.Context) *gossh.ServerConfig { return srv.sshConfig(p) },
 		ConnectionFailedCallback: func(_ net.Conn, err error) {
 			srv.handshakeFailed(p, err)
 		},
@@ -183,7 +189,7 @@ func (srv *Server) library(p *peer) *ssh.Server {
 		ChannelHandlers: map[string]ssh.ChannelHandler{
 			"session": func(_ *ssh.Server, conn *gossh.ServerConn, nc gossh.NewChannel, _ ssh.Context) {
 				if !srv.enter() {
-					nc.Reject(gossh.ResourceShortage, "the appliance is stopping")
+					p.refuse(nc, gossh.ResourceShortage, "the appliance is stopping")
 					return
 				}
 				defer srv.wg.Done()
@@ -192,14 +198,6 @@ func (srv *Server) library(p *peer) *ssh.Server {
 		},
 	}
 	return l
-}
-
-func toSigners(keys []gossh.Signer) []ssh.Signer {
-	var list []ssh.Signer
-	for _, k := range keys {
-		list = append(list, k)
-	}
-	return list
 }
 
 // handshakeFailed logs a connection that no login came of, unless nothing was wrong with it but that.
@@ -211,7 +209,13 @@ func (srv *Server) handshakeFailed(p *peer, err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return // somebody only looked whether the port is open, or was too slow
 	}
-	const most = 1000 // where nothing could be agreed on, what both sides offered stands in it
+	var apart *gossh.AlgorithmNegotiationError
+	if errors.As(err, &apart) {
+		srv.system("An SSH connection from %s failed: no common %s; offered here: %s; offered there: %s", p.remote, apart.What,
+			offers(apart.SupportedAlgorithms), offers(apart.RequestedAlgorithms))
+		return
+	}
+	const most = 1000
 	text := err.Error()
 	srv.system("An SSH connection from %s failed: %q", p.remote, text[:min(len(text), most)])
 }
@@ -230,13 +234,16 @@ func (srv *Server) enter() bool {
 func (srv *Server) register(p *peer) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	strangers := 0
+	strangers, same := 0, 0
 	for q := range srv.peers {
 		if !q.known.Load() {
 			strangers++
+			if q.remote == p.remote {
+				same++
+			}
 		}
 	}
-	if srv.closed || len(srv.peers) >= maxConnections || strangers >= maxStrangers {
+	if srv.closed || len(srv.peers) >= maxConnections || strangers >= maxStrangers || same >= maxStrangersFrom {
 		return false
 	}
 	srv.peers[p] = struct{}{}
@@ -244,7 +251,7 @@ func (srv *Server) register(p *peer) bool {
 }
 
 func (srv *Server) forget(p *peer) {
-	p.handshake.Stop()
+	p.over()
 	p.Conn.Close()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()

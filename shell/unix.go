@@ -24,7 +24,7 @@ func (srv *Server) ServeUnix(ctx context.Context, l net.Listener) error {
 			l.Close()
 			return err
 		}
-		p := newPeer(conn, methodConsole, srv.opts.handshake())
+		p := newPeer(conn, methodConsole, srv.opts.handshake(), srv.opts.idle())
 		if !srv.register(p) || !srv.enter() {
 			srv.forget(p)
 			continue

@@ -1,0 +1,153 @@
+package shell
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"posthouse/internal/safefile"
+)
+
+// maxLogins is how many logins are remembered. The file may hold twice as many before it is written anew.
+const maxLogins = 1000
+
+// LoginInfo is one line of last.
+type LoginInfo struct {
+	User   string
+	Remote string
+	Login  time.Time
+	Logout time.Time // zero: still logged in, or Lost
+	Lost   bool      // the service ended before the session did
+}
+
+// loginRecord is one line of the file: a login, or with Out alone the end of the one with that number.
+type loginRecord struct {
+	ID     int64     `json:"id"` // grows for ever
+	User   string    `json:"user,omitempty"`
+	Remote string    `json:"remote,omitempty"`
+	In     time.Time `json:"in,omitzero"`
+	Out    time.Time `json:"out,omitzero"`
+}
+
+// loginLog is who was logged in, over restarts. Lines are appended without waiting for the disk: after a power cut the last
+// ones may be missing, which harms nobody.
+type loginLog struct {
+	path string // empty: nothing is kept
+	now  func() time.Time
+
+	mu    sync.Mutex
+	all   []loginRecord // the oldest first
+	open  map[int64]bool
+	last  int64
+	lines int // of the file
+}
+
+// openLogins reads the file, if there is one. What cannot be read is left out.
+func openLogins(dir string, now func() time.Time) *loginLog {
+	l := &loginLog{now: now, open: map[int64]bool{}}
+	if dir == "" {
+		return l
+	}
+	l.path = filepath.Join(dir, "logins")
+	data, _ := os.ReadFile(l.path)
+	for line := range bytes.Lines(data) {
+		var r loginRecord
+		if json.Unmarshal(line, &r) == nil && checkText(r.User+r.Remote) == nil {
+			l.take(r)
+		}
+		l.lines++
+	}
+	return l
+}
+
+// take adds a record, or the end of one. The lock is held, or nobody else knows l yet.
+func (l *loginLog) take(r loginRecord) {
+	l.last = max(l.last, r.ID)
+	if !r.In.IsZero() {
+		l.all = append(l.all, r)
+		if over := len(l.all) - maxLogins; over > 0 {
+			l.all = slices.Clone(l.all[over:])
+		}
+		return
+	}
+	for i := range slices.Backward(l.all) {
+		if l.all[i].ID == r.ID {
+			l.all[i].Out = r.Out
+			return
+		}
+	}
+}
+
+// in notes a login and returns its number, for out.
+func (l *loginLog) in(id identity) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := loginRecord{ID: l.last + 1, User: id.user, Remote: id.remote, In: l.now()}
+	l.open[r.ID] = true
+	l.take(r)
+	l.write(r)
+	return r.ID
+}
+
+// out notes the end of a login.
+func (l *loginLog) out(number int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, number)
+	r := loginRecord{ID: number, Out: l.now()}
+	l.take(r)
+	l.write(r)
+}
+
+// write appends a record to the file, which is replaced by what is remembered once it has grown. What goes wrong is no
+// reason to keep an operator out.
+func (l *loginLog) write(r loginRecord) {
+	if l.path == "" {
+		return
+	}
+	if l.lines++; l.lines > 2*maxLogins {
+		var b bytes.Buffer
+		for _, r := range l.all {
+			fmt.Fprintf(&b, "%s\n", encodeLogin(r))
+		}
+		if safefile.Write(l.path, b.Bytes(), 0o600) == nil {
+			l.lines = len(l.all)
+		}
+		return
+	}
+	f, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	f.Write(append(encodeLogin(r), '\n'))
+}
+
+func encodeLogin(r loginRecord) []byte {
+	b, _ := json.Marshal(r) // strings and times only: it cannot fail
+	return b
+}
+
+// list is every login that is remembered, the newest first.
+func (l *loginLog) list() []LoginInfo {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []LoginInfo
+	for _, r := range slices.Backward(l.all) {
+		out = append(out, LoginInfo{User: r.User, Remote: r.Remote, Login: r.In, Logout: r.Out, Lost: r.Out.IsZero() && !l.open[r.ID]})
+	}
+	return out
+}
+
+// Logins lists who was logged in at a terminal or by a script, over restarts, the newest first.
+func (s *Session) Logins() []LoginInfo {
+	if s.opts.logins == nil {
+		return nil
+	}
+	return s.opts.logins.list()
+}
