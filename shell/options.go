@@ -25,6 +25,7 @@ type Options struct {
 	Table   []*Command // every command, Builtins included
 	Config  Store
 	Secrets Secrets // the passphrases' hashes; a session in a test needs none
+	Files   Files   // what scp and sftp reach; nil: both are refused
 
 	HostKeys []gossh.Signer // at least one; ed25519, ECDSA and RSA, because older clients know no more than one of them
 	Version  string         // "1.0.0", for the banner
