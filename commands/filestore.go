@@ -292,6 +292,6 @@ type folderInfo string
 func (i folderInfo) Name() string     { return string(i) }
 func (folderInfo) Size() int64        { return 0 }
 func (folderInfo) Mode() fs.FileMode  { return fs.ModeDir | 0o700 }
-func (folderInfo) ModTime() time.Time { return time.Time{} }
+func (folderInfo) ModTime() time.Time { return time.Unix(0, 0) }
 func (folderInfo) IsDir() bool        { return true }
 func (folderInfo) Sys() any           { return nil }
