@@ -160,4 +160,3 @@ func fileToDelete(a *Appliance, s *shell.Session, args []string) (name string, s
 	sure, err = s.YesNo("Are you sure you want to delete \""+name+"\"?", false)
 	return name, sure, err
 }
-
