@@ -30,6 +30,10 @@ type Appliance struct {
 	Codes   shell.Codes // judges the codes of second factors; nil: none can be set up
 	About   About
 
+	// Stop ends the service once the command that calls it is over: what is open gets so long, and with again the service
+	// starts anew. It returns at once, with an error where it is ending already. Nil where there is no service to end.
+	Stop func(grace time.Duration, again bool) error
+
 	// Committed is told of every commit that is in force: system_logs has a line of each. It may be nil.
 	Committed func(user, comment string)
 }

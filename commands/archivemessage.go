@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"posthouse/internal/eventlog"
-	"posthouse/internal/safefile"
 	"posthouse/mta"
 	"posthouse/shell"
 )
@@ -76,14 +74,14 @@ func archive(ctx context.Context, a *Appliance, mid uint64, name string) error {
 		return unreadable(ctx, mid, err)
 	}
 	defer content.Close()
-	err = safefile.WriteBy(filepath.Join(a.Files, name), 0o600, func(w io.Writer) error { return writeMbox(ctx, w, m, content) })
+	err = configuration(a).WriteBy(name, func(w io.Writer) error { return writeMbox(ctx, w, m, content) })
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, errContent):
 		return shell.Fail("Unable to read MID %d: %v.", mid, err)
 	case err != nil:
-		return shell.Fail("Unable to write %q: %v.", name, reason(err))
+		return fileFault("write", name, err)
 	}
 	return nil
 }

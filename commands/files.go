@@ -4,48 +4,30 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"syscall"
 
+	"posthouse/internal/folder"
 	"posthouse/internal/safefile"
 	"posthouse/shell"
 )
 
-// maxFile is the largest file that an operator may have read, in bytes.
+// maxFile is the largest file that an operator may have read by a command, in bytes.
 const maxFile = 16 << 20
+
+// configuration is the folder that operators call /configuration. Every file of theirs is read and written through it, and
+// scp and sftp use the same functions.
+func configuration(a *Appliance) *folder.Folder { return folder.New(a.Files, folder.Usual) }
 
 // readFile reads an operator's file from /configuration. Only plain names and plain files are taken: no path, no link,
 // nothing that could make the reader wait.
 func readFile(a *Appliance, name string) ([]byte, error) {
-	if err := safefile.Name(name); err != nil {
-		return nil, shell.Fail("Invalid name: %v.", err)
-	}
-	f, err := os.OpenFile(filepath.Join(a.Files, name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, shell.Fail("No such file %q in /configuration.", name)
-	}
-	if errors.Is(err, syscall.ELOOP) {
-		return nil, shell.Fail("Invalid name: %q is a link, a plain file is wanted.", name)
-	}
+	f, err := configuration(a).Open(name)
 	if err != nil {
-		return nil, shell.Fail("Unable to read %q: %v.", name, reason(err))
+		return nil, fileFault("read", name, err)
 	}
 	defer f.Close()
-	return readPlain(f, name)
-}
-
-func readPlain(f *os.File, name string) ([]byte, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, shell.Fail("Unable to read %q: %v.", name, reason(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil, shell.Fail("Invalid name: %q is not a plain file.", name)
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, shell.Fail("Unable to read %q: %v.", name, reason(err))
+		return nil, fileFault("read", name, err)
 	}
 	if len(data) > maxFile {
 		return nil, shell.Fail("Unable to read %q: it is larger than %s bytes.", name, thousands(maxFile))
@@ -53,55 +35,49 @@ func readPlain(f *os.File, name string) ([]byte, error) {
 	return data, nil
 }
 
+// fileFault says why a file of /configuration cannot be read, written or deleted.
+func fileFault(verb, name string, err error) error {
+	if bad := safefile.Name(name); bad != nil {
+		return shell.Fail("Invalid name: %w.", bad)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return shell.Fail("No such file %q in /configuration.%w", name, silent{err})
+	case errors.Is(err, folder.ErrLink), errors.Is(err, folder.ErrNotPlain):
+		return shell.Fail("Invalid name: %w.", err)
+	case errors.Is(err, folder.ErrQuota):
+		return shell.Fail("Unable to %s %w.", verb, err)
+	}
+	return shell.Fail("Unable to %s %q: %w.", verb, name, folder.Reason(err))
+}
+
+// silent is an error that errors.Is finds and nobody reads.
+type silent struct{ error }
+
+func (silent) Error() string   { return "" }
+func (s silent) Unwrap() error { return s.error }
+
 // newFile refuses a name under which nothing may be written in /configuration.
 func newFile(a *Appliance, name string) error {
-	if err := safefile.Name(name); err != nil {
-		return shell.Fail("Invalid name: %v.", err)
-	}
-	if info, err := os.Lstat(filepath.Join(a.Files, name)); err == nil && !info.Mode().IsRegular() {
-		return shell.Fail("Invalid name: %q exists and is not a plain file.", name)
+	if _, err := configuration(a).Stat(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fileFault("write", name, err)
 	}
 	return nil
 }
 
 // writeFile replaces an operator's file in /configuration. It is readable by its owner only, since it may hold a key.
 func writeFile(a *Appliance, name string, data []byte) error {
-	if err := newFile(a, name); err != nil {
-		return err
-	}
-	if err := safefile.Write(filepath.Join(a.Files, name), data, 0o600); err != nil {
-		return shell.Fail("Unable to write %q: %v.", name, reason(err))
+	if err := configuration(a).Write(name, data); err != nil {
+		return fileFault("write", name, err)
 	}
 	return nil
 }
 
 // reason is err without the path on the host system, which is not the operator's business.
-func reason(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	var link *os.LinkError
-	if errors.As(err, &link) {
-		return link.Err
-	}
-	return err
-}
+func reason(err error) error { return folder.Reason(err) }
 
 // fileNames are the plain files in /configuration, for completion.
-func fileNames(a *Appliance) []string {
-	entries, err := os.ReadDir(a.Files)
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, e := range entries {
-		if e.Type().IsRegular() && safefile.Name(e.Name()) == nil {
-			names = append(names, e.Name())
-		}
-	}
-	return names
-}
+func fileNames(a *Appliance) []string { return configuration(a).Names() }
 
 // written says where an exported file is, in the words that scripts look for.
 func written(s *shell.Session, a *Appliance, name string) {

@@ -11,6 +11,9 @@ type Config struct {
 	// Hostname is the prompt's name and goes into the serial data; SMTP uses the interface's host name instead.
 	Hostname string `toml:"hostname"`
 
+	// TimeZone is the zone of logs and screens from the next start on, a name of the zone database; empty: the host's.
+	TimeZone string `toml:"time_zone,omitempty"`
+
 	Interfaces   map[string]*Interface     `toml:"interfaces"`
 	Listeners    map[string]*Listener      `toml:"listeners,omitempty"`
 	Destinations map[string]*Destination   `toml:"destination_controls"` // always holds the key DefaultDestination

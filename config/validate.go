@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // validation must not depend on the host
 )
 
 // Validate says everything that is wrong with the configuration, as joined *FieldErrors, or nil. It looks at the
@@ -14,6 +16,7 @@ func (c *Config) Validate() error {
 	var f faults
 	f.texts("", reflect.ValueOf(c).Elem())
 	f.host("hostname", c.Hostname)
+	f.zone("time_zone", c.TimeZone)
 	f.interfaces(c)
 	f.listeners(c)
 	f.sockets(c)
@@ -60,6 +63,13 @@ func each[V any](f *faults, path string, m map[string]*V, check func(path, name 
 		if !missing(f, at, m[name]) {
 			check(at, name, m[name])
 		}
+	}
+}
+
+// zone refuses what the zone database does not have. It is in the program, for hosts without one.
+func (f *faults) zone(at, name string) {
+	if _, err := time.LoadLocation(name); err != nil || strings.EqualFold(name, "Local") {
+		f.add(at, "%q is not a time zone: a name of the zone database such as Europe/Berlin is wanted", name)
 	}
 }
 

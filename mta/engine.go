@@ -84,6 +84,8 @@ type Engine struct {
 	held      []spool.Message // of the spool at the start: TLS reports for us
 	death     inhand.Found    // how the last process ended
 
+	patience atomic.Pointer[time.Duration] // what StopWithin said; nil: the usual graces
+
 	live atomic.Pointer[world] // what the configuration in force was made into
 
 	mu        sync.Mutex                   // guards everything below
@@ -124,7 +126,7 @@ func New(opt Options) (*Engine, error) {
 		Config: e.config, Spool: queueSpool{e.spool, e}, Log: opt.Log, Deliverer: e.deliver,
 		Bouncer:   &outbound.Bouncer{Config: e.config, Spool: e.spool},
 		Way:       func(destination string) string { return outbound.Together(e.config(), destination) },
-		Suspended: e.suspended.deliveries(), Grace: deliveryGrace, Fault: e.fault, Hand: e.hand,
+		Suspended: e.suspended.deliveries(), Grace: func() time.Duration { return e.stopGrace(deliveryGrace) }, Fault: e.fault, Hand: e.hand,
 	})
 	return e, nil
 }
@@ -286,4 +288,15 @@ func (e *Engine) Close() error {
 		faults = append(faults, e.spool.Close())
 	}
 	return errors.Join(faults...)
+}
+
+// StopWithin says how long open connections and deliveries under way may take at the end of Run, each; without it 10 s.
+func (e *Engine) StopWithin(grace time.Duration) { e.patience.Store(&grace) }
+
+// stopGrace is what something under way gets when the appliance stops.
+func (e *Engine) stopGrace(usual time.Duration) time.Duration {
+	if said := e.patience.Load(); said != nil {
+		return *said
+	}
+	return usual
 }

@@ -245,9 +245,10 @@ func (e *Engine) stopListeners() {
 		all = append(all, l)
 	}
 	e.mu.Unlock()
+	grace := e.stopGrace(sessionGrace)
 	var ends sync.WaitGroup
 	for _, l := range all {
-		ends.Go(func() { l.Shutdown(sessionGrace) })
+		ends.Go(func() { l.Shutdown(grace) })
 	}
 	ends.Wait()
 	e.sessions.Wait()

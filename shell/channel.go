@@ -24,6 +24,8 @@ type channel struct {
 	sess *Session
 	out  *stallWriter
 
+	transfer func() int // scp or sftp instead of a session's commands
+
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -79,7 +81,11 @@ func (c *channel) serve(requests <-chan *gossh.Request) {
 		if req.WantReply {
 			req.Reply(ok, nil)
 		}
-		if ok && c.sess != nil && (req.Type == "shell" || req.Type == "exec") {
+		switch {
+		case !ok || c.sess == nil:
+		case c.transfer != nil && (req.Type == "exec" || req.Type == "subsystem"):
+			c.beginTransfer()
+		case req.Type == "shell" || req.Type == "exec":
 			c.begin(req)
 		}
 	}
@@ -88,10 +94,13 @@ func (c *channel) serve(requests <-chan *gossh.Request) {
 	c.ch.Close()
 }
 
-// request acts on one request and says whether it is granted. Environment variables, subsystems, forwarding of X11 and
-// of agents are all refused.
+// request acts on one request and says whether it is granted. Environment variables, subsystems but sftp, forwarding of X11
+// and of agents are all refused.
 func (c *channel) request(req *gossh.Request) bool {
 	switch req.Type {
+	case "subsystem":
+		start, ok := c.transferring(req)
+		return ok && c.prepareTransfer(start)
 	case "pty-req":
 		var pty ptyRequest
 		if c.pty != nil || c.sess != nil || gossh.Unmarshal(req.Payload, &pty) != nil {
@@ -111,6 +120,9 @@ func (c *channel) request(req *gossh.Request) bool {
 		}
 		return true
 	case "shell", "exec":
+		if start, ok := c.transferring(req); ok {
+			return c.prepareTransfer(start)
+		}
 		return c.prepare(req)
 	case "signal":
 		return c.signal(req.Payload)

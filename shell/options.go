@@ -30,6 +30,7 @@ type Options struct {
 	Table   []*Command // every command, Builtins included
 	Config  Store
 	Secrets Secrets // the passphrases' hashes; a session in a test needs none
+	Files   Files   // what scp and sftp reach; nil: both are refused
 
 	// Codes judges the codes of users with two factors (RFC 6238); nil: nobody has a code.
 	Codes Codes

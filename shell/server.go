@@ -33,6 +33,8 @@ type Server struct {
 
 	wg sync.WaitGroup // accept loops and connections
 
+	transfers chan struct{} // a token for each session of scp or sftp
+
 	mu        sync.Mutex
 	serving   bool
 	closed    bool
@@ -48,7 +50,7 @@ func New(opts Options) (*Server, error) {
 	case opts.Config == nil:
 		return nil, errors.New("ssh server: no configuration")
 	}
-	srv := &Server{opts: opts, listeners: map[string]net.Listener{}, peers: map[*peer]struct{}{}}
+	srv := &Server{opts: opts, listeners: map[string]net.Listener{}, peers: map[*peer]struct{}{}, transfers: make(chan struct{}, maxTransfers)}
 	srv.base, srv.end = context.WithCancel(context.Background())
 	srv.opts.stopping, srv.stopping = context.WithCancel(context.Background())
 	srv.lock = newLockouts(srv.opts.now)

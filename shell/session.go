@@ -207,7 +207,7 @@ type SessionInfo struct {
 	Remote string
 	Login  time.Time
 	Idle   time.Duration // since the last input
-	What   string        // "cli"
+	What   string        // "cli", "scp" or "sftp"
 }
 
 // liveSession is a session's entry in the list of open ones.
@@ -292,6 +292,16 @@ func (e *liveSession) active(t time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.last = t
+}
+
+// called says what who shows of the session instead of cli.
+func (e *liveSession) called(what string) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.info.What = what
 }
 
 // number is what the logs call the session.

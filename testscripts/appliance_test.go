@@ -43,6 +43,8 @@ type addresses struct {
 //	appliance kill NAME          SIGKILL, and wait
 //	appliance fail NAME          run it and wait until it gives up; its words are in the file NAME.out
 //	appliance refresh NAME       read the bound addresses again
+//	appliance reboot NAME        type reboot, and wait until it is up again in the same process
+//	appliance gone NAME          wait until it has ended by itself; its words are in the file NAME.out
 func applianceVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: appliance init|start|stop|kill|fail|refresh NAME")
@@ -65,6 +67,10 @@ func applianceVerb(ts *testscript.TestScript, neg bool, args []string) {
 		a.end(ts, syscall.SIGTERM)
 	case "kill":
 		a.end(ts, syscall.SIGKILL)
+	case "reboot":
+		a.reboot(ts)
+	case "gone":
+		a.gone(ts)
 	case "fail":
 		a.start(ts)
 		a.gone(ts)
@@ -160,6 +166,25 @@ func (a *appliance) publish(ts *testscript.TestScript, bound addresses) {
 		all.WriteString(ts.ReadFile(f))
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("ssh_config"), []byte(all.String()), 0o600))
+}
+
+// reboot waits for another file of addresses than the one before.
+func (a *appliance) reboot(ts *testscript.TestScript) {
+	before, err := os.Stat(a.addressFile())
+	ts.Check(err)
+	if out, err := exec.Command(filepath.Join(ts.Getenv("WORK"), "bin", "ssh"), a.name, "reboot 5 force").CombinedOutput(); err != nil {
+		ts.Fatalf("reboot: %v\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err = poll(ctx, func() bool {
+		now, err := os.Stat(a.addressFile())
+		return err == nil && (!os.SameFile(before, now) || !now.ModTime().Equal(before.ModTime()))
+	})
+	if err != nil {
+		ts.Fatalf("%s does not come up again: %v", a.name, err)
+	}
+	a.await(ts)
 }
 
 func (a *appliance) end(ts *testscript.TestScript, sig syscall.Signal) {

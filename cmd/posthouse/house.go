@@ -30,6 +30,7 @@ type house struct {
 	metrics *metrics.Server
 	shell   *shell.Server
 	bound   *boundAddresses
+	leaving leaving
 }
 
 // logKinds are the log subscriptions that every appliance has, in the order of their names.
@@ -53,6 +54,9 @@ func open(dir string, key masterKey) (h *house, err error) {
 		return h, err
 	}
 	if h.store, err = config.Open(dir, key.forConfig()); err != nil {
+		return h, err
+	}
+	if err := setZone(h.store.Running().Config.TimeZone); err != nil {
 		return h, err
 	}
 	h.certs = certstore.New(h.store.Vault())
@@ -138,14 +142,17 @@ func (h *house) openShell(id identity) error {
 	if err != nil {
 		return err
 	}
-	table := commands.Table(&commands.Appliance{
+	appliance := &commands.Appliance{
 		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: logBook{h}, Files: filepath.Join(h.dir, "configuration"),
 		About:     commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
-		Committed: h.system.Committed,
-	})
+		Committed: h.system.Committed, Stop: h.leave,
+	}
+	if err := commands.SweepFiles(appliance); err != nil {
+		return err
+	}
 	number, build, _ := strings.Cut(version, "-")
 	h.shell, err = shell.New(shell.Options{
-		Table: table, Config: h.store, Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build,
+		Table: commands.Table(appliance), Files: commands.FileStore(appliance), Config: h.store, Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build,
 		State: filepath.Join(h.dir, "state"), Audit: h.lines("cli_logs"), Auth: h.lines("authentication"), System: h.lines("system_logs"),
 	})
 	return err

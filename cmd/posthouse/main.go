@@ -46,8 +46,12 @@ var errUsage = errors.New("usage")
 
 func main() {
 	ctx, stop := withSignals(context.Background())
+	program, _ := os.Executable() // as it is called now: another one may lie there when it is started again
 	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
+	if status == statusAgain {
+		status = again(program)
+	}
 	os.Exit(status)
 }
 
@@ -91,7 +95,7 @@ func run(ctx context.Context, args []string, std streams) int {
 			return 0
 		}
 		var status statusError
-		if err != nil && !errors.As(err, &status) {
+		if err != nil && !errors.As(err, &status) && !errors.Is(err, errAgain) {
 			fmt.Fprintf(std.err, "posthouse %s: %v\n", sub.name, err)
 		}
 		return exitStatus(err)
@@ -107,6 +111,8 @@ func exitStatus(err error) int {
 		return 0
 	case errors.Is(err, errUsage):
 		return 2
+	case errors.Is(err, errAgain):
+		return statusAgain
 	}
 	var status statusError
 	if errors.As(err, &status) {

@@ -47,7 +47,11 @@ func serve(ctx context.Context, args []string, std streams) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(house.run(ctx, std), house.close())
+	err = errors.Join(house.run(house.until(ctx), std), house.close())
+	if err == nil && house.leaving.again() {
+		return errAgain
+	}
+	return err
 }
 
 // lock takes the data folder for this process, so that no second one delivers the same mail.

@@ -159,6 +159,9 @@ func (l *Log) Name() string { return l.opts.Name }
 // Type is what the subscription's kind is called, "Text Mail Logs".
 func (l *Log) Type() string { return l.opts.Type }
 
+// Folder is the path of the subscription's own folder.
+func (l *Log) Folder() string { return l.folder }
+
 // SetLimits sets the size in bytes at which a file is finished and the number of files kept, the current one included;
 // zero means the default. It holds from the next line on.
 func (l *Log) SetLimits(size int64, files int) {

@@ -158,7 +158,7 @@ func newBench(t *testing.T, change func(b *bench, c *config.Config)) *bench {
 		Config: func() *config.Config { return b.world.Load().Config }, Spool: b.spool, Log: ml, Deliverer: d,
 		Bouncer: &Bouncer{Config: func() *config.Config { return b.world.Load().Config }, Spool: b.spool},
 		Random:  func() float64 { return 0 }, Linger: b.linger,
-		Grace: 5 * time.Second, // a test may end before a connection does
+		Grace: func() time.Duration { return 5 * time.Second }, // a test may end before a connection does
 		Fault: func(what string, err error) {
 			b.fault(what, err)
 			if b.faultless {

@@ -218,7 +218,7 @@ func TestTheEndLetsDeliveriesFinish(t *testing.T) {
 			if _, ok := trip.Next(ctx); ok {
 				t.Error("another task is given at the end")
 			}
-		}, func(_ *bench, o *Options) { o.Grace = 10 * time.Second })
+		}, func(_ *bench, o *Options) { o.Grace = func() time.Duration { return 10 * time.Second } })
 		b.Add(letter(1, "", "b@one.example"))
 		b.Add(letter(2, "", "b@one.example"))
 		b.Add(letter(3, "", "b@one.example")) // no connection is left for it

@@ -46,7 +46,7 @@ type Options struct {
 
 	Hand      Hand                         // remembers what is worked on; nil: nobody does
 	Suspended Suspension                   // as the last process left it
-	Grace     time.Duration                // what deliveries under way get at the end; 0: none
+	Grace     func() time.Duration         // what deliveries under way get at the end; nil: nothing
 	Linger    time.Duration                // how long an open connection waits for the next message; 0: the default, -1: not
 	Random    func() float64               // 0 to 1; nil: math/rand
 	Fault     func(what string, err error) // told of what fails on our own side; nil: nobody
@@ -152,7 +152,7 @@ func (q *Queue) attend(ctx context.Context, cut func()) {
 		case <-done:
 			q.call(func(s *state) { s.stopping = true })
 			done = nil
-			grace = time.After(q.opt.Grace)
+			grace = time.After(q.grace())
 		case <-grace:
 			cut()
 		}
@@ -300,4 +300,12 @@ func (q *Queue) Add(m spool.Message) {
 			s.totals.Generated += uint64(len(m.Recipients))
 		}
 	})
+}
+
+// grace is what deliveries under way get at the end.
+func (q *Queue) grace() time.Duration {
+	if q.opt.Grace == nil {
+		return 0
+	}
+	return q.opt.Grace()
 }
