@@ -286,7 +286,7 @@ func drawConfig(t *rapid.T) *Config {
 	}
 	for _, d := range rapid.SliceOfN(domain, 0, 4).Draw(t, "destinations") {
 		c.Destinations[d] = &Destination{
-			TLS: TLSLevel(word("tls", "", "no", "preferred", "required", "preferred-verify", "required-verify", "required-verify-hosted")),
+			TLS:  TLSLevel(word("tls", "", "no", "preferred", "required", "preferred-verify", "required-verify", "required-verify-hosted")),
 			DANE: word("dane", "", "none", "mandatory"), LimitPer: word("per", "", "domain", "mx"), LimitApply: word("apply", "", "system", "vg"),
 			IPSort: word("sort", "", "prefer-v6", "require-v4"), Recipients: new(number("limit", 1, 9)),
 		}
