@@ -60,6 +60,27 @@ func decodeProfile(content []byte) (*Profile, error) {
 	return p, nil
 }
 
+// Canonical judges the content of a profile that comes from elsewhere, and gives it the form in which Put keeps it: that
+// form itself, or a key and its certificates as PEM in any order.
+func Canonical(content []byte) ([]byte, error) {
+	if p, err := decodeProfile(content); err == nil {
+		return encodeProfile(p)
+	}
+	key, err := ParseKey(content)
+	if err != nil {
+		return nil, err
+	}
+	certs, err := ParsePEMChain(content)
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := Assemble(key, certs)
+	if err != nil {
+		return nil, err
+	}
+	return encodeProfile(p)
+}
+
 // take adds one block of the stored form: a key begins a pair, everything else belongs to the pair begun last.
 func (p *Profile) take(block *pem.Block) error {
 	last := len(p.Pairs) - 1

@@ -279,7 +279,11 @@ const (
 
 // Block reads lines until one that is a single full stop; text, with its "(end with '.'):", stands above them.
 // The lines come back with a line feed behind each.
-func (s *Session) Block(text string) (string, error) {
+func (s *Session) Block(text string) (string, error) { return s.BlockTo(text, nil) }
+
+// BlockTo is Block for a text that may also end by itself: with the line that last says yes to. A full stop behind it is
+// passed over wherever the next line is read.
+func (s *Session) BlockTo(text string, last func(line string) bool) (string, error) {
 	if s.ctx.Err() != nil {
 		return "", ErrInterrupted
 	}
@@ -288,7 +292,7 @@ func (s *Session) Block(text string) (string, error) {
 	if s.way != exec {
 		io.WriteString(s.scr, text+"\n")
 	}
-	return s.readBlock(text, false)
+	return s.readBlock(text, false, last)
 }
 
 // Input reads what stands on standard input: lines until one that is a single full stop, or until the input ends.
@@ -305,7 +309,7 @@ func (s *Session) Input() (string, error) {
 			return data, nil
 		}
 	}
-	return s.readBlock(name, true)
+	return s.readBlock(name, true, nil)
 }
 
 // ReadLine reads one line under a prompt of the caller's own, which may be empty; io.EOF at the end of the input.
@@ -317,7 +321,7 @@ func (s *Session) ReadLine(ctx context.Context, tail string) (string, error) {
 
 var errLongBlock = &failure{text: fmt.Sprintf("Error: the text is longer than %d bytes.", maxBlock), tried: true}
 
-func (s *Session) readBlock(name string, untilEnd bool) (string, error) {
+func (s *Session) readBlock(name string, untilEnd bool, last func(line string) bool) (string, error) {
 	var b strings.Builder
 	for {
 		line, err := s.readLine(s.ctx, prompt{})
@@ -334,6 +338,10 @@ func (s *Session) readBlock(name string, untilEnd bool) (string, error) {
 			return "", errLongBlock
 		}
 		b.WriteString(line + "\n")
+		if last != nil && last(line) {
+			s.ended = true
+			return b.String(), nil
+		}
 	}
 }
 

@@ -257,7 +257,13 @@ func (s *Session) pages() bool { return !s.unpaged }
 
 // readLine reads one line. While it waits, Ctrl-C belongs to the editor, and the limit for answers or idling runs.
 func (s *Session) readLine(ctx context.Context, p prompt) (string, error) {
-	return s.reading(ctx, func(ctx context.Context) (string, error) { return s.in.line(ctx, p) })
+	read := func(ctx context.Context) (string, error) { return s.in.line(ctx, p) }
+	line, err := s.reading(ctx, read)
+	if s.ended && err == nil && strings.TrimSpace(line) == blockEnd {
+		line, err = s.reading(ctx, read)
+	}
+	s.ended = false
+	return line, err
 }
 
 // reading waits for input as long as the session's way permits.

@@ -39,6 +39,7 @@ type Session struct {
 	failed   bool // a command failed since the last Discard
 	status   int  // the exit status so far
 	jsonMode bool // set json on
+	ended    bool // a block ended by itself: a full stop that follows on a line of its own belongs to it
 
 	live    *liveSession // the entry in the server's list; nil in tests
 	marked  bool         // the ^C that interrupted the command in progress is shown
@@ -138,6 +139,10 @@ func (s *Session) Discard() { s.cand, s.failed = nil, false }
 
 // Committed is called after the candidate was committed: the next edit begins from what is running then.
 func (s *Session) Committed() { s.cand = nil }
+
+// StartOver forgets the candidate, as Discard does, but not that an earlier command failed: the next edit begins from what
+// is running now.
+func (s *Session) StartOver() { s.cand = nil }
 
 // Failed says whether an earlier command of this exec request or script failed and clearchanges did not follow. Then a
 // plain commit is refused, so that half a change is never put in force. At a terminal it is always false.

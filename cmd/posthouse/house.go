@@ -59,6 +59,9 @@ func open(dir string, key masterKey) (h *house, err error) {
 	if err := setZone(h.store.Running().Config.TimeZone); err != nil {
 		return h, err
 	}
+	if err := config.MakeExportKey(h.store.Vault()); err != nil { // a folder of an earlier version has none
+		return h, err
+	}
 	h.certs = certstore.New(h.store.Vault())
 	id, err := readIdentity(dir)
 	if err != nil {

@@ -113,6 +113,9 @@ func setUp(dir string, want choices, out io.Writer) error {
 	if err := makeHostKeys(vault); err != nil {
 		return err
 	}
+	if err := config.MakeExportKey(vault); err != nil {
+		return err
+	}
 	if err := makeIdentity(dir); err != nil {
 		return err
 	}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// wordList pairs our values with the words of such files. What is in no pair is written as it is.
+type wordList [][2]string
+
+var (
+	accessWords = wordList{{"yes", "ACCEPT"}, {"no", "REJECT"}}
+	limitWords  = wordList{{"domain", "host"}, {"mx", "MXIP"}}
+	applyWords  = wordList{{"vg", "VG"}}
+	sortWords   = wordList{{"prefer-v6", "PREFER_V6"}, {"require-v6", "REQUIRE_v6"}, {"prefer-v4", "PREFER_V4"}, {"require-v4", "REQUIRE_v4"}}
+	tlsWords    = wordList{
+		{string(TLSNo), "off"}, {string(TLSPrefer), "on"}, {string(TLSRequire), "required"}, {string(TLSPreferVerify), "on_verify"},
+		{string(TLSRequireVerify), "require_verify"}, {string(TLSRequireVerifyHosted), "require_verify_hosted"},
+	}
+	roleWords = wordList{
+		{RoleAdministrator, "Administrators"}, {RoleOperator, "Operators"}, {RoleReadOnly, "Read-Only Operators"},
+		{RoleGuest, "Guests"}, {RoleTechnician, "Technicians"}, {RoleHelpDesk, "Help Desk Users"},
+	}
+)
+
+func (l wordList) out(ours string) string {
+	for _, pair := range l {
+		if pair[0] == ours {
+			return pair[1]
+		}
+	}
+	return ours
+}
+
+func (l wordList) in(theirs string) string {
+	for _, pair := range l {
+		if strings.EqualFold(pair[1], strings.TrimSpace(theirs)) {
+			return pair[0]
+		}
+	}
+	return theirs
+}
+
+// textForm is a setting that is one text in the XML. Both functions get the struct that the setting is in.
+type textForm struct {
+	write func(holder reflect.Value) string
+	read  func(holder reflect.Value, text string) error
+}
+
+// netmaskForm writes 255.255.255.0 for IPv4 and 64 for IPv6; both are read for either, and 0xffffff00.
+var netmaskForm = &textForm{
+	write: func(holder reflect.Value) string {
+		i := holder.Addr().Interface().(*Interface)
+		if a, err := netip.ParseAddr(i.Address); err == nil && a.Is4() && i.PrefixLength >= 0 && i.PrefixLength <= 32 {
+			return maskOf(i.PrefixLength).String()
+		}
+		return strconv.Itoa(i.PrefixLength)
+	},
+	read: func(holder reflect.Value, text string) error {
+		n, err := parseNetmask(strings.TrimSpace(text))
+		if err != nil {
+			return err
+		}
+		holder.Addr().Interface().(*Interface).PrefixLength = n
+		return nil
+	},
+}
+
+func maskOf(bits int) netip.Addr {
+	mask := ^uint32(0) << (32 - bits) // a shift by 32 leaves nothing
+	return netip.AddrFrom4([4]byte{byte(mask >> 24), byte(mask >> 16), byte(mask >> 8), byte(mask)})
+}
+
+func parseNetmask(text string) (int, error) {
+	if n, err := strconv.Atoi(strings.TrimPrefix(text, "/")); err == nil {
+		return n, nil
+	}
+	if hex, ok := strings.CutPrefix(strings.ToLower(text), "0x"); ok {
+		if n, err := strconv.ParseUint(hex, 16, 32); err == nil {
+			text = netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}).String()
+		}
+	}
+	for bits := range 33 {
+		if maskOf(bits).String() == text {
+			return bits, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a netmask: 255.255.255.0, 0xffffff00 and 24 are accepted", text)
+}
+
+// hatForm is a host access table without its default.
+var hatForm = &textForm{
+	write: func(holder reflect.Value) string { return holder.Addr().Interface().(*HostAccess).Text() },
+	read: func(holder reflect.Value, text string) error {
+		table, err := ParseHAT(text)
+		if err != nil {
+			return err
+		}
+		h := holder.Addr().Interface().(*HostAccess)
+		h.Policies, h.Groups = table.Policies, table.Groups
+		return nil
+	},
+}
+
+const (
+	protocolSMTP = "SMTP"
+	protocolCPQ  = "CPQ"
+	cpqListener  = "cpq_listener"
+	cpqPort      = 7025
+)
+
+// admitListener passes over the hidden listener, and refuses protocols that are not spoken here.
+func admitListener(n *node) (ok bool, why string) {
+	switch protocol := strings.ToUpper(strings.TrimSpace(n.textOf("protocol"))); protocol {
+	case "", protocolSMTP:
+		return true, ""
+	case protocolCPQ:
+		return false, ""
+	default:
+		return false, fmt.Sprintf("a listener for %s cannot be had here", protocol)
+	}
+}
+
+// freshListener is what a listener begins with that is not there yet.
+func freshListener(n *node) reflect.Value {
+	t := ListenerType(strings.TrimSpace(n.textOf("type")))
+	if t != Private {
+		t = Public
+	}
+	return reflect.ValueOf(NewListener(t, "", portSMTP))
+}
+
+// hiddenListener is the one that every such file has and no list shows: it stands for the port at which a management
+// appliance gives quarantined messages back.
+func hiddenListener(c *Config) *Listener { return NewListener(Private, hiddenInterface(c), cpqPort) }
+
+// hiddenInterface is the one that operators come in by, else the first.
+func hiddenInterface(c *Config) string {
+	names := sortedKeys(reflect.ValueOf(c.Interfaces))
+	for _, name := range names {
+		if i := c.Interfaces[name.String()]; i != nil && i.SSH {
+			return name.String()
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0].String()
+}
