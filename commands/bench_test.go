@@ -99,7 +99,25 @@ func (b *bench) exec(status int, line, stdin string) string {
 	if got != status {
 		b.t.Fatalf("%s: exit status %d, want %d\nstdout: %s\nstderr: %s", line, got, status, out, errs)
 	}
+	b.documented(line, out)
 	return out
+}
+
+// documented wants what a line with --json prints to be one of its command's documents.
+func (b *bench) documented(line, out string) {
+	b.t.Helper()
+	form, asked := strings.CutSuffix(line, " --json")
+	if !asked || strings.ContainsAny(form, ";|") || out == "" {
+		return
+	}
+	name, _, _ := strings.Cut(form, " ")
+	for _, c := range b.opts.Table {
+		if c.Name == name && len(c.Documents) > 0 {
+			if _, err := validated(c, out); err != nil {
+				b.t.Errorf("%s: %v", line, err)
+			}
+		}
+	}
 }
 
 // fails works one exec line that must fail with a line that begins and goes on so, and change nothing.

@@ -21,7 +21,7 @@ func listenerConfig(a *Appliance) *shell.Command {
 		Batch: []string{
 			"listenerconfig list",
 			"listenerconfig details NAME",
-			"listenerconfig new NAME private|public|blackhole INTERFACE PORT",
+			"listenerconfig new NAME private|public|blackhole INTERFACE PORT [key value ...]",
 			"listenerconfig edit NAME certificate CERT[,CERT]",
 			"listenerconfig edit NAME servername SERVERNAME CERT[,CERT] | delete SERVERNAME",
 			"listenerconfig edit NAME implicit_tls on|off",
@@ -43,7 +43,7 @@ func listenerConfig(a *Appliance) *shell.Command {
 			"listenerconfig setup [key value ...]",
 		},
 		Help:   listenerHelp(),
-		Commit: true, JSON: true,
+		Commit: true,
 		Documents: []shell.Document{
 			{For: "listenerconfig list", Value: listenersJSON{}},
 			{For: "listenerconfig details", Value: listenerReport{}},
@@ -66,6 +66,9 @@ func listenerConfig(a *Appliance) *shell.Command {
 func listenerHelp() string {
 	return `A public listener accepts mail for the recipients of its recipient access table, a private one relays for the
 hosts of its host access table, a blackhole listener takes what its host access table admits and discards it.
+
+Keys of new: domains DOMAIN[,DOMAIN] (public), relay HOST[,HOST] (private), route DOMAIN=DEST[,DEST], implicit_tls on|off, and the
+parameters of the default mail flow policy, such as max_rcpts_per_hour N.
 
 The host access table puts a connecting host into the first sender group from the top that it matches; the group's mail
 flow policy decides. A member of a group is an address, a network (192.0.2.0/24), a range (192.0.2.10-20), a leading part

@@ -16,7 +16,7 @@ func listenerBatch(a *Appliance, s *shell.Session, args []string) error {
 	return dispatch("listenerconfig", args, []subcommand{
 		{"list", 0, 0, func([]string) error { return listListeners(s) }},
 		{"details", 1, 1, func(args []string) error { return onListener(a, s, args, (*listenerEdit).show) }},
-		{"new", 4, 4, func(args []string) error { return batchNewListener(s, args) }},
+		{"new", 4, -1, func(args []string) error { return batchNewListener(s, args) }},
 		{"edit", 2, -1, func(args []string) error { return onListener(a, s, args, (*listenerEdit).batch) }},
 		{"delete", 1, 1, func(args []string) error {
 			return onListener(a, s, args, func(e *listenerEdit, _ []string) error { return removeListener(s, e.name) })
@@ -189,6 +189,8 @@ func listenerProposals(a *Appliance, c *config.Config, args []string) []string {
 		return []string{string(config.Private), string(config.Public), string(config.Blackhole)}
 	case args[0] == "new" && len(args) == 4:
 		return interfaceNames(c)
+	case args[0] == "new" && len(args) > 5 && len(args)%2 == 0:
+		return append([]string{"domains", "relay", "route", "implicit_tls"}, config.PolicyKeyNames()...)
 	case slices.Contains([]string{"edit", "delete", "details"}, args[0]) && len(args) == 2:
 		return listenerNames(c)
 	case args[0] == "setup" && len(args)%2 == 0:

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"posthouse/config"
@@ -329,6 +330,7 @@ func tlsName(p config.PolicyParams) string {
 	return "No"
 }
 
+// batchNewListener takes NAME TYPE INTERFACE PORT [key value ...].
 func batchNewListener(s *shell.Session, args []string) error {
 	t, err := oneOf("listener type", args[1], string(config.Private), string(config.Public), string(config.Blackhole))
 	if err != nil {
@@ -346,11 +348,59 @@ func batchNewListener(s *shell.Session, args []string) error {
 		if err != nil {
 			return err
 		}
-		c.Listeners = inMap(c.Listeners, args[0], config.NewListener(config.ListenerType(t), iface, port))
-		return nil
+		l := config.NewListener(config.ListenerType(t), iface, port)
+		c.Listeners = inMap(c.Listeners, args[0], l)
+		return newListenerSettings(c, l, args[4:])
 	})
 	if err == nil {
 		s.Printf("Listener %s created.\n", args[0])
 	}
 	return err
+}
+
+// newListenerSettings reads what the dialogue of NEW asks besides: whose mail is taken or relayed, its routes, and the
+// default policy, which is written down whole where more than its rate limit is named.
+func newListenerSettings(c *config.Config, l *config.Listener, words []string) error {
+	policy := &l.HostAccess.Default
+	limit := policy.MaxRecipientsPerHour
+	err := applySettings(words, append([]setting{
+		{"domains", func(v string) error {
+			if l.Type != config.Public {
+				return shell.Fail("Invalid key \"domains\": a %s listener has no recipient access table.", l.Type)
+			}
+			l.RecipientAccess = accepting(v)
+			return nil
+		}},
+		{"relay", func(v string) error {
+			if l.Type != config.Private {
+				return shell.Fail("Invalid key \"relay\": a %s listener relays for nobody; listenerconfig edit NAME hostaccess changes that.", l.Type)
+			}
+			return setRelays(l, v)
+		}},
+		{"route", func(v string) error { return routeWord(c, v) }},
+		{"implicit_tls", func(v string) (err error) { l.ImplicitTLS, err = switched("implicit_tls", v); return err }},
+	}, parameterSettings(policy)...))
+	if err != nil {
+		return err
+	}
+	named := *policy
+	named.MaxRecipientsPerHour = limit
+	if !reflect.DeepEqual(named, config.NewListener(l.Type, l.Interface, l.Port).HostAccess.Default) {
+		*policy = l.HostAccess.Effective(*policy)
+	}
+	return nil
+}
+
+// routeWord takes DOMAIN=DEST[,DEST].
+func routeWord(c *config.Config, word string) error {
+	domain, answer, ok := strings.Cut(word, "=")
+	if !ok || domain == "" {
+		return shell.Fail("Invalid route %q: DOMAIN=DEST[,DEST] is accepted.", word)
+	}
+	hops, err := routeHops(answer)
+	if err != nil {
+		return err
+	}
+	c.Routes = inMap(c.Routes, hostWord(domain), &config.Route{Hops: hops})
+	return nil
 }

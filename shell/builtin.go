@@ -35,8 +35,9 @@ func exitCommand() *Command {
 func setCommand() *Command {
 	return &Command{
 		Name: "set", Summary: "Settings of this session: paging and JSON.", Roles: Everyone,
-		Batch:     []string{"set", "set paging on|off", "set json on|off"},
-		Help:      "Settings last as long as the session. With json on, every command that knows --json behaves as if it were given.",
+		Batch: []string{"set", "set paging on|off", "set json on|off"},
+		Help: "Settings last as long as the session. With json on, every command that knows --json behaves as if it were given; a " +
+			"command that would open a menu prints what the menu is about.",
 		Documents: []Document{{For: "set", Value: settingsJSON{}}, Says("set paging, set json")},
 		Run: func(_ context.Context, s *Session, args []string) error {
 			if len(args) == 0 && s.JSON {
@@ -92,7 +93,7 @@ func helpCommand() *Command {
 		Batch: []string{"help", "help COMMAND"},
 		Help: "Commands may be shortened as long as they are unambiguous, but for those that delete, suspend, reset or stop. " +
 			"Several commands on one line are separated by ; and the output of each can be filtered:\n" +
-			"| grep PATTERN, | except PATTERN, | count, | last N, | head N, | no-more.",
+			"| grep [-i] PATTERN, | except [-i] PATTERN, | count, | last N, | head N, | no-more.",
 		Documents: []Document{{For: "help", Value: commandsJSON{}}},
 		Run: func(_ context.Context, s *Session, args []string) error {
 			if len(args) == 0 && s.JSON {

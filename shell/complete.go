@@ -20,7 +20,13 @@ func (s *Session) completeMain(line string) []string {
 	if words[len(words)-2] == "|" {
 		return []string{"count", "except", "grep", "head", "last", "no-more"}
 	}
+	if slices.Contains(words[1:len(words)-1], "|") {
+		return nil // the argument of a filter
+	}
 	cmd, err := s.opts.lookup(words[0])
+	if err == nil && cmd.TakesJSON() && strings.HasPrefix(words[len(words)-1], "--") {
+		return []string{"--json"}
+	}
 	if err != nil || cmd.Complete == nil || !s.offers(cmd) {
 		return nil
 	}

@@ -22,6 +22,17 @@ func isFilter(word string) bool {
 // maxLast bounds what the filter last keeps, in lines.
 const maxLast = 10000
 
+// matches says whether the filter takes a pattern.
+func (f filterSpec) matches() bool { return f.name == "grep" || f.name == "except" }
+
+// pattern is the filter's regular expression.
+func (f filterSpec) pattern() string {
+	if f.fold {
+		return "(?i)" + f.arg
+	}
+	return f.arg
+}
+
 // check says whether the filter has the argument that it needs.
 func (f filterSpec) check() error {
 	switch f.name {
@@ -29,8 +40,8 @@ func (f filterSpec) check() error {
 		if f.arg == "" {
 			return Usage("Invalid filter: %s needs a pattern.", f.name)
 		}
-		if _, err := regexp.Compile(f.arg); err != nil {
-			return Usage("Invalid pattern %s: %v", quote(f.arg), err)
+		if _, err := regexp.Compile(f.pattern()); err != nil {
+			return Usage("Invalid pattern %s: %s.", quote(f.arg), strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		}
 	case "last", "head":
 		if n, err := strconv.Atoi(f.arg); err != nil || n < 1 || n > maxLast {
@@ -55,9 +66,9 @@ func (f filterSpec) newFilter(next filter) filter {
 	n, _ := strconv.Atoi(f.arg)
 	switch f.name {
 	case "grep":
-		return &matching{re: regexp.MustCompile(f.arg), want: true, next: next}
+		return &matching{re: regexp.MustCompile(f.pattern()), want: true, next: next}
 	case "except":
-		return &matching{re: regexp.MustCompile(f.arg), next: next}
+		return &matching{re: regexp.MustCompile(f.pattern()), next: next}
 	case "count":
 		return &counting{next: next}
 	case "last":

@@ -17,7 +17,10 @@ type statement struct {
 }
 
 // filterSpec is one filter behind a command: its name and its argument.
-type filterSpec struct{ name, arg string }
+type filterSpec struct {
+	name, arg string
+	fold      bool // grep -i, except -i: upper and lower case are the same
+}
 
 // token is a word or, bare, one of the signs ; and |.
 type token struct {
@@ -78,6 +81,9 @@ func parsePipes(tokens []token) ([]filterSpec, error) {
 		}
 		f := filterSpec{name: strings.ToLower(tokens[1].text)}
 		tokens = tokens[2:]
+		if len(tokens) > 1 && f.matches() && tokens[0].text == "-i" && !tokens[0].quoted && !tokens[1].sign {
+			f.fold, tokens = true, tokens[1:]
+		}
 		if len(tokens) > 0 && !tokens[0].sign {
 			f.arg, tokens = tokens[0].text, tokens[1:]
 		}

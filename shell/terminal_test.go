@@ -252,7 +252,7 @@ func FuzzParseLine(f *testing.F) {
 			}
 			again, err := parseLine(strings.Join(words, " "))
 			if err != nil || len(again) != 1 || fmt.Sprint(again[0].words) != fmt.Sprint(st.words) {
-				t.Fatalf("%q comes back as %q, %v", st.words, again, err)
+				t.Fatalf("%q comes back as %v, %v", st.words, again, err)
 			}
 		}
 	})
