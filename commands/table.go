@@ -48,6 +48,7 @@ func Table(a *Appliance) []*shell.Command {
 		showHosts(a),
 		showMessage(a),
 		showRecipients(a),
+		smaQuery(a),
 		smtpRoutes(a),
 		sshConfig(a),
 		sslConfig(a),

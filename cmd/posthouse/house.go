@@ -13,6 +13,7 @@ import (
 	"posthouse/commands"
 	"posthouse/config"
 	"posthouse/internal/eventlog"
+	"posthouse/internal/totp"
 	"posthouse/mta"
 	"posthouse/mta/maillog"
 	"posthouse/mta/metrics"
@@ -132,14 +133,16 @@ func (h *house) openShell(id identity) error {
 	if err != nil {
 		return err
 	}
-	table := commands.Table(&commands.Appliance{
+	codes := totp.NewBook(filepath.Join(h.dir, "state", "codes"), func(err error) { h.system.Problem(err.Error()) })
+	appliance := &commands.Appliance{
 		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: h.logs, Files: filepath.Join(h.dir, "configuration"),
 		About:     commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
-		Committed: h.system.Committed,
-	})
+		Committed: h.system.Committed, Codes: codes,
+	}
 	number, build, _ := strings.Cut(version, "-")
 	h.shell, err = shell.New(shell.Options{
-		Table: table, Config: h.store, Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build,
+		Table: commands.Table(appliance), Config: h.store, Codes: codes, Gate: commands.Gate(appliance), Greet: commands.Greet(appliance),
+		Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build,
 		State: filepath.Join(h.dir, "state"), Audit: h.lines("cli_logs"), Auth: h.lines("authentication"), System: h.lines("system_logs"),
 	})
 	return err
