@@ -27,6 +27,7 @@ import (
 	"posthouse/internal/dns"
 	"posthouse/internal/eventlog"
 	"posthouse/internal/passhash"
+	"posthouse/internal/totp"
 	"posthouse/mta"
 	"posthouse/mta/tlspolicy"
 	"posthouse/shell"
@@ -57,7 +58,8 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b.a.Config, b.a.Certs = setUp(t, dir)
-	b.opts = shell.Options{Config: b.a.Config, Secrets: b.a.Config.Vault(), AnswerLimit: 5 * time.Second}
+	b.a.Codes = totp.NewBook("", nil)
+	b.opts = shell.Options{Gate: Gate(b.a), Greet: Greet(b.a), Config: b.a.Config, Secrets: b.a.Config.Vault(), AnswerLimit: 5 * time.Second}
 	b.opts.Table = Table(b.a)
 	return b
 }
