@@ -27,7 +27,6 @@ import (
 	"posthouse/internal/dns"
 	"posthouse/internal/eventlog"
 	"posthouse/internal/passhash"
-	"posthouse/internal/totp"
 	"posthouse/mta"
 	"posthouse/mta/tlspolicy"
 	"posthouse/shell"
@@ -58,7 +57,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b.a.Config, b.a.Certs = setUp(t, dir)
-	b.a.Codes = totp.NewBook("", nil)
+	b.a.Codes = shell.NewCodeBook("", nil)
 	b.opts = shell.Options{Gate: Gate(b.a), Greet: Greet(b.a), Config: b.a.Config, Secrets: b.a.Config.Vault(), AnswerLimit: 5 * time.Second}
 	b.opts.Table = Table(b.a)
 	return b

@@ -44,12 +44,12 @@ type SMADocument struct {
 	Version      int              `json:"version" doc:"of this document: 1"`
 	At           string           `json:"at" doc:"when it was made"`
 	Identity     *SMAIdentity     `json:"identity,omitempty" doc:"who answers"`
-	Features     []SMAFeature     `json:"features,omitempty" doc:"what this appliance can do"`
-	Interfaces   []SMAInterface   `json:"interfaces,omitempty" doc:"the IP interfaces, in order of name"`
+	Features     []SMAFeature     `json:"features,omitzero" doc:"what this appliance can do"`
+	Interfaces   []SMAInterface   `json:"interfaces,omitzero" doc:"the IP interfaces, in order of name"`
 	Quarantine   *SMAQuarantine   `json:"quarantine,omitempty" doc:"the link to a central quarantine, the.cpq.host"`
-	Listeners    []SMAListener    `json:"listeners,omitempty" doc:"the listeners, in order of name"`
+	Listeners    []SMAListener    `json:"listeners,omitzero" doc:"the listeners, in order of name"`
 	Destinations *SMADestinations `json:"destinations,omitempty" doc:"where mail goes"`
-	Certificates []SMACertificate `json:"certificates,omitempty" doc:"the certificate profiles, in order of name"`
+	Certificates []SMACertificate `json:"certificates,omitzero" doc:"the certificate profiles, in order of name"`
 	Counters     *SMACounters     `json:"counters,omitempty" doc:"what happened"`
 	Gauges       *SMAGauges       `json:"gauges,omitempty" doc:"what is now"`
 	System       *SMASystem       `json:"system,omitempty" doc:"how the system stands"`

@@ -14,7 +14,6 @@ import (
 
 	"posthouse/config"
 	"posthouse/internal/passhash"
-	"posthouse/internal/totp"
 	"posthouse/shell"
 )
 
@@ -218,20 +217,19 @@ func codeAt(t *testing.T, secret string, at time.Time) string {
 // knowing accepts the code of whatever secret is asked about, once.
 type knowing struct {
 	t *testing.T
-	*totp.Book
-	next string // what the application shows, in place of what was typed
+	*shell.CodeBook
 }
 
 func (k *knowing) Accept(user, secret, code string, now time.Time) bool {
 	if code == "right" {
 		code = codeAt(k.t, secret, now)
 	}
-	return k.Book.Accept(user, secret, code, now)
+	return k.CodeBook.Accept(user, secret, code, now)
 }
 
 func TestTwoFactorSetUp(t *testing.T) {
 	b := newBench(t)
-	b.a.Codes = &knowing{t: t, Book: totp.NewBook("", nil)}
+	b.a.Codes = &knowing{t: t, CodeBook: shell.NewCodeBook("", nil)}
 	b.exec(0, `userconfig new bob operator "Bob" generate; commit -y`, "")
 	b.fails("userconfig twofactor bob on; commit -y", "000000\n", "Invalid code")
 	out := b.exec(0, "userconfig twofactor bob on; commit -y", "right\n")

@@ -55,7 +55,7 @@ func TestValidateNamesTheSetting(t *testing.T) {
 		`bounce_profiles.Default.max_retry: 10 is not a number from 60 to`:                  func(c *Config) { c.Bounces["Default"].MaxRetry = 10 },
 		`bounce_profiles.Default.notice_to: "x" is not an email address`:                    func(c *Config) { c.Bounces["Default"].NoticeTo = "x" },
 		`certificates.Demo: cannot be deleted`:                                              func(c *Config) { delete(c.Certificates, "Demo") },
-		`users: at least one administrator is needed, and not locked`:                                       func(c *Config) { c.Users = nil },
+		`users: at least one administrator is needed, and not locked`:                       func(c *Config) { c.Users = nil },
 		`users.admin.role: "root" is not one of admin`:                                      func(c *Config) { c.Users["admin"].Role = "root" },
 		`users.admin.keys: "ssh-rsa AAA" is not a public key`:                               func(c *Config) { c.Users["admin"].Keys = []string{"ssh-rsa AAA"} },
 		`users.admin.full_name: "a\x1b[2J" is not one line of text`:                         func(c *Config) { c.Users["admin"].FullName = "a\x1b[2J" },

@@ -13,7 +13,6 @@ import (
 	"posthouse/commands"
 	"posthouse/config"
 	"posthouse/internal/eventlog"
-	"posthouse/internal/totp"
 	"posthouse/mta"
 	"posthouse/mta/maillog"
 	"posthouse/mta/metrics"
@@ -133,7 +132,7 @@ func (h *house) openShell(id identity) error {
 	if err != nil {
 		return err
 	}
-	codes := totp.NewBook(filepath.Join(h.dir, "state", "codes"), func(err error) { h.system.Problem(err.Error()) })
+	codes := shell.NewCodeBook(filepath.Join(h.dir, "state", "codes"), func(err error) { h.system.Problem(err.Error()) })
 	appliance := &commands.Appliance{
 		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: h.logs, Files: filepath.Join(h.dir, "configuration"),
 		About:     commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
