@@ -272,6 +272,7 @@ func TestRedactPeople(t *testing.T) {
 	b := newBench(t)
 	b.opts.Audit = func(line string) { logs = append(logs, line) }
 	b.exec(2, "passphrase sesame; userconfig new dave guest Dave sesame", "sesame\n")
+	b.exec(2, "userconfig --json new dave guest Dave sesame; certconfig --json export Demo x.p12 sesame; certconfig export --json Demo x.p12 sesame", "")
 	b.exec(0, "userconfig new dave guest Dave; userconfig passphrase dave; commit -y", "sesame in vault\nsesame again 2\n")
 	if text := strings.Join(logs, "\n"); strings.Contains(text, "sesame") || !strings.Contains(text, "entered 'userconfig new dave guest Dave'") {
 		t.Errorf("logged\n%s", text)
@@ -377,4 +378,34 @@ func TestSMAQuery(t *testing.T) {
 	b.fails("smaquery nothing", "", "Invalid section")
 	b.exec(0, `userconfig new greta guest "Greta" generate; commit -y`, "")
 	b.as("greta", 1, "smaquery", "")
+}
+
+// What a role may not type in one line it may not do in a dialogue either.
+func TestRolesInDialogues(t *testing.T) {
+	b := newBench(t)
+	b.log("mail_logs", mailLogType, "one line")
+	b.log("cli_logs", "CLI Audit Logs", "a secret line")
+	b.exec(0, `userconfig new rita readonly "Rita" generate; userconfig new greta guest "Greta" generate; userconfig new hanna helpdesk "Hanna" generate; commit -y`, "")
+	for _, c := range []struct{ user, line, stdin, want string }{
+		{"rita", "destconfig", "export\nfile.ini\n", "Error: your role does not permit destconfig export."},
+		{"rita", "smtproutes new a.example 192.0.2.1; smtproutes", "export\nfile\n", "Error: your role does not permit smtproutes export."},
+		{"rita", "certconfig", "certificate\nexport\n1\n", "Error: your role does not permit certconfig export."},
+		{"rita", "certconfig", "certauthority\nsystem\nexport\n", "Error: your role does not permit certconfig authority custom export."},
+		{"rita", "listenerconfig", "edit\n1\nhostaccess\nexport\nfile\n", "Error: your role does not permit listenerconfig edit InboundMail hostaccess export."},
+		{"greta", "workqueue", "pause\ny\nbecause\n", "Error: your role does not permit workqueue pause."},
+		{"hanna", "grep", "2\n", "your role does not permit grep cli_logs."},
+		{"hanna", "findevent", "1\nx\ncli\n", "your role does not permit findevent cli_logs."},
+		{"hanna", "tail", "cli_logs\n", "Error: your role does not permit tail cli_logs."},
+	} {
+		out, errs, status := shell.RunExecAs(t.Context(), b.opts, c.user, c.line, c.stdin)
+		if status == 0 || !strings.Contains(errs, c.want) || strings.Contains(out, "secret line") {
+			t.Errorf("%s as %s: status %d, %q", c.line, c.user, status, errs)
+		}
+	}
+	if calls := b.engine.called(); calls != "" {
+		t.Errorf("the engine was asked for %q", calls)
+	}
+	if out, errs := b.as("hanna", 0, "grep", "1\nline\nn\nn\nn\nn\n"); !strings.Contains(out, "one line") {
+		t.Errorf("a help desk reads no mail log: %q %q", out, errs)
+	}
 }
