@@ -57,7 +57,8 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b.a.Config, b.a.Certs = setUp(t, dir)
-	b.opts = shell.Options{Config: b.a.Config, Secrets: b.a.Config.Vault(), AnswerLimit: 5 * time.Second}
+	b.a.Codes = shell.NewCodeBook("", nil)
+	b.opts = shell.Options{Gate: Gate(b.a), Greet: Greet(b.a), Config: b.a.Config, Secrets: b.a.Config.Vault(), AnswerLimit: 5 * time.Second}
 	b.opts.Table = Table(b.a)
 	return b
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -51,33 +52,14 @@ func changePassphrase(ctx context.Context, a *Appliance, s *shell.Session) error
 			return err
 		}
 	}
-	fresh, err := askNewPassphrase(a, s, s.User())
-	if err != nil {
+	fresh, refused, err := tryPassphrase(a, s)
+	if err := cmp.Or(err, refused); err != nil {
 		return err
 	}
 	if mustChange(a, s) || !s.MayRun("commit") {
 		return commitPassphrase(ctx, a, s, fresh)
 	}
 	return change(s, func(c *config.Config) error { return setOwnPassphrase(a, c, s.User(), fresh) })
-}
-
-// askNewPassphrase asks for a user's new passphrase twice.
-func askNewPassphrase(a *Appliance, s *shell.Session, user string) (string, error) {
-	fresh, err := s.Secret("New Passphrase:")
-	if err != nil {
-		return "", err
-	}
-	if err := checkPassphrase(a, s.Candidate(), user, fresh); err != nil {
-		return "", err
-	}
-	again, err := s.Secret("Retype new Passphrase:")
-	if err != nil {
-		return "", err
-	}
-	if again != fresh {
-		return "", shell.Fail("Invalid passphrase: the two new ones differ.")
-	}
-	return fresh, nil
 }
 
 func askOldPassphrase(a *Appliance, s *shell.Session) error {

@@ -53,15 +53,37 @@ func Greet(a *Appliance) func(context.Context, *shell.Session) error {
 			return nil
 		}
 		s.Println("\nYour passphrase must be changed before you go on.")
-		for try := 1; ; try++ {
-			fresh, err := askNewPassphrase(a, s, s.User())
-			if err == nil {
+		for range passphraseTries {
+			fresh, refused, err := tryPassphrase(a, s)
+			switch {
+			case errors.Is(err, shell.ErrInterrupted):
+				return notChanged()
+			case err != nil:
+				return err
+			case refused == nil:
 				return commitPassphrase(ctx, a, s, fresh)
 			}
-			if errors.Is(err, shell.ErrInterrupted) || try == passphraseTries || ctx.Err() != nil {
-				return shell.Fail("Error: the passphrase was not changed; the session ends.")
-			}
-			s.Println(err)
+			s.Println(refused)
 		}
+		return notChanged()
 	}
+}
+
+func notChanged() error {
+	return shell.Fail("Error: the passphrase was not changed; the session ends.")
+}
+
+// tryPassphrase asks once for a new passphrase. What is wrong with it is no failure to ask.
+func tryPassphrase(a *Appliance, s *shell.Session) (fresh string, refused, err error) {
+	if fresh, err = s.Secret("New Passphrase:"); err != nil {
+		return "", nil, err
+	}
+	if refused = checkPassphrase(a, s.Candidate(), s.User(), fresh); refused != nil {
+		return "", refused, nil
+	}
+	again, err := s.Secret("Retype new Passphrase:")
+	if err == nil && again != fresh {
+		refused = shell.Fail("Invalid passphrase: the two new ones differ.")
+	}
+	return fresh, refused, err
 }

@@ -58,7 +58,7 @@ func missingClasses(rules config.Passphrases, text string) []string {
 	need(rules.Cases, "an upper case letter", unicode.IsUpper)
 	need(rules.Cases, "a lower case letter", unicode.IsLower)
 	need(rules.Digit, "a digit", unicode.IsDigit)
-	need(rules.Special, "a special character", func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != ' ' })
+	need(rules.Special, "a special character", func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	return missing
 }
 

@@ -59,6 +59,7 @@ func Table(a *Appliance) []*shell.Command {
 		showHosts(a),
 		showMessage(a),
 		showRecipients(a),
+		smaQuery(a),
 		smtpRoutes(a),
 		shutdown(a),
 		sshConfig(a),

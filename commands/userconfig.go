@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"posthouse/config"
 	"posthouse/shell"
@@ -175,7 +174,7 @@ func (u *users) document(name string) userDocument {
 		d.Status = "locked"
 	}
 	for _, l := range u.s.Lockouts(name) {
-		d.Lockouts = append(d.Lockouts, lockoutDocument{l.Source, l.Until.Format(time.RFC3339)})
+		d.Lockouts = append(d.Lockouts, lockoutDocument{l.Source, rfc3339(l.Until)})
 	}
 	return d
 }

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the generated pages instead of co
 
 // TestGenerated holds the pages that are made from the program's tables fresh. With -update it writes them.
 func TestGenerated(t *testing.T) {
-	for name, page := range map[string]string{"commands.md": commandPage(), "causes.md": causePage(), "json.md": jsonPage()} {
+	for name, page := range map[string]string{"commands.md": commandPage(), "causes.md": causePage(), "json.md": jsonPage(), "smaquery.md": smaqueryPage()} {
 		if *update {
 			if err := safefile.Write(name, []byte(page), 0o644); err != nil {
 				t.Error(err)
@@ -37,13 +37,13 @@ func commandPage() string {
 	page.WriteString("# Commands\n\nMade from the program's command table by `make docs`. At the prompt, `help NAME` prints the same.\n\n")
 	table := slices.Clone(commands.Table(&commands.Appliance{}))
 	slices.SortFunc(table, func(a, b *shell.Command) int { return strings.Compare(a.Name, b.Name) })
-	page.WriteString("| command | what it does | needs commit |\n| --- | --- | --- |\n")
+	page.WriteString("[roles.md](roles.md) says form by form who may run what.\n\n| command | what it does | needs commit | who may |\n| --- | --- | --- | --- |\n")
 	for _, c := range table {
 		commit := ""
 		if c.Commit {
 			commit = "yes"
 		}
-		fmt.Fprintf(&page, "| [%s](#%s) | %s | %s |\n", c.Name, c.Name, cell(c.Summary), commit)
+		fmt.Fprintf(&page, "| [%s](#%s) | %s | %s | %s |\n", c.Name, c.Name, cell(c.Summary), commit, whoMay(c))
 	}
 	for _, c := range table {
 		writeCommand(&page, c)

@@ -20,7 +20,7 @@ type Secrets interface {
 	Get(id string) ([]byte, error)
 }
 
-// Codes accepts each code at most once; *totp.Book is one.
+// Codes accepts each code at most once; *CodeBook is one.
 type Codes interface {
 	Accept(user, secret, code string, now time.Time) bool
 }

@@ -344,14 +344,25 @@ func (s *Session) auditResult(cmd *Command, err error) {
 
 // auditLine is the command line without secrets, in a form that could be typed again.
 func (c *Command) auditLine(args []string) string {
-	if c.Redact != nil {
-		args = c.Redact(slices.Clone(args))
-	}
+	args = c.redacted(args)
 	words := []string{c.Name}
 	for _, a := range args {
 		words = append(words, quoteWord(a))
 	}
 	return strings.Join(words, " ")
+}
+
+// redacted is args without secrets. Redact is not shown --json, which may stand anywhere and would move the other words.
+func (c *Command) redacted(args []string) []string {
+	if c.Redact == nil {
+		return args
+	}
+	i := slices.Index(args, "--json")
+	if i < 0 {
+		return c.Redact(slices.Clone(args))
+	}
+	rest := c.Redact(slices.Delete(slices.Clone(args), i, i+1))
+	return slices.Insert(rest, min(i, len(rest)), "--json")
 }
 
 // quoteWord writes a word so that the splitter reads it as the same word.
@@ -370,7 +381,7 @@ func (s *Session) harmless(line string) bool {
 	}
 	for _, st := range list {
 		cmd, err := s.opts.lookup(st.words[0])
-		if err != nil || cmd.Redact != nil && !slices.Equal(cmd.Redact(slices.Clone(st.words[1:])), st.words[1:]) {
+		if err != nil || !slices.Equal(cmd.redacted(st.words[1:]), st.words[1:]) {
 			return false
 		}
 	}

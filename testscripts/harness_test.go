@@ -87,6 +87,8 @@ func TestStories(t *testing.T) {
 			"terminal":    terminalVerb,
 			"interrupts":  interruptsVerb,
 			"atonce":      atonceVerb,
+			"enrol":       enrolVerb,
+			"code":        codeVerb,
 			"crowd":       crowdVerb,
 			"callers":     callersVerb,
 		},

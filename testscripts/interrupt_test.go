@@ -10,7 +10,7 @@ import (
 )
 
 // asking are the ends of output at which an answer is waited for, or Ctrl-C.
-var asking = regexp.MustCompile(`(?s)(\[[^\n]*\]> |\n> |(?i:pass ?(phrase|word)|base64)[^\n]*[:?] |\(end with '\.'\):\s*|-Press Any Key For More-|(Press Ctrl-C to stop|Hit Ctrl-C to return to the main prompt)\..*)$`)
+var asking = regexp.MustCompile(`(?s)(\[[^\n]*\]> |\n> |(?i:pass ?(phrase|word)|base64|code)[^\n]*[:?] |\(end with '\.'\):\s*|blank line to finish\.\s*|-Press Any Key For More-|(Press Ctrl-C to stop|Hit Ctrl-C to return to the main prompt)\..*)$`)
 
 const mainPrompt = "\r\nmail.example.com> "
 
@@ -29,6 +29,7 @@ var answers = []struct {
 	{regexp.MustCompile(`(?i)\.pem|pkcs|certificate authorit|import`), []string{"ca.pem", "table", "mx.p12"}},
 	{regexp.MustCompile(`(?i)key.*\(end with`), []string{"nonsense\r.", "FILE mx.key"}},
 	{regexp.MustCompile(`\(end with`), []string{"nonsense\r.", "FILE mx.pem"}},
+	{regexp.MustCompile(`blank line to finish`), []string{"nonsense\r"}},
 	{regexp.MustCompile(`(?i)pass ?(phrase|word)`), []string{"correct horse battery 9"}},
 	{regexp.MustCompile(`(?i)mask|netmask|port|number|how many|seconds|max|limit`), []string{"24", "60", "10M"}},
 	{regexp.MustCompile(``), []string{"InboundMail", "old.example", "Demo", "192.0.2.77", "mail_logs", "profile"}},

@@ -14,12 +14,16 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// atonceVerb is "atonce NAME FILE": two operators at terminals, first and second, do by turns what the lines of FILE
-// say; see terminalVerb for what can be said.
+// atonceVerb is "atonce NAME FILE [OPTION...]": two operators at terminals, first and second, do by turns what the lines of
+// FILE say; see terminalVerb for what can be said. The options are those of the second one's ssh.
 func atonceVerb(ts *testscript.TestScript, neg bool, args []string) {
 	who := map[string]*typist{"first": nil, "second": nil}
 	for name := range who {
-		who[name] = sitDown(ts, "132x50", "ssh", "-tt", args[0])
+		command := []string{"ssh", "-tt", args[0]}
+		if name == "second" {
+			command = append(command, args[2:]...)
+		}
+		who[name] = sitDown(ts, "132x50", command...)
 		defer who[name].leave()
 	}
 	for n, line := range strings.Split(ts.ReadFile(args[1]), "\n") {

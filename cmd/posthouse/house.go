@@ -145,17 +145,19 @@ func (h *house) openShell(id identity) error {
 	if err != nil {
 		return err
 	}
+	codes := shell.NewCodeBook(filepath.Join(h.dir, "state", "codes"), func(err error) { h.system.Problem(err.Error()) })
 	appliance := &commands.Appliance{
 		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: logBook{h}, Files: filepath.Join(h.dir, "configuration"),
 		About:     commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
-		Committed: h.system.Committed, Stop: h.leave,
+		Committed: h.system.Committed, Stop: h.leave, Codes: codes,
 	}
 	if err := commands.SweepFiles(appliance); err != nil {
 		return err
 	}
 	number, build, _ := strings.Cut(version, "-")
 	h.shell, err = shell.New(shell.Options{
-		Table: commands.Table(appliance), Files: commands.FileStore(appliance), Config: h.store, Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build,
+		Table: commands.Table(appliance), Files: commands.FileStore(appliance), Config: h.store, Codes: codes, Gate: commands.Gate(appliance), Greet: commands.Greet(appliance),
+		Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build,
 		State: filepath.Join(h.dir, "state"), Audit: h.lines("cli_logs"), Auth: h.lines("authentication"), System: h.lines("system_logs"),
 	})
 	return err

@@ -1,5 +1,5 @@
-// Package totp owns the codes of a second factor (RFC 6238): making a secret, working out and judging its codes, and
-// remembering which was used. It is a leaf.
+// Package totp owns the codes of a second factor (RFC 6238): making a secret, working out and judging its codes. It
+// remembers nothing: who asks keeps the step of the latest code. It is a leaf.
 package totp
 
 import (
@@ -63,8 +63,8 @@ func code(key []byte, at int64) string {
 	return fmt.Sprintf("%0*d", digits, n%1000000)
 }
 
-// match returns the step, within the window around now, whose code is given.
-func match(key []byte, given string, now time.Time) (at int64, ok bool) {
+// Match returns the number of the time step, within the window around now, whose code is given.
+func Match(key []byte, given string, now time.Time) (at int64, ok bool) {
 	given = strings.ReplaceAll(strings.TrimSpace(given), " ", "")
 	for s := step(now) - window; s <= step(now)+window; s++ {
 		if subtle.ConstantTimeCompare([]byte(code(key, s)), []byte(given)) == 1 {

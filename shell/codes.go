@@ -1,4 +1,4 @@
-package totp
+package shell
 
 import (
 	"crypto/sha256"
@@ -12,35 +12,36 @@ import (
 	"time"
 
 	"posthouse/internal/safefile"
+	"posthouse/internal/totp"
 )
 
-// Book judges codes and remembers the latest one of each user, so that none is accepted twice, also after a restart.
-type Book struct {
+// CodeBook judges codes and remembers the latest one of each user, so that none is accepted twice, also after a restart.
+type CodeBook struct {
 	folder string // empty: nothing survives a restart
 	fault  func(error)
 
 	mu   sync.Mutex
-	last map[string]used // by user
+	last map[string]usedCode // by user
 }
 
-// used is the latest code of a user's secret.
-type used struct {
+// usedCode is the latest code of a user's secret.
+type usedCode struct {
 	secret string // which one, without telling it
 	step   int64
 }
 
-// NewBook keeps its notes in folder; empty: in memory only. fault, which may be nil, is told when they cannot be kept.
-func NewBook(folder string, fault func(error)) *Book {
-	return &Book{folder: folder, fault: fault, last: map[string]used{}}
+// NewCodeBook keeps its notes in folder; empty: in memory only. fault, which may be nil, is told when they cannot be kept.
+func NewCodeBook(folder string, fault func(error)) *CodeBook {
+	return &CodeBook{folder: folder, fault: fault, last: map[string]usedCode{}}
 }
 
 // Accept says whether code is one of secret's (in base32) at now, and later than every one that was accepted before.
-func (b *Book) Accept(user, secret, code string, now time.Time) bool {
-	key, err := ParseSecret(secret)
+func (b *CodeBook) Accept(user, secret, code string, now time.Time) bool {
+	key, err := totp.ParseSecret(secret)
 	if err != nil {
 		return false
 	}
-	at, ok := match(key, code, now)
+	at, ok := totp.Match(key, code, now)
 	if !ok {
 		return false
 	}
@@ -52,12 +53,12 @@ func (b *Book) Accept(user, secret, code string, now time.Time) bool {
 	if before.secret == name && at <= before.step {
 		return false
 	}
-	b.note(user, used{name, at})
+	b.note(user, usedCode{name, at})
 	return true
 }
 
 // latest is what was used last, from the file where memory has none.
-func (b *Book) latest(user string) used {
+func (b *CodeBook) latest(user string) usedCode {
 	if u, ok := b.last[user]; ok || !b.keeps(user) {
 		return u
 	}
@@ -66,14 +67,14 @@ func (b *Book) latest(user string) used {
 		if !errors.Is(err, fs.ErrNotExist) {
 			b.report(err)
 		}
-		return used{}
+		return usedCode{}
 	}
-	var u used
+	var u usedCode
 	fmt.Sscanf(string(data), "%s %d", &u.secret, &u.step) // what is damaged counts for nothing
 	return u
 }
 
-func (b *Book) note(user string, u used) {
+func (b *CodeBook) note(user string, u usedCode) {
 	b.last[user] = u
 	if !b.keeps(user) {
 		return
@@ -87,9 +88,9 @@ func (b *Book) note(user string, u used) {
 	}
 }
 
-func (b *Book) keeps(user string) bool { return b.folder != "" && safefile.Name(user) == nil }
+func (b *CodeBook) keeps(user string) bool { return b.folder != "" && safefile.Name(user) == nil }
 
-func (b *Book) report(err error) {
+func (b *CodeBook) report(err error) {
 	if b.fault != nil {
 		b.fault(fmt.Errorf("the latest code of a user cannot be kept: %w", err))
 	}
