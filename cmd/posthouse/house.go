@@ -132,14 +132,14 @@ func (h *house) openShell(id identity) error {
 	if err != nil {
 		return err
 	}
-	table := commands.Table(&commands.Appliance{
+	appliance := &commands.Appliance{
 		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: h.logs, Files: filepath.Join(h.dir, "configuration"),
 		About:     commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
 		Committed: h.system.Committed,
-	})
+	}
 	number, build, _ := strings.Cut(version, "-")
 	h.shell, err = shell.New(shell.Options{
-		Table: table, Config: h.store, Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build,
+		Table: commands.Table(appliance), Names: commands.Names(appliance), Config: h.store, Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build,
 		State: filepath.Join(h.dir, "state"), Audit: h.lines("cli_logs"), Auth: h.lines("authentication"), System: h.lines("system_logs"),
 	})
 	return err
