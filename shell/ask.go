@@ -63,6 +63,10 @@ func (s *Session) retry(text, tail string, complete func(string) []string, accep
 		answer, err := s.ask(text, tail, false, complete)
 		if err == nil {
 			answer = strings.TrimSpace(answer)
+			if s.asksForHelp(answer, accept) {
+				s.say(acceptedHere(tail, complete, accept))
+				continue
+			}
 			var ok string
 			if ok, err = accept(answer); err == nil {
 				return ok, nil

@@ -50,16 +50,17 @@ func (srv *Server) serveChannel(p *peer, conn gossh.Conn, perm *gossh.Permission
 		p.refuse(nc, gossh.Prohibited, "not logged in")
 		return
 	}
-	defer srv.channels.Add(-1)
-	if srv.channels.Add(1) > maxSessions {
-		p.refuse(nc, gossh.ResourceShortage, "too many sessions on this appliance")
-		return
-	}
 	if !p.take() {
 		p.refuse(nc, gossh.ResourceShortage, "too many sessions over this connection")
 		return
 	}
 	defer p.give()
+	if srv.channels.Add(1) > maxSessions {
+		srv.channels.Add(-1) // at once: the refusal may wait for its reader
+		p.refuse(nc, gossh.ResourceShortage, "too many sessions on this appliance")
+		return
+	}
+	defer srv.channels.Add(-1)
 	ch, requests, err := nc.Accept()
 	if err != nil {
 		return

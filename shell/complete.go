@@ -5,32 +5,68 @@ import (
 	"strings"
 )
 
-// completeMain proposes words at the main prompt: commands, the words of a command's batch forms, filters.
+// completeMain proposes words at the main prompt: commands, the words of a command's batch forms and the names that exist,
+// --json, and filters.
 func (s *Session) completeMain(line string) []string {
-	if i := strings.LastIndexByte(line, ';'); i >= 0 {
-		line = line[i+1:]
-	}
-	words := strings.Fields(line)
-	if line == "" || strings.HasSuffix(line, " ") {
-		words = append(words, "")
+	words, ok := lastStatement(line)
+	if !ok {
+		return nil
 	}
 	if len(words) < 2 {
 		return s.offered()
 	}
-	if words[len(words)-2] == "|" {
-		return []string{"count", "except", "grep", "head", "last", "no-more"}
-	}
-	if slices.Contains(words[1:len(words)-1], "|") {
-		return nil // the argument of a filter
-	}
-	cmd, err := s.opts.lookup(words[0])
-	if err == nil && cmd.TakesJSON() && strings.HasPrefix(words[len(words)-1], "--") {
-		return []string{"--json"}
-	}
-	if err != nil || cmd.Complete == nil || !s.offers(cmd) {
+	if i := slices.Index(words, "|"); i > 0 {
+		for j := i + 1; j < len(words); j++ {
+			if words[j] == "|" {
+				i = j
+			}
+		}
+		if i == len(words)-2 {
+			return []string{"count", "except", "grep", "head", "last", "no-more"}
+		}
 		return nil
 	}
-	list := slices.Clone(cmd.Complete(s, words[1:]))
+	cmd, err := s.opts.lookup(words[0])
+	if err != nil || !s.offers(cmd) {
+		return nil
+	}
+	return s.arguments(cmd, words[1:])
+}
+
+// arguments proposes words for the last of args.
+func (s *Session) arguments(cmd *Command, args []string) []string {
+	last := args[len(args)-1]
+	before := slices.DeleteFunc(slices.Clone(args[:len(args)-1]), func(w string) bool { return w == "--json" })
+	var list []string
+	if cmd.Complete != nil {
+		list = slices.Clone(cmd.Complete(s, append(slices.Clone(before), last)))
+	}
+	if len(list) == 0 {
+		list = s.fromForms(cmd, before)
+	}
+	if cmd.TakesJSON() && strings.HasPrefix(last, "-") {
+		list = append(list, "--json")
+	}
 	slices.Sort(list)
-	return list
+	return slices.Compact(list)
+}
+
+// lastStatement splits the last statement of a line that is being typed into words; the last of them, perhaps empty, is
+// the one to complete. It is false inside quotes, where nothing is proposed.
+func lastStatement(line string) (words []string, ok bool) {
+	tokens, err := tokenize(line)
+	if err != nil {
+		return nil, false
+	}
+	for _, t := range tokens {
+		if t.sign && t.text == ";" {
+			words = nil
+			continue
+		}
+		words = append(words, t.text)
+	}
+	if line == "" || strings.HasSuffix(line, " ") || strings.HasSuffix(line, ";") || strings.HasSuffix(line, "|") {
+		words = append(words, "")
+	}
+	return words, true
 }

@@ -135,7 +135,7 @@ func (e *editor) control(b byte) (done bool, err error) {
 		if len(e.text) == 0 {
 			return true, errLeave
 		}
-		e.replace(e.at, min(e.at+1, len(e.text)), nil)
+		e.replace(e.at, min(e.after(), len(e.text)), nil)
 	case 'K':
 		e.kill(e.at, len(e.text))
 	case 'U':
@@ -158,13 +158,13 @@ func (e *editor) control(b byte) (done bool, err error) {
 func (e *editor) edit(k keyKind) {
 	switch k {
 	case keyBackspace:
-		e.replace(max(e.at-1, 0), e.at, nil)
+		e.replace(max(e.before(), 0), e.at, nil)
 	case keyDelete:
-		e.replace(e.at, min(e.at+1, len(e.text)), nil)
+		e.replace(e.at, min(e.after(), len(e.text)), nil)
 	case keyLeft:
-		e.cursor(e.at - 1)
+		e.cursor(e.before())
 	case keyRight:
-		e.cursor(e.at + 1)
+		e.cursor(e.after())
 	case keyHome:
 		e.cursor(0)
 	case keyEnd:
@@ -265,6 +265,24 @@ func (e *editor) cursor(to int) {
 		return
 	}
 	e.draw(func(out *bytes.Buffer) { e.move(out, to) })
+}
+
+// before is where the character before the cursor begins, with what combines with it; -1 at the line's beginning.
+func (e *editor) before() int {
+	i := e.at - 1
+	for i > 0 && runeWidth(e.text[i]) == 0 {
+		i--
+	}
+	return i
+}
+
+// after is where the character at the cursor ends, with what combines with it.
+func (e *editor) after() int {
+	i := e.at + 1
+	for i < len(e.text) && runeWidth(e.text[i]) == 0 {
+		i++
+	}
+	return i
 }
 
 func (e *editor) wordLeft() int {

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -60,31 +61,49 @@ func settled(t *testing.T, before int) {
 	}
 }
 
-// smallPipe is a connection that holds little of what is not read.
-func smallPipe(t *testing.T) (ours, theirs net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// narrow is one end of a net.Pipe that takes a few writes before their reader has taken them, and then no more.
+type narrow struct {
+	net.Conn
+	queue  chan []byte
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newNarrow(conn net.Conn) *narrow {
+	n := &narrow{Conn: conn, queue: make(chan []byte, 16), closed: make(chan struct{})}
+	go func() {
+		for {
+			select {
+			case b := <-n.queue:
+				n.Conn.Write(b)
+			case <-n.closed:
+				return
+			}
+		}
+	}()
+	return n
+}
+
+func (n *narrow) Write(b []byte) (int, error) {
+	select {
+	case n.queue <- bytes.Clone(b):
+		return len(b), nil
+	case <-n.closed:
+		return 0, net.ErrClosed
 	}
-	defer l.Close()
-	if ours, err = net.Dial("tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if theirs, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	ours.(*net.TCPConn).SetReadBuffer(4 << 10)
-	theirs.(*net.TCPConn).SetWriteBuffer(4 << 10)
-	return ours, theirs
+}
+
+func (n *narrow) Close() error {
+	n.once.Do(func() { close(n.closed) })
+	return n.Conn.Close()
 }
 
 // TestChannelFlood opens channels without end and takes none of the answers: the connection is ended.
 func TestChannelFlood(t *testing.T) {
 	before := runtime.NumGoroutine() + 2 // Run and the loop that accepts
 	a := startServer(t, nil)
-	ours, theirs := smallPipe(t)
-	a.admit(theirs)
+	ours, theirs := net.Pipe()
+	a.admit(newNarrow(theirs))
 	conn := &deaf{Conn: ours, closed: make(chan struct{})}
 	c, channels, requests, err := gossh.NewClientConn(conn, "pipe", a.config("admin"))
 	if err != nil {

@@ -24,7 +24,7 @@ func TestLines(t *testing.T) {
 		{"whole word", "susp\nq\n", prompt0 + "\nUnknown command: susp. suspend must be typed in full.\n" + prompt0 + "\n", 2},
 		{"secret", "secret\nabc\nq\n", prompt0 + "\nPassphrase: \nIt has 3 bytes\n" + prompt0 + "\n", 0},
 		{"block", "block\nab\n c\n.\nq\n", prompt0 + "\nPaste text (end with '.'):\n\n\n\nGot \"ab\\n c\\n\"\n" + prompt0 + "\n", 0},
-		{"menu", "menu\nn\n?\n\nq\n", prompt0 + "\nCount is 0" + menu0 + "\nCount is 1" + menu0 + menu0 + "\n" + prompt0 + "\n", 0},
+		{"menu", "menu\nn\n?\n\nq\n", prompt0 + "\nCount is 0" + menu0 + "\nCount is 1" + menu0 + "\nEnter NEW, CHOOSE or FAIL, or an empty line to leave. Ctrl-C ends the command." + menu0 + "\n" + prompt0 + "\n", 0},
 		{"looks like a prompt", "say \"a b>\" \"x> y\"\nq\n", prompt0 + "\n\"a b>\"\nx> y\n" + prompt0 + "\n", 0},
 	}
 	for _, tt := range tests {

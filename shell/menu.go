@@ -51,29 +51,18 @@ func (s *Session) menuChoice(m Menu, items []MenuItem) (*MenuItem, error) {
 		words[i] = it.Keyword
 	}
 	var chosen *MenuItem
-	again := true
-	for again {
-		again = false
-		_, err := s.retry(m.list(items), "[]> ", func(string) []string { return words }, func(answer string) (string, error) {
-			if answer == "?" {
-				again = true
-				return "", nil
-			}
-			if answer == "" {
-				return "", nil
-			}
-			i, _ := matchWord(answer, words)
-			if i < 0 {
-				return "", fmt.Errorf("enter %s, or an empty line to leave.", orList(listed(items)))
-			}
-			chosen = &items[i]
+	_, err := s.retry(m.list(items), "[]> ", func(string) []string { return words }, func(answer string) (string, error) {
+		if answer == "" {
 			return "", nil
-		})
-		if err != nil {
-			return nil, err
 		}
-	}
-	return chosen, nil
+		i, _ := matchWord(answer, words)
+		if i < 0 {
+			return "", fmt.Errorf("enter %s, or an empty line to leave.", orList(listed(items)))
+		}
+		chosen = &items[i]
+		return "", nil
+	})
+	return chosen, err
 }
 
 // menuDo does one operation on a candidate that is put back if it fails.

@@ -67,7 +67,7 @@ func (p *peer) refuse(nc gossh.NewChannel, why gossh.RejectionReason, text strin
 func (p *peer) Write(b []byte) (int, error) {
 	p.Conn.SetWriteDeadline(time.Now().Add(writeLimit))
 	n, err := p.Conn.Write(b)
-	if p.ending.Load() {
+	if err != nil || p.ending.Load() {
 		p.Conn.Close()
 	}
 	return n, err

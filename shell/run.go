@@ -89,8 +89,10 @@ func (s *Session) runStatement(ctx context.Context, st statement) error {
 	}
 	args := slices.Clone(st.words[1:])
 	s.audit("'" + cmd.auditLine(args) + "'")
-	if len(args) == 1 && args[0] == "?" {
+	if st.asks && len(args) == 1 {
 		cmd, args = s.opts.help(), []string{cmd.Name}
+	} else if st.asks {
+		return s.piped(st.pipes, func() error { return s.describeNext(cmd, args[:len(args)-1]) })
 	}
 	args, err = s.takeJSON(cmd, args)
 	if err == nil {

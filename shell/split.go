@@ -14,6 +14,7 @@ const maxLine = 64 << 10
 type statement struct {
 	words []string
 	pipes []filterSpec
+	asks  bool // the last word is a ? without quotes, behind a command
 }
 
 // filterSpec is one filter behind a command: its name and its argument.
@@ -68,6 +69,7 @@ func parseStatement(tokens []token) (statement, error) {
 			return st, err
 		}
 		st.words = append(st.words, tokens[i].text)
+		st.asks = i > 0 && tokens[i].text == "?" && !tokens[i].quoted
 	}
 	return st, nil
 }

@@ -54,6 +54,9 @@ func TestEditing(t *testing.T) {
 		{"complete a command", "tak\tabc\r", "abc"},
 		{"complete an argument", "take ot\t\r", "Other"},
 		{"complete as far as it goes", "take i\tx\r", "Inbox"},
+		{"over a combining character", "take e\u0301x\x1b[D\x1b[D\x1b[3~y\r", "yx"},
+		{"rub out a combining character", "take xe\u0301\x7f\r", "x"},
+		{"ctrl-z", "take ab\x1ac\r", "abc"},
 		{"unknown keys", "take \x1b[25~\x1b[<0;1;1Ma\x1bOPb\x1b[1;2Zc\r", "abc"},
 		{"long", "take " + strings.Repeat("x", 60000) + "\r", strings.Repeat("x", 60000)},
 		{"too long", "take " + strings.Repeat("x", 70000) + "\rtake abc\r", "abc"},
@@ -252,7 +255,7 @@ func FuzzParseLine(f *testing.F) {
 			}
 			again, err := parseLine(strings.Join(words, " "))
 			if err != nil || len(again) != 1 || fmt.Sprint(again[0].words) != fmt.Sprint(st.words) {
-				t.Fatalf("%q comes back as %v, %v", st.words, again, err)
+				t.Fatalf("%q comes back as %+v, %v", st.words, again, err)
 			}
 		}
 	})

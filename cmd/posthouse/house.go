@@ -156,7 +156,7 @@ func (h *house) openShell(id identity) error {
 	}
 	number, build, _ := strings.Cut(version, "-")
 	h.shell, err = shell.New(shell.Options{
-		Table: commands.Table(appliance), Files: commands.FileStore(appliance), Config: h.store, Codes: codes, Gate: commands.Gate(appliance), Greet: commands.Greet(appliance),
+		Table: commands.Table(appliance), Names: commands.Names(appliance), Files: commands.FileStore(appliance), Config: h.store, Codes: codes, Gate: commands.Gate(appliance), Greet: commands.Greet(appliance),
 		Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build,
 		State: filepath.Join(h.dir, "state"), Audit: h.lines("cli_logs"), Auth: h.lines("authentication"), System: h.lines("system_logs"),
 	})

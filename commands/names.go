@@ -1,0 +1,70 @@
+package commands
+
+import (
+	"maps"
+	"slices"
+
+	"posthouse/config"
+	"posthouse/shell"
+)
+
+// Names lists what exists of a kind that the batch forms name in capitals, as the session's candidate has it: completion
+// and ? propose it where a command says nothing of its own. NAME is whatever the command works on.
+func Names(a *Appliance) func(s *shell.Session, command, kind string) []string {
+	return func(s *shell.Session, command, kind string) []string {
+		if kind == "NAME" {
+			kind = nameOf[command]
+		}
+		switch kind {
+		case "FILE":
+			return fileNames(a)
+		case "LOG":
+			return logNames(a)
+		}
+		return namesIn(s.Candidate(), kind)
+	}
+}
+
+// nameOf is the kind that NAME has in a command's forms.
+var nameOf = map[string]string{
+	"interfaceconfig": "INTERFACE",
+	"listenerconfig":  "LISTENER",
+	"certconfig":      "CERTIFICATE",
+	"bounceconfig":    "PROFILE",
+	"userconfig":      "USER",
+	"logconfig":       "LOG",
+	"rollovernow":     "LOG",
+}
+
+// namesIn are the names of the configuration's objects of a kind; nil for a kind that has none.
+func namesIn(c *config.Config, kind string) []string {
+	switch kind {
+	case "INTERFACE":
+		return slices.Sorted(maps.Keys(c.Interfaces))
+	case "LISTENER":
+		return slices.Sorted(maps.Keys(c.Listeners))
+	case "DOMAIN", "DEST", "HOST":
+		return slices.Sorted(maps.Keys(c.Destinations))
+	case "CERTIFICATE", "CERT", "PROFILE_NAME":
+		return slices.Sorted(maps.Keys(c.Certificates))
+	case "PROFILE", "BOUNCE":
+		return slices.Sorted(maps.Keys(c.Bounces))
+	case "USER":
+		return slices.Sorted(maps.Keys(c.Users))
+	case "GROUP":
+		return senderGroups(c)
+	}
+	return nil
+}
+
+// senderGroups are the names of every listener's sender groups.
+func senderGroups(c *config.Config) []string {
+	var list []string
+	for _, l := range c.Listeners {
+		for _, g := range l.HostAccess.Groups {
+			list = append(list, g.Name)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
