@@ -39,6 +39,9 @@ type Server struct {
 	peers     map[*peer]struct{}
 }
 
+// farewell is how long clients without a session get to close their connections when the server stops.
+const farewell = time.Second
+
 // New makes a server. It listens to nothing before Start.
 func New(opts Options) (*Server, error) {
 	switch {
@@ -104,9 +107,18 @@ func (srv *Server) stop() {
 	case <-srv.sessions.empty():
 	case <-grace.C:
 	}
+	gone := make(chan struct{})
+	go func() { defer close(gone); srv.wg.Wait() }()
+	// A client whose last session is over says goodbye, and takes it for a failure of its command when it cannot.
+	goodbye := time.NewTimer(farewell)
+	defer goodbye.Stop()
+	select {
+	case <-gone:
+	case <-goodbye.C:
+	}
 	srv.end()
 	srv.closePeers()
-	srv.wg.Wait()
+	<-gone
 }
 
 func (srv *Server) closePeers() {
