@@ -90,6 +90,9 @@ type Engine interface {
 	// acme.ErrNotManaged or acme.ErrWaiting, or is the authority's.
 	RenewCertificate(ctx context.Context, profile string) error
 
+	// Mail queues a message of the appliance itself; an empty from is told of no failure.
+	Mail(ctx context.Context, from string, to []string, message []byte) error
+
 	// Dial connects from the delivery interface, or from the named one; for telnet.
 	Dial(ctx context.Context, from string, to netip.AddrPort) (io.ReadWriteCloser, error)
 }

@@ -60,6 +60,7 @@ func Table(a *Appliance) []*shell.Command {
 		shutdown(a),
 		sslConfig(a),
 		status(a),
+		supportRequest(a),
 		suspend(a),
 		suspendDel(a),
 		suspendListener(a),

@@ -72,6 +72,12 @@ func (e *Engine) sendAlert(ctx context.Context, from string, to []string, messag
 	return e.send(ctx, letter{from: from, to: to, message: message})
 }
 
+// Mail queues a message that an operator has the appliance send: a header and a body, with CRLF. It is durable when Mail
+// returns. What cannot be delivered comes back to from, or to nobody where that is empty.
+func (e *Engine) Mail(ctx context.Context, from string, to []string, message []byte) error {
+	return e.send(ctx, letter{from: from, to: to, message: message})
+}
+
 // sendReport queues a report on TLS, which is delivered whatever TLS says.
 func (e *Engine) sendReport(ctx context.Context, from, to string, message []byte) error {
 	return e.send(ctx, letter{from: from, to: []string{to}, message: message, report: true})

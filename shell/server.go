@@ -105,20 +105,25 @@ func (srv *Server) stop() {
 	defer grace.Stop()
 	select {
 	case <-srv.sessions.empty():
+		srv.sayGoodbye()
 	case <-grace.C:
-	}
-	gone := make(chan struct{})
-	go func() { defer close(gone); srv.wg.Wait() }()
-	// A client whose last session is over says goodbye, and takes it for a failure of its command when it cannot.
-	goodbye := time.NewTimer(farewell)
-	defer goodbye.Stop()
-	select {
-	case <-gone:
-	case <-goodbye.C:
 	}
 	srv.end()
 	srv.closePeers()
-	<-gone
+	srv.wg.Wait()
+}
+
+// sayGoodbye waits a moment for clients whose last session is over: they take it for a failure of their command when they
+// cannot close their connection themselves.
+func (srv *Server) sayGoodbye() {
+	gone := make(chan struct{})
+	go func() { defer close(gone); srv.wg.Wait() }() // it ends before stop does
+	late := time.NewTimer(farewell)
+	defer late.Stop()
+	select {
+	case <-gone:
+	case <-late.C:
+	}
 }
 
 func (srv *Server) closePeers() {
