@@ -14,27 +14,32 @@ func setTZ(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "settz",
 		Summary: "Set the time zone of logs and screens.",
-		Batch:   []string{"settz", "settz ZONE|host"},
+		Batch:   []string{"settz show", "settz ZONE|host"},
 		Help: `ZONE is a name of the zone database, such as Europe/Berlin, America/New_York or Etc/GMT. host stands for the zone of the host
 system. What is written and shown has the zone with which the service was started: type reboot after commit. The clock itself
 belongs to the host system, and mail carries its offset from UTC anyway.`,
 		Commit:    true,
 		JSON:      true,
-		Documents: []shell.Document{{For: "settz", Value: zoneDocument{}}},
+		Documents: []shell.Document{{For: "settz show", Value: zoneDocument{}}},
 		Roles:     shell.Readers,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			z := &zoning{s: s}
 			switch {
 			case len(args) > 1:
 				return shell.Usage("Invalid word %q: settz takes the name of a zone.", args[1])
-			case len(args) == 1:
-				return z.set(args[0])
-			case s.JSON:
+			case s.JSON && (len(args) == 0 || strings.EqualFold(args[0], "show")):
 				return s.PrintJSON(z.document())
+			case len(args) == 0:
+				return z.menu()
+			case strings.EqualFold(args[0], "show"):
+				z.print()
+				return nil
 			}
-			return z.menu()
+			return z.set(args[0])
 		},
-		Complete: func(_ *shell.Session, args []string) []string { return startingWith(args, append(zoneNames(), "host")) },
+		Complete: func(_ *shell.Session, args []string) []string {
+			return startingWith(args, append(zoneNames(), "host", "show"))
+		},
 	}
 }
 
@@ -51,11 +56,13 @@ func (z *zoning) document() zoneDocument {
 	return zoneDocument{z.s.Candidate().TimeZone, time.Local.String()}
 }
 
+func (z *zoning) print() {
+	z.s.Printf("Current time zone: %s\n", zoneName(z.s.Candidate().TimeZone))
+}
+
 func (z *zoning) menu() error {
 	return z.s.Menu(shell.Menu{
-		State: func() {
-			z.s.Printf("Current time zone: %s\n", zoneName(z.s.Candidate().TimeZone))
-		},
+		State: z.print,
 		Items: []shell.MenuItem{
 			{Keyword: "SETUP", What: "Set the local time zone.", Do: plainly(z.ask)},
 			{Keyword: "HOST", What: "Use the time zone of the host system.", Do: plainly(func() error { return z.set("host") })},

@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"mta/smtp":        {},
 	"mta/spool":       {},
 	"config":          {},
+	"internal/folder": {"internal/safefile"}, // it replaces files, and there is one way to do that
 	"certstore":       {},
 	"certstore/acme":  {"certstore"},
 	"certstore/crl":   {"certstore"},

@@ -189,6 +189,8 @@ func (c *channel) begin(req *gossh.Request) {
 	c.work.Go(func() { c.sess.typed.pump(c.ch, c.quit) })
 	c.work.Go(func() {
 		defer c.srv.recovered("a session")
+		c.sess.live = c.srv.sessions.add(c.id)
+		defer c.srv.sessions.remove(c.sess.live) // once the client has been told: the server that stops waits for it
 		status := c.run(cmd.Line)
 		close(c.quit)
 		c.ch.SendRequest("exit-status", false, gossh.Marshal(struct{ Status uint32 }{uint32(status)}))
@@ -200,8 +202,6 @@ func (c *channel) begin(req *gossh.Request) {
 // run works the session and returns its exit status.
 func (c *channel) run(line string) (status int) {
 	s, srv := c.sess, c.srv
-	s.live = srv.sessions.add(c.id)
-	defer srv.sessions.remove(s.live)
 	defer func() {
 		if r := recover(); r != nil {
 			srv.system("fault in a session of the user %s: %v\n%s", c.id.user, r, debug.Stack())

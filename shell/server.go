@@ -42,6 +42,9 @@ type Server struct {
 	peers     map[*peer]struct{}
 }
 
+// farewell is how long clients without a session get to close their connections when the server stops.
+const farewell = time.Second
+
 // New makes a server. It listens to nothing before Start.
 func New(opts Options) (*Server, error) {
 	switch {
@@ -107,11 +110,25 @@ func (srv *Server) stop() {
 	defer grace.Stop()
 	select {
 	case <-srv.sessions.empty():
+		srv.sayGoodbye()
 	case <-grace.C:
 	}
 	srv.end()
 	srv.closePeers()
 	srv.wg.Wait()
+}
+
+// sayGoodbye waits a moment for clients whose last session is over: they take it for a failure of their command when they
+// cannot close their connection themselves.
+func (srv *Server) sayGoodbye() {
+	gone := make(chan struct{})
+	go func() { defer close(gone); srv.wg.Wait() }() // it ends before stop does
+	late := time.NewTimer(farewell)
+	defer late.Stop()
+	select {
+	case <-gone:
+	case <-late.C:
+	}
 }
 
 func (srv *Server) closePeers() {

@@ -57,6 +57,8 @@ func (c *channel) beginTransfer() {
 	c.work.Go(func() {
 		defer func() { <-c.srv.transfers }()
 		defer c.srv.recovered("a transfer of files")
+		c.sess.live = c.srv.sessions.add(c.id)
+		defer c.srv.sessions.remove(c.sess.live)
 		defer c.ch.Close()
 		status := c.runTransfer()
 		c.ch.SendRequest("exit-status", false, gossh.Marshal(struct{ Status uint32 }{uint32(status)}))
@@ -65,9 +67,7 @@ func (c *channel) beginTransfer() {
 }
 
 func (c *channel) runTransfer() (status int) {
-	s, srv := c.sess, c.srv
-	s.live = srv.sessions.add(c.id)
-	defer srv.sessions.remove(s.live)
+	srv := c.srv
 	defer func() {
 		if r := recover(); r != nil {
 			srv.system("fault in a transfer of the user %s: %v\n%s", c.id.user, r, debug.Stack())

@@ -117,14 +117,15 @@ func (p *peer) receive(target string, size int64, changed time.Time, files Files
 		u.Fail(err)
 		return err
 	}
-	n, fault := io.Copy(io.NewOffsetWriter(u, 0), io.LimitReader(p.in, size))
+	content := &io.LimitedReader{R: p.in, N: size}
+	_, fault := io.Copy(io.NewOffsetWriter(u, 0), content)
 	if fault != nil { // the rest comes all the same
 		u.Fail(fault)
-		var err error
-		if n, err = io.CopyN(io.Discard, p.in, size-n); err != nil {
+		if _, err := io.Copy(io.Discard, content); err != nil {
 			return err
 		}
-	} else if n < size {
+	}
+	if content.N > 0 {
 		u.Fail(io.ErrUnexpectedEOF)
 		return io.ErrUnexpectedEOF
 	}
