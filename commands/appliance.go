@@ -14,6 +14,7 @@ import (
 	"posthouse/internal/dns"
 	"posthouse/internal/eventlog"
 	"posthouse/mta"
+	"posthouse/mta/logbook"
 	"posthouse/mta/tlspolicy"
 	"posthouse/shell"
 )
@@ -38,9 +39,13 @@ type Appliance struct {
 	Committed func(user, comment string)
 }
 
-// Logs are the log subscriptions of the running configuration, which a commit may change.
+// Logs are the log subscriptions of the running configuration, which a commit may change; *logbook.Book is one.
 type Logs interface {
 	Current() []*eventlog.Log // in the order of their names
+	// Status says how a subscription stands: its syslog server, and whether a debug log is on; false: none of that name.
+	Status(name string) (logbook.Status, bool)
+	// Start switches a debug log on again. The error wraps logbook.ErrNoDebug.
+	Start(name string) error
 }
 
 // About is what version prints of this build and machine.

@@ -28,6 +28,7 @@ import (
 	"posthouse/internal/eventlog"
 	"posthouse/internal/passhash"
 	"posthouse/mta"
+	"posthouse/mta/logbook"
 	"posthouse/mta/tlspolicy"
 	"posthouse/shell"
 )
@@ -49,7 +50,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	dir := t.TempDir()
 	b := &bench{t: t, engine: &engineNotes{resolver: &dns.Fake{}}}
-	b.a = &Appliance{Engine: b.engine, Reports: &reportNotes{}, Files: filepath.Join(dir, "configuration"), About: About{
+	b.a = &Appliance{Engine: b.engine, Reports: &reportNotes{}, Logs: logList(nil), Files: filepath.Join(dir, "configuration"), About: About{
 		Version: "1.0.0-001", BuildDate: "2026-11-21", Serial: "564D1A2B3C4D5E6F7A8B-0123456789AB",
 		InstallDate: time.Date(2026, 11, 21, 14, 36, 2, 0, time.UTC),
 	}}
@@ -224,6 +225,12 @@ type logList []*eventlog.Log
 
 // Current is Logs's.
 func (l logList) Current() []*eventlog.Log { return l }
+
+// Status is Logs's: nothing is known of them.
+func (l logList) Status(string) (logbook.Status, bool) { return logbook.Status{}, false }
+
+// Start is Logs's.
+func (l logList) Start(string) error { return logbook.ErrNoDebug }
 
 // engineNotes is an engine that answers from its fields and notes the calls.
 type engineNotes struct {

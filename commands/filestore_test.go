@@ -166,7 +166,7 @@ func FuzzFind(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { l.Close() })
-	a := &Appliance{Files: filepath.Join(dir, "configuration"), Logs: []*eventlog.Log{l}}
+	a := &Appliance{Files: filepath.Join(dir, "configuration"), Logs: logList{l}}
 	f.Fuzz(func(t *testing.T, path string) {
 		s := fileStore{a}
 		p, err := s.find(path)

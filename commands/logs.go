@@ -36,14 +36,23 @@ func logNamed(a *Appliance, word string) (*eventlog.Log, error) {
 	return fits[0], nil
 }
 
+// logLines are the logs as the lists have them.
+func logLines(a *Appliance, logs []*eventlog.Log) []string {
+	lines := make([]string, len(logs))
+	for i, l := range logs {
+		retrieval := "Manual Download"
+		if status, ok := a.Logs.Status(l.Name()); ok {
+			retrieval = retrievalOf(&status.Subscription)
+		}
+		lines[i] = fmt.Sprintf("%q Type: %q Retrieval: %s", l.Name(), l.Type(), retrieval)
+	}
+	return lines
+}
+
 // askLog lists the logs and asks for one by number or name.
 func askLog(a *Appliance, s *shell.Session, question string) (*eventlog.Log, error) {
 	logs := a.Logs.Current()
-	var list strings.Builder
-	list.WriteString("Currently configured logs:\n")
-	for i, l := range logs {
-		fmt.Fprintf(&list, "%d. \"%s\" Type: \"%s\" Retrieval: Manual Download\n", i+1, l.Name(), l.Type())
-	}
+	list := "Currently configured logs:\n" + numbered(logLines(a, logs))
 	pick := func(answer string) (*eventlog.Log, error) {
 		l, err := logAnswered(a, logs, answer)
 		if err == nil {
@@ -52,7 +61,7 @@ func askLog(a *Appliance, s *shell.Session, question string) (*eventlog.Log, err
 		return l, err
 	}
 	answer, err := s.Ask(shell.Question{
-		Text:     list.String() + question,
+		Text:     list + question,
 		Required: true,
 		Check:    func(answer string) error { _, err := pick(answer); return err },
 		Complete: func() []string { return logNames(a) },

@@ -80,7 +80,7 @@ func (w *supporting) pack(ctx context.Context, a *Appliance, out io.Writer, now 
 			return err
 		}
 	}
-	for _, l := range logsOf(a) {
+	for _, l := range a.Logs.Current() {
 		progress("Collecting " + l.Name() + ". Press Ctrl-C to stop.")
 		if err := b.log(l, w.logs); err != nil {
 			return err
@@ -88,9 +88,6 @@ func (w *supporting) pack(ctx context.Context, a *Appliance, out io.Writer, now 
 	}
 	return errors.Join(b.tar.Close(), zipped.Close())
 }
-
-// logsOf are the logs that there are now.
-func logsOf(a *Appliance) []*eventlog.Log { return a.Logs }
 
 // bundle is the archive that is being written.
 type bundle struct {

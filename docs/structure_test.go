@@ -17,9 +17,9 @@ const leaves = "internal/"
 // leaves only; cmd/posthouse may import everything.
 var mayImport = map[string][]string{
 	"shell":    {"config"},
-	"commands": {"shell", "config", "certstore", "certstore/acme", "mta", "mta/alert", "mta/maillog", "mta/tlspolicy", "mta/tlsreport"},
+	"commands": {"shell", "config", "certstore", "certstore/acme", "mta", "mta/alert", "mta/logbook", "mta/maillog", "mta/tlspolicy", "mta/tlsreport"},
 	"mta": {"mta/smtp", "mta/spool", "mta/inhand", "mta/inbound", "mta/workqueue", "mta/queue", "mta/outbound", "mta/tlspolicy", "mta/maillog", "mta/mtasts", "mta/tlsreport",
-		"mta/alert", "mta/deliverylog", "mta/metrics", "config", "certstore", "certstore/acme", "certstore/crl"},
+		"mta/alert", "mta/deliverylog", "mta/logbook", "mta/metrics", "config", "certstore", "certstore/acme", "certstore/crl"},
 	"mta/inbound":     {"mta/smtp", "mta/spool", "mta/maillog", "mta/tlspolicy", "config"},
 	"mta/workqueue":   {"mta/spool", "mta/maillog"},
 	"mta/inhand":      {},
@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"mta/tlsreport":   {"mta/tlspolicy", "mta/maillog", "config"},
 	"mta/alert":       {"mta/maillog", "config"},
 	"mta/deliverylog": {"mta/tlspolicy"},
+	"mta/logbook":     {"mta/maillog", "config"},
 	"mta/metrics":     {"mta/tlspolicy"},
 	"mta/mtasts":      {},
 	"mta/tlspolicy":   {"certstore", "config"},

@@ -25,6 +25,7 @@ import (
 	"posthouse/mta/alert"
 	"posthouse/mta/inbound"
 	"posthouse/mta/inhand"
+	"posthouse/mta/logbook"
 	"posthouse/mta/maillog"
 	"posthouse/mta/outbound"
 	"posthouse/mta/queue"
@@ -50,6 +51,7 @@ type Options struct {
 	Secrets    Secrets
 	NextKeys   acme.Keys     // keeps keys that are not in service yet
 	Deliveries *eventlog.Log // a JSON line a delivery attempt
+	Logs       *logbook.Book // the other logs that the engine has something for; nil: there are none
 	Version    string
 	// Renew puts new content of a certificate profile in force without a commit.
 	Renew func(ctx context.Context, profile, id string) error
@@ -122,12 +124,12 @@ func New(opt Options) (*Engine, error) {
 		Spool: e.spool, Log: opt.Log, Next: e.forward, Keep: e.suspended.pause, Paused: e.suspended.work, Fault: e.fault,
 	})
 	e.deliver = e.deliverer()
-	e.queue = queue.New(queue.Options{
+	e.queue = queue.New(e.withLogs(queue.Options{
 		Config: e.config, Spool: queueSpool{e.spool, e}, Log: opt.Log, Deliverer: e.deliver,
 		Bouncer:   &outbound.Bouncer{Config: e.config, Spool: e.spool},
 		Way:       func(destination string) string { return outbound.Together(e.config(), destination) },
 		Suspended: e.suspended.deliveries(), Grace: func() time.Duration { return e.stopGrace(deliveryGrace) }, Fault: e.fault, Hand: e.hand,
-	})
+	}))
 	return e, nil
 }
 
@@ -178,10 +180,14 @@ func kindOf(what string) string {
 }
 
 func (e *Engine) deliverer() *outbound.Deliverer {
-	return outbound.New(outbound.Options{
+	o := outbound.Options{
 		World: e.outboundWorld, Spool: e.spool, Log: e.opt.Log, NextDCID: e.dcid.Next, Fault: e.fault,
 		Policies: e.policies.Policy, Observe: e.observe, Sent: e.sent,
-	})
+	}
+	if e.opt.Logs != nil {
+		o.Tap = e.tapOut
+	}
+	return outbound.New(o)
 }
 
 // outboundWorld is what a delivery that begins now goes by.

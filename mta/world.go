@@ -203,11 +203,15 @@ func (r resolver) Text(ctx context.Context, name string) ([]string, error) {
 
 // newListener makes a listener that goes by the configuration in force.
 func (e *Engine) newListener(name string) *inbound.Listener {
-	return inbound.New(inbound.Options{
+	o := inbound.Options{
 		Name: name, Config: e.config, TLS: e.incoming, Spool: inbound.Store(e.spool), Sink: e.work, Names: resolver{e},
 		Log: e.opt.Log, System: e.opt.System, ICID: e.icid.Next, Counters: e.injected,
 		Ended: e.metrics.Incoming,
-	})
+	}
+	if e.opt.Logs != nil {
+		o.Tap = e.tapIn
+	}
+	return inbound.New(o)
 }
 
 // change is a configuration that is prepared: everything that can fail has been done.

@@ -82,6 +82,7 @@ func TestStories(t *testing.T) {
 			"hop":         hopVerb,
 			"partner":     partnerVerb,
 			"maildir":     maildirVerb,
+			"receiver":    receiverVerb,
 			"replace":     replaceVerb,
 			"converse":    converseVerb,
 			"terminal":    terminalVerb,

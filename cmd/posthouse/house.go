@@ -14,6 +14,7 @@ import (
 	"posthouse/config"
 	"posthouse/internal/eventlog"
 	"posthouse/mta"
+	"posthouse/mta/logbook"
 	"posthouse/mta/maillog"
 	"posthouse/mta/metrics"
 	"posthouse/shell"
@@ -24,22 +25,13 @@ type house struct {
 	dir     string
 	store   *config.Store
 	certs   *certstore.Store
-	logs    []*eventlog.Log // in the order of their names
+	logs    *logbook.Book
 	system  *maillog.System
 	engine  *mta.Engine
 	metrics *metrics.Server
 	shell   *shell.Server
 	bound   *boundAddresses
 	leaving leaving
-}
-
-// logKinds are the log subscriptions that every appliance has, in the order of their names.
-var logKinds = []struct{ name, file, kind string }{
-	{"authentication", "authentication", "Authentication Logs"},
-	{"cli_logs", "cli", "CLI Audit Logs"},
-	{"delivery_logs", "delivery", "Delivery Logs"},
-	{"mail_logs", "mail", "Text Mail Logs"},
-	{"system_logs", "system", "System Logs"},
 }
 
 // open builds the house. What it opened before an error is closed again.
@@ -67,19 +59,24 @@ func open(dir string, key masterKey) (h *house, err error) {
 	if err != nil {
 		return h, err
 	}
-	if err := h.openLogs(id); err != nil {
+	conf := h.store.Running().Config
+	if h.logs, err = logbook.Open(logbook.Options{
+		Dir: filepath.Join(dir, "logs"), Version: version, Serial: id.Serial, Hostname: conf.Hostname, Logs: conf.Logs,
+	}); err != nil {
 		return h, err
 	}
-	h.system = maillog.NewSystem(h.log("system_logs"))
+	h.system = maillog.NewSystem(h.logs.Log("system_logs"))
+	h.logs.Tell(h.system.Problem)
 	if err := h.openEngine(key); err != nil {
 		return h, err
 	}
+	h.logs.Trust(h.engine.Roots)
 	h.openMetrics()
 	if err := h.openShell(id); err != nil {
 		return h, err
 	}
 	h.bound = &boundAddresses{path: filepath.Join(dir, "run", "addresses.json"), house: h}
-	h.store.SetAppliers(h.engine, h.shell, logLimits{h.logs}, numbers{h.metrics}, h.bound)
+	h.store.SetAppliers(h.engine, h.shell, h.logs, numbers{h.metrics}, h.bound)
 	return h, nil
 }
 
@@ -89,8 +86,8 @@ func (h *house) openEngine(key masterKey) error {
 		return err
 	}
 	h.engine, err = mta.New(mta.Options{
-		Dir: h.dir, Config: h.store.Running().Config, Certs: h.certs, Log: maillog.New(h.log("mail_logs")), System: h.system,
-		Bound: func() { h.bound.Commit() }, Secrets: h.store.Vault(), NextKeys: next, Deliveries: h.log("delivery_logs"),
+		Dir: h.dir, Config: h.store.Running().Config, Certs: h.certs, Log: maillog.New(h.logs.Log("mail_logs")), System: h.system,
+		Bound: func() { h.bound.Commit() }, Secrets: h.store.Vault(), NextKeys: next, Deliveries: h.logs.Log("delivery_logs"), Logs: h.logs,
 		Version: version, Renew: h.renew,
 	})
 	return err
@@ -103,40 +100,9 @@ func (h *house) renew(ctx context.Context, profile, id string) error {
 	return err
 }
 
-func (h *house) openLogs(id identity) error {
-	conf := h.store.Running().Config.Logs
-	for _, kind := range logKinds {
-		l, err := eventlog.Open(eventlog.Options{
-			Dir: filepath.Join(h.dir, "logs"), Name: kind.name, File: kind.file, Type: kind.kind,
-			Version: version, Serial: id.Serial, Raw: kind.name == "delivery_logs", MaxSize: conf.MaxFileSize, MaxFiles: conf.MaxFiles,
-		})
-		if err != nil {
-			return err
-		}
-		h.logs = append(h.logs, l)
-	}
-	return nil
-}
-
-// logBook is commands.Logs.
-type logBook struct{ h *house }
-
-// Current is commands.Logs's.
-func (b logBook) Current() []*eventlog.Log { return b.h.logs }
-
-// log returns a subscription by its name; every name of logKinds is open.
-func (h *house) log(name string) *eventlog.Log {
-	for _, l := range h.logs {
-		if l.Name() == name {
-			return l
-		}
-	}
-	panic("no log " + name)
-}
-
 // lines returns what writes plain lines into a log.
 func (h *house) lines(name string) func(string) {
-	l := h.log(name)
+	l := h.logs.Log(name)
 	return func(text string) { l.Line(eventlog.Info, text) }
 }
 
@@ -147,7 +113,7 @@ func (h *house) openShell(id identity) error {
 	}
 	codes := shell.NewCodeBook(filepath.Join(h.dir, "state", "codes"), func(err error) { h.system.Problem(err.Error()) })
 	appliance := &commands.Appliance{
-		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: logBook{h}, Files: filepath.Join(h.dir, "configuration"),
+		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: h.logs, Files: filepath.Join(h.dir, "configuration"),
 		About:     commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
 		Committed: h.system.Committed, Stop: h.leave, Codes: codes,
 	}
@@ -169,8 +135,8 @@ func (h *house) close() error {
 	if h.engine != nil {
 		faults = append(faults, h.engine.Close())
 	}
-	for _, l := range h.logs {
-		faults = append(faults, l.Close())
+	if h.logs != nil {
+		faults = append(faults, h.logs.Close())
 	}
 	return errors.Join(faults...)
 }
@@ -202,26 +168,3 @@ func (h *house) listenConsole() (net.Listener, error) {
 	}
 	return l, nil
 }
-
-// logLimits applies the logs' settings; nothing of it can fail.
-type logLimits struct{ logs []*eventlog.Log }
-
-type preparedLogs struct {
-	logs []*eventlog.Log
-	conf config.Logs
-}
-
-// Prepare is config.Applier's.
-func (l logLimits) Prepare(_ context.Context, _, next *config.Config) (config.Prepared, error) {
-	return preparedLogs{l.logs, next.Logs}, nil
-}
-
-// Commit is config.Prepared's.
-func (p preparedLogs) Commit() {
-	for _, l := range p.logs {
-		l.SetLimits(p.conf.MaxFileSize, p.conf.MaxFiles)
-	}
-}
-
-// Abort is config.Prepared's.
-func (p preparedLogs) Abort() {}

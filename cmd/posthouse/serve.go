@@ -91,6 +91,7 @@ func (h *house) attend(ctx context.Context, std streams) error {
 	case <-ctx.Done():
 		return nil
 	}
+	h.logs.SetStatus(h.engine.StatusLine)
 	if err := h.shell.Start(ctx); err != nil {
 		return err
 	}

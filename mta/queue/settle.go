@@ -3,7 +3,6 @@ package queue
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"posthouse/config"
@@ -64,8 +63,10 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) []set
 
 // headers are what the operator wants to read of a message that was delivered.
 func (q *Queue) headers(mid uint64, list []settled) []maillog.Header {
-	if q.opt.Headers != nil && slices.ContainsFunc(list, func(r settled) bool { return r.outcome == Delivered }) {
-		return q.opt.Headers(mid)
+	for i := range list {
+		if q.opt.Headers != nil && list[i].outcome == Delivered {
+			return q.opt.Headers(mid)
+		}
 	}
 	return nil
 }
