@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -43,7 +44,7 @@ func TestXMLRefused(t *testing.T) {
 		{"bad UTF-8", "<config>\n\n\xc3(</config>", "line 3: a byte there is not UTF-8"},
 		{"a control character", "<config>\x01</config>", "illegal character code"},
 		{"too deep", "<config>" + deep + "</config>", "nested deeper than 64"},
-		{"too many", "<config>" + strings.Repeat("<a/>", maxElements) + "</config>", "more than 1048576 elements"},
+		{"too many", "<config>" + strings.Repeat("<a/>", maxElements) + "</config>", "more than 524288 elements"},
 		{"twice", "<config><hostname>a.example</hostname>\n<hostname>b.example</hostname></config>", "line 2: <hostname>: it is there twice"},
 		{"a section twice", "<config><dns></dns>\n<dns></dns></config>", "line 2: <dns>: it is there twice"},
 		{"an object twice", "<config><smtproutes><route><domain>a.example</domain></route>\n<route><domain>a.example</domain></route></smtproutes></config>", "line 2: <domain>: it is there twice"},
@@ -149,7 +150,9 @@ func TestXMLPutsLast(t *testing.T) {
 func FuzzXML(f *testing.F) {
 	vault := memory{}
 	present := Default("mail.example.com")
+	present.Listeners = nil // the fuzzer gets further with a small one
 	withSecrets(present, vault)
+	before := present.Clone()
 	for _, seed := range []string{
 		"<config><hostname>a.example</hostname></config>",
 		"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n<!DOCTYPE config SYSTEM \"config.dtd\">\n<!-- x -->\n<config><listeners/></config>",
@@ -173,9 +176,8 @@ func FuzzXML(f *testing.F) {
 		for id, content := range vault {
 			kept[id] = content
 		}
-		before := Encode(present)
 		loaded, err := ReadXML(context.Background(), data, present, XMLRead{Keys: []*ExportKey{testKey}, Put: kept.Put})
-		if !bytes.Equal(Encode(present), before) {
+		if !reflect.DeepEqual(present, before) {
 			t.Fatal("the present configuration has changed")
 		}
 		if err != nil {
