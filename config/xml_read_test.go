@@ -124,6 +124,28 @@ func TestXMLForeign(t *testing.T) {
 	}
 }
 
+// Of a host access table of another product, what is not known is passed over, with its line.
+func TestXMLForeignTable(t *testing.T) {
+	t.Parallel()
+	loaded, err := readBack("<config><listeners><listener><listener_name>InboundMail</listener_name>\n<hat>\n$BLOCKED REJECT {colour = \"red\", tls = \"on\"}\n"+
+		"[nobody] $BLOCKED\nODD: [nobody] 192.0.2.1\n$BLOCKED\nALL $BLOCKED</hat></listener></listeners></config>", Default("mail.example.com"), memory{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var places []string
+	for _, n := range loaded.NotUnderstood {
+		places = append(places, fmt.Sprint(n.Path, " ", n.Line))
+	}
+	const hat = "config/listeners/listener/hat "
+	if fmt.Sprint(places) != fmt.Sprint([]string{hat + "3", hat + "4", hat + "5"}) {
+		t.Errorf("not understood: %v", loaded.NotUnderstood)
+	}
+	const want = "$BLOCKED\n    REJECT {\n        tls = \"preferred\"\n    }\n\nODD:\n    192.0.2.1\n        $BLOCKED\nALL\n        $BLOCKED\n"
+	if got := loaded.Config.Listeners["InboundMail"].HostAccess.Text(); got != want {
+		t.Errorf("the table is\n%s", got)
+	}
+}
+
 // The list of what is not understood has an end.
 func TestXMLNotesBounded(t *testing.T) {
 	t.Parallel()
