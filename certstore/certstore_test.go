@@ -1,10 +1,12 @@
 package certstore
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,5 +140,37 @@ func TestProfile(t *testing.T) {
 	}
 	if !p.Covers("MAIL.example.com.") || p.Covers("x.example.com") || p.Covers("192.0.2.1") {
 		t.Error("Covers is wrong")
+	}
+}
+
+// A key and its certificates come into the form of the vault in whatever order they stand; what does not belong together does not.
+func TestCanonical(t *testing.T) {
+	t.Parallel()
+	p, err := Create(Request{CommonName: "a.example", Days: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := Create(Request{CommonName: "b.example", Days: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := encodeProfile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Canonical(want); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("its own form: %v", err)
+	}
+	key, certificate := want[:bytes.Index(want, []byte("-----BEGIN CERTIFICATE-----"))], EncodePEM(p.Pairs[0].Chain)
+	got, err := Canonical(slices.Concat([]byte("\n  "), certificate, []byte("\n"), key))
+	if err != nil || !bytes.Equal(got, slices.Concat(key, certificate)) {
+		t.Errorf("the certificate first: %v", err)
+	}
+	for what, content := range map[string][]byte{
+		"nothing": nil, "no key": certificate, "no certificate": key, "another's": slices.Concat(key, EncodePEM(other.Pairs[0].Chain)),
+	} {
+		if _, err := Canonical(content); err == nil {
+			t.Errorf("%s is taken", what)
+		}
 	}
 }

@@ -142,24 +142,35 @@ func (l *loading) run(ctx context.Context) error {
 
 // read reads the file, and asks for the export key where another appliance's is needed.
 func (l *loading) read(ctx context.Context) (*config.LoadedXML, error) {
-	for tries := 1; ; tries++ {
+	for tries := 0; ; tries++ {
 		loaded, err := config.ReadXML(ctx, l.data, l.s.Candidate(), config.XMLRead{
 			Keys: l.keys, Certificate: certstore.Canonical, Put: l.a.Config.Vault().Put,
 		})
-		if !errors.Is(err, config.ErrLockedXML) || tries > maxKeyTries {
+		if !errors.Is(err, config.ErrLockedXML) || tries == maxKeyTries {
 			return loaded, err
 		}
-		if tries > 1 {
-			l.s.Println("That is not the export key of the appliance that saved this file.")
-		}
-		text, askErr := l.s.Secret("Enter the export key of the appliance that saved this file:")
-		if askErr != nil {
-			return nil, askErr
-		}
-		if keyErr := l.addKey(text); keyErr != nil && (!l.s.Interactive() || tries == maxKeyTries) {
-			return nil, keyErr
+		if err := l.askKey(tries > 0); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// askKey asks for another export key; again says that one that was given did not fit.
+func (l *loading) askKey(again bool) error {
+	if again && !l.s.Interactive() {
+		return shell.Fail("Invalid export key: the file was saved under another one.")
+	}
+	if again {
+		l.s.Println("That is not the export key of the appliance that saved this file.")
+	}
+	text, err := l.s.Secret("Enter the export key of the appliance that saved this file:")
+	if err != nil {
+		return err
+	}
+	if err := l.addKey(text); err != nil && !l.s.Interactive() {
+		return err
+	}
+	return nil
 }
 
 // maxKeyTries is how often the export key is asked for.

@@ -112,8 +112,12 @@ func saveWords(s *shell.Session, args []string) (name string, masked bool, err e
 		masked = true
 	case isNo(first):
 	case len(args) == 1 && !strings.Contains(first, "."):
-		masked, err = maskingOf(first)
+		if masked, err = maskingOf(first); err != nil {
+			err = shell.Usage("Invalid word %q: y, n, 1, 2, key and a name such as backup.xml are accepted.", first)
+		}
 		return "", masked, err
+	case strings.EqualFold(first, "key"):
+		return "", false, shell.Usage("Invalid word %q: nothing stands behind saveconfig key.", args[1])
 	default:
 		name = first
 	}

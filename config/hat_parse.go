@@ -8,8 +8,11 @@ import (
 // ParseHAT reads the text form of a host access table, as Text writes it and as other appliances export it. The
 // text form has no place for the table's default, which is left empty: keep the one that the listener has. The
 // error is a *SyntaxError with the line.
-func ParseHAT(text string) (*HostAccess, error) {
-	p := &hatParser{scan: hatScanner{text: text, line: 1}, table: &HostAccess{}}
+func ParseHAT(text string) (*HostAccess, error) { return parseHAT(text, nil) }
+
+// parseHAT is ParseHAT. Where skip is given, it is told of parameters and members that cannot be read, and the rest is read.
+func parseHAT(text string, skip func(*SyntaxError)) (*HostAccess, error) {
+	p := &hatParser{scan: hatScanner{text: text, line: 1}, table: &HostAccess{}, skip: skip}
 	if err := p.parse(); err != nil {
 		return nil, &SyntaxError{Line: p.scan.line, Text: err.Error()}
 	}
@@ -25,6 +28,15 @@ func ParseHAT(text string) (*HostAccess, error) {
 type hatParser struct {
 	scan  hatScanner
 	table *HostAccess
+	skip  func(*SyntaxError)
+}
+
+// passOver says whether a part that cannot be read is left out.
+func (p *hatParser) passOver(err error) bool {
+	if p.skip != nil {
+		p.skip(&SyntaxError{Line: p.scan.line, Text: err.Error()})
+	}
+	return p.skip != nil
 }
 
 // parse reads entries until the end of the text. An entry is
@@ -95,10 +107,11 @@ func (p *hatParser) groupEntry(word string) error {
 			return errNoAction
 		}
 		m, err := parseTableMember(word)
-		if err != nil {
+		if err == nil {
+			group.Members = append(group.Members, m.String())
+		} else if !p.passOver(err) {
 			return err
 		}
-		group.Members = append(group.Members, m.String())
 		if word, err = p.scan.word(); err != nil {
 			return err
 		}
@@ -134,6 +147,9 @@ func (p *hatParser) add(group SenderGroup) error {
 		p.table.Groups = append(p.table.Groups, group)
 		return nil
 	}
+	if len(group.Members) == 0 && p.skip != nil {
+		return nil // its members were passed over
+	}
 	if len(group.Members) == 0 {
 		return fmt.Errorf("an entry without a label needs a member")
 	}
@@ -164,7 +180,7 @@ func (p *hatParser) inline(b Behavior) (*Policy, error) {
 			return nil, fmt.Errorf("%s is there twice", key)
 		}
 		seen[key] = true
-		if err := ParsePolicyKey(&policy.Params, key, value); err != nil {
+		if err := ParsePolicyKey(&policy.Params, key, value); err != nil && !p.passOver(err) {
 			return nil, err
 		}
 	}

@@ -64,7 +64,7 @@ var elements = map[string]element{
 	"listeners.*.listen_queue":                  {name: "listen_queue_size"},
 	"listeners.*.certificate":                   {name: "listener_certificates", entry: "certificate_name"},
 	"listeners.*.max_connections":               {name: "max_concurrency"},
-	"listeners.*.host_access":                   {inline: true},
+	"listeners.*.host_access":                   {inline: true, first: []string{"policies"}},
 	"listeners.*.host_access.default":           {name: "hat_default"},
 	"listeners.*.host_access.policies":          {name: "hat", form: hatForm},
 	"listeners.*.host_access.groups":            {hidden: true},
@@ -197,7 +197,7 @@ func slotOf(f reflect.StructField, path, name string, i int) []slot {
 	case e.hidden:
 		return nil
 	case e.inline:
-		parts := slotsOf(f.Type, path, nil)
+		parts := slotsOf(f.Type, path, e.first)
 		for k := range parts {
 			parts[k].index = append([]int{i}, parts[k].index...)
 		}

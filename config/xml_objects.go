@@ -78,8 +78,12 @@ func (r *xmlReader) object(n *node, e element, path, key string, present reflect
 	case err == nil:
 		err = errors.New("it has no certificate")
 	}
-	r.note(n, at, err.Error())
-	return value, present.IsValid()
+	if present.IsValid() {
+		r.note(n, at, "its <"+e.secrets.secret+"> is left as it was: "+err.Error())
+		return value, true
+	}
+	r.note(n, at, "it is left out, for its <"+e.secrets.secret+">: "+err.Error())
+	return value, false
 }
 
 func partOf(s *objectSecret, name string) bool {

@@ -152,6 +152,11 @@ func (r *xmlReader) note(n *node, path, text string) {
 		r.more++
 		return
 	}
+	const most = 300
+	text = strings.ReplaceAll(text, "\n", "; ")
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most]) + "..."
+	}
 	r.notes = append(r.notes, NotUnderstood{path, n.line, text})
 }
 
@@ -270,12 +275,25 @@ func (r *xmlReader) setting(n *node, s *slot, v reflect.Value, at string) {
 		if !r.flat(n, at) {
 			return
 		}
-		if err := s.form.read(s.holder(v), n.text); err != nil {
-			r.note(n, at, err.Error())
-		}
+		r.text(n, s, v, at)
 		return
 	}
 	r.value(n, s.element, s.path, s.in(v), at)
+}
+
+// text reads a setting that is one text. What is passed over in it is listed with its line.
+func (r *xmlReader) text(n *node, s *slot, v reflect.Value, at string) {
+	left, err := s.form.read(s.holder(v), n.text)
+	var fault *SyntaxError
+	switch {
+	case errors.As(err, &fault):
+		left = []*SyntaxError{fault}
+	case err != nil:
+		left = []*SyntaxError{{Text: err.Error()}}
+	}
+	for _, e := range left {
+		r.note(&node{line: n.line + max(1, e.Line) - 1}, at, e.Text)
+	}
 }
 
 // flat says whether an element is one text.

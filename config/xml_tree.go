@@ -14,7 +14,7 @@ import (
 // The bounds of a file that is read.
 const (
 	maxXML      = maxFile // bytes
-	maxElements = 1 << 20
+	maxElements = 1 << 19
 	maxDepth    = 64 // the settings need nine
 )
 

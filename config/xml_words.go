@@ -44,10 +44,11 @@ func (l wordList) in(theirs string) string {
 	return theirs
 }
 
-// textForm is a setting that is one text in the XML. Both functions get the struct that the setting is in.
+// textForm is a setting that is one text in the XML. Both functions get the struct that the setting is in; left are the
+// parts of the text that were passed over.
 type textForm struct {
 	write func(holder reflect.Value) string
-	read  func(holder reflect.Value, text string) error
+	read  func(holder reflect.Value, text string) (left []*SyntaxError, err error)
 }
 
 // netmaskForm writes 255.255.255.0 for IPv4 and 64 for IPv6; both are read for either, and 0xffffff00.
@@ -59,13 +60,13 @@ var netmaskForm = &textForm{
 		}
 		return strconv.Itoa(i.PrefixLength)
 	},
-	read: func(holder reflect.Value, text string) error {
+	read: func(holder reflect.Value, text string) ([]*SyntaxError, error) {
 		n, err := parseNetmask(strings.TrimSpace(text))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		holder.Addr().Interface().(*Interface).PrefixLength = n
-		return nil
+		return nil, nil
 	},
 }
 
@@ -94,14 +95,14 @@ func parseNetmask(text string) (int, error) {
 // hatForm is a host access table without its default.
 var hatForm = &textForm{
 	write: func(holder reflect.Value) string { return holder.Addr().Interface().(*HostAccess).Text() },
-	read: func(holder reflect.Value, text string) error {
-		table, err := ParseHAT(text)
+	read: func(holder reflect.Value, text string) (left []*SyntaxError, err error) {
+		table, err := parseHAT(text, func(e *SyntaxError) { left = append(left, e) })
 		if err != nil {
-			return err
+			return nil, err
 		}
 		h := holder.Addr().Interface().(*HostAccess)
 		h.Policies, h.Groups = table.Policies, table.Groups
-		return nil
+		return left, nil
 	},
 }
 

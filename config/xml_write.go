@@ -128,6 +128,9 @@ func (w *xmlWriter) setting(s *slot, v reflect.Value) {
 }
 
 func (w *xmlWriter) value(e element, path string, v reflect.Value) {
+	if w.err != nil {
+		return // nobody wants more
+	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() {
