@@ -93,6 +93,7 @@ func TestStories(t *testing.T) {
 			"conform":     conformVerb,
 			"conformed":   conformedVerb,
 			"batch":       batchVerb,
+			"forms":       formsVerb,
 		},
 	})
 }
