@@ -55,7 +55,7 @@ func authorityMenu(a *Appliance, s *shell.Session) error {
 	custom, system := &authorityList{a, s, true}, &authorityList{a, s, false}
 	return s.Menu(shell.Menu{
 		State: func() {
-			s.Printf("\nCertificate Authority Summary\nCustom List: %s\nSystem List: %s\n", custom.state(), system.state())
+			s.Printf("Certificate Authority Summary\nCustom List: %s\nSystem List: %s\n", custom.state(), system.state())
 		},
 		Items: []shell.MenuItem{
 			{Keyword: "CUSTOM", What: "Manage Custom Certificate Authorities", Do: plainly(custom.menu)},

@@ -75,7 +75,9 @@ func (p *profiles) askAnswer(name string, profile *certstore.Profile) ([]*x509.C
 	if _, _, err := profile.Update(certs, true); err != nil {
 		return nil, certificateError(name, err)
 	}
-	p.recognised(certs)
+	if len(certs) > 1 {
+		p.recognised(certs)
+	}
 	return certs, nil
 }
 

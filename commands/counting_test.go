@@ -74,7 +74,7 @@ func TestTopIn(t *testing.T) {
 2  two.example                192.0.2.1         InboundMail            1
 3  unknown                    192.0.2.1         OutboundMail           1
 `
-	contains(t, b.exec(0, "topin", ""), "\nStatus as of:                  ", want)
+	contains(t, b.exec(0, "topin", ""), "Status as of:                   ", want)
 	if out := b.exec(0, "topin 1", ""); strings.Contains(out, "two.example") {
 		t.Errorf("topin 1 printed\n%s", out)
 	}
@@ -150,7 +150,7 @@ func TestWorkQueue(t *testing.T) {
 	b := newBench(t)
 	b.engine.workQueue = mta.WorkQueueStatus{Waiting: 1243}
 	operational := "\nStatus:     Operational\nMessages:   1243\n"
-	contains(t, b.exec(0, "workqueue status", ""), "\nStatus as of: ", operational)
+	contains(t, b.exec(0, "workqueue status", ""), "Status as of: ", operational)
 	out := b.script(0, "workqueue pause", "y", "checking the LDAP server")
 	contains(t, out, "\nManually pause work queue?  This will only affect unprocessed messages.  [N]> ", "Reason for pausing work queue:\n[]> ",
 		"Status:     Paused by admin: checking the LDAP server\nMessages:   1243\n")

@@ -26,7 +26,7 @@ func (e *listenerEdit) hostAccess() error {
 	return e.s.Menu(shell.Menu{
 		State: func() {
 			t := e.table()
-			e.s.Printf("\nThere are currently %d policies defined.\nThere are currently %d sender groups.\n", len(t.Policies), len(t.Groups))
+			e.s.Printf("There are currently %d policies defined.\nThere are currently %d sender groups.\n", len(t.Policies), len(t.Groups))
 		},
 		Items: []shell.MenuItem{
 			{Keyword: "NEW", What: "Create a new entry.", Do: e.groupOrPolicy("New", e.newGroup, e.newPolicy)},

@@ -54,10 +54,16 @@ func interfaceMenu(s *shell.Session) error {
 		Items: []shell.MenuItem{
 			{Keyword: "NEW", What: "Create a new interface.", Do: with(s, newInterface)},
 			{Keyword: "EDIT", What: "Modify an interface.", Hidden: none, Do: with(s, editInterface)},
+			{Keyword: "GROUPS", What: "Define interface groups.", Do: with(s, noGroups)},
 			{Keyword: "DELETE", What: "Remove an interface.", Hidden: none, Do: with(s, deleteInterface)},
 			{Keyword: "DETAILS", What: "Show details of an interface.", Hidden: none, Do: with(s, showInterface)},
 		},
 	})
+}
+
+// noGroups is what GROUPS answers: nothing here would choose among the interfaces of a group.
+func noGroups(*shell.Session) error {
+	return shell.Fail("Error: interface groups are not available: every listener, and delivery, uses one interface; name it there.")
 }
 
 // with makes a menu item's work of a function that needs only the session.

@@ -14,6 +14,7 @@ Currently configured interfaces:
 Choose the operation you want to perform:
 - NEW - Create a new interface.
 - EDIT - Modify an interface.
+- GROUPS - Define interface groups.
 - DELETE - Remove an interface.
 - DETAILS - Show details of an interface.
 []> 

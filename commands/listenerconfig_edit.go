@@ -43,8 +43,17 @@ func editListener(a *Appliance, s *shell.Session) error {
 			{Keyword: "HOSTACCESS", What: "Modify the Host Access Table.", Do: plainly(e.hostAccess)},
 			{Keyword: "RCPTACCESS", What: "Modify the Recipient Access Table.", Hidden: notPublic, Do: plainly(e.recipientAccess)},
 			{Keyword: "BOUNCECONFIG", What: "Choose the bounce profile to use for messages injected on this listener.", Do: plainly(e.askBounce)},
+			{Keyword: "MASQUERADE", What: "Configure the Domain Masquerading Table.", Do: plainly(notYet("the domain masquerading table"))},
+			{Keyword: "DOMAINMAP", What: "Configure domain mappings.", Do: plainly(notYet("the domain map"))},
 		},
 	})
+}
+
+// notYet is what an operation answers that the menu has and this version has not.
+func notYet(what string) func() error {
+	return func() error {
+		return shell.Fail("Error: %s is not available in this version; nothing is changed.", what)
+	}
 }
 
 // details prints the listener as the edit menu shows it.

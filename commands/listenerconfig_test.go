@@ -136,6 +136,8 @@ Choose the operation you want to perform:
 - HOSTACCESS - Modify the Host Access Table.
 - RCPTACCESS - Modify the Recipient Access Table.
 - BOUNCECONFIG - Choose the bounce profile to use for messages injected on this listener.
+- MASQUERADE - Configure the Domain Masquerading Table.
+- DOMAINMAP - Configure domain mappings.
 []> `, `1. rsa
 2. Demo
 Please choose the certificate to apply:

@@ -58,7 +58,7 @@ func TestShowHosts(t *testing.T) {
 	out := b.exec(0, "showhosts", "")
 	contains(t, out, `Recipient Host            State      Active  Conn.  Oldest     Next Attempt  TLS     Last Error
 ========================  =========  ======  =====  =========  ============  ======  ==========================
-example.com               down        7,055      0  2d 4h 10m  in 12m 4s     Req-V   V5 the name does not match
+example.com               down        7,055      0  2d 4h 10m  in 12m 4s     Req-V   V5 certificate name mismatch
 partner.example           up              3      1  2s         now           Pref    -
 quiet.example             suspended      12      0  1h 2m      -             Off     -
 `)

@@ -65,7 +65,7 @@ Recipients:
       State:        due at `, ", in 12m", `, 3 attempts
       Queue:        12 of 7,055 for example.com
       Last error:   454 4.7.0 try later
-      Destination:  down, tried again in `, `, last error: V5 the name does not match
+      Destination:  down, tried again in `, `, last error: V5 certificate name mismatch
       TLS:          No (destination control DEFAULT)
       Asked for:    NOTIFY=NEVER ORCPT=-
   [1] c@partner.example

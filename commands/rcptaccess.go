@@ -45,7 +45,7 @@ func (e *listenerEdit) describeRecipients() {
 	if all := t[recipientAll]; all != nil && all.Accept {
 		access = "ACCEPT"
 	}
-	e.s.Printf("\nRecipient Access Table\nThere are currently %d recipients.\nDefault Access: %s\n", len(t), access)
+	e.s.Printf("Recipient Access Table\nThere are currently %d recipients.\nDefault Access: %s\n", len(t), access)
 }
 
 // recipients reads addresses of a recipient access table, separated by commas; nothing is no address. Whether they are

@@ -92,6 +92,7 @@ func printHosts(s *shell.Session, running *config.Config, hosts []mta.HostSummar
 		Right: []bool{false, false, true, true},
 		Min:   []int{24, 9, 6, 5, 9, 12, 6, 26},
 		Rule:  "=",
+		Free:  true,
 	}
 	for _, h := range hosts {
 		oldest := "-"

@@ -73,10 +73,7 @@ func (c *sslSettings) menu() error {
 		return plainly(func() error { return c.edit(service) })
 	}
 	return c.s.Menu(shell.Menu{
-		State: func() {
-			c.s.Println()
-			c.print()
-		},
+		State: c.print,
 		Items: []shell.MenuItem{
 			{Keyword: "GUI", What: "Edit GUI HTTPS ssl settings.", Do: edit(sslServices[0])},
 			{Keyword: "INBOUND", What: "Edit Inbound SMTP ssl settings.", Do: edit(sslServices[1])},

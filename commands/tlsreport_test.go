@@ -81,7 +81,7 @@ func TestTLSReportList(t *testing.T) {
 	contains(t, b.exec(0, "tlsreport", ""), "Deliveries since Fri Oct 23 00:00:00 2026 GMT", `Domain     Verified  Encrypted  In clear  Failed  Last cause
 ---------  --------  ---------  --------  ------  `,
 		"\nb.example         0          0         7       1  S2 STARTTLS is not offered\na.example     1,200          0         0       0\n"+
-			"c.example         0          5         0       0  V5 the name does not match\nAll           1,200          5         7       1\n")
+			"c.example         0          5         0       0  V5 certificate name mismatch\nAll           1,200          5         7       1\n")
 	contains(t, b.exec(0, "tlsreport --json", ""), `"since": "2026-10-23T00:00:00Z"`, `"domain": "a.example"`, `"verified": 1200`, `"clear_cause": "S2"`)
 	contains(t, reportBench(t, &reportNotes{}).exec(0, "tlsreport; tlsreport --json", ""), "Nothing was delivered.", `"domains": []`)
 }

@@ -58,7 +58,7 @@ func printPeers(s *shell.Session, peers []mta.Peer) error {
 		name = max(name, utf8.RuneCountInString(peerName(p)))
 		addr, listener = max(addr, len(p.Addr.String())), max(listener, len(p.Listener))
 	}
-	s.Printf("\nStatus as of:                  %s\n\n", stamp(now))
+	s.Printf("Status as of:                   %s\n\n", stamp(now))
 	s.Printf("%-3s%-*s  %-*s  %-*s  %8s\n", "#", name, "Remote hostname", addr, "Remote IP addr.", listener, "listener", "Conn. In")
 	for i, p := range peers {
 		s.Printf("%-3d%-*s  %-*s  %-*s  %8d\n", i+1, name, peerName(p), addr, p.Addr, listener, p.Listener, p.Count)

@@ -76,7 +76,7 @@ func (w *workQueueRun) menu() error {
 
 // print shows how the work stands.
 func (w *workQueueRun) print(st mta.WorkQueueStatus) {
-	w.s.Printf("\nStatus as of: %s\n%-12s%s\n%-12s%d\n", stamp(time.Now()), "Status:", workQueueState(st), "Messages:", st.Waiting)
+	w.s.Printf("Status as of: %s\n%-12s%s\n%-12s%d\n", stamp(time.Now()), "Status:", workQueueState(st), "Messages:", st.Waiting)
 }
 
 // workQueueState is the state in words: who has paused it, and why.

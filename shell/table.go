@@ -10,6 +10,7 @@ type Table struct {
 	Rule  string // "-" (the default) or "="
 	Gap   int    // blanks between two columns; 0 means 2
 	Min   []int  // the least width per column; a missing entry is 0
+	Free  bool   // the last column's rule keeps its least width, whatever stands below it
 }
 
 // Table prints t. Lines have no blanks at their end.
@@ -39,6 +40,9 @@ func (t Table) String() string {
 		row(t.Head)
 		rule := make([]string, len(widths))
 		for i, w := range widths {
+			if t.Free && i == len(widths)-1 && i < len(t.Min) {
+				w = t.Min[i]
+			}
 			rule[i] = strings.Repeat(t.rule(), w)
 		}
 		row(rule)

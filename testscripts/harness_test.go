@@ -57,6 +57,7 @@ func TestStories(t *testing.T) {
 		Setup:               setup,
 		RequireExplicitExec: true,
 		Deadline:            time.Time{},
+		ContinueOnError:     os.Getenv("CONFORM") != "",
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"appliance":   applianceVerb,
@@ -92,6 +93,10 @@ func TestStories(t *testing.T) {
 			"code":        codeVerb,
 			"crowd":       crowdVerb,
 			"callers":     callersVerb,
+			"conform":     conformVerb,
+			"conformed":   conformedVerb,
+			"batch":       batchVerb,
+			"forms":       formsVerb,
 		},
 	})
 }
@@ -103,6 +108,7 @@ type worldKey struct{}
 type world struct {
 	work       string
 	appliances map[string]*appliance
+	conform    map[string]*conformance // by transcript
 }
 
 func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }

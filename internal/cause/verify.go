@@ -52,7 +52,7 @@ var verify = []Cause{
 		Report:  reportExpired,
 	},
 	{
-		ID: V5, Step: StepVerify, Title: "the name does not match",
+		ID: V5, Step: StepVerify, Title: "certificate name mismatch",
 		Fault:   "Theirs, or the route's: the certificate is good, but for other names.",
 		Helps:   "They add the domain or its mail host to the certificate. Where a provider hosts the domain, its host names have to be accepted for it: choose Required (Verify Hosted Domains) in destconfig, or name the host in an SMTP route.",
 		Example: "Wanted partner.example or mx1.partner.example, found mail.provider.example.",
