@@ -62,12 +62,16 @@ func dropPresence(changes []Change) []Change {
 			}
 			c.Old, c.New = strings.ReplaceAll(c.Old, inherited, noValue), strings.ReplaceAll(c.New, inherited, noValue)
 		}
-		if strings.HasPrefix(c.Path, "users.") && strings.HasSuffix(c.Path, ".passphrase") {
+		if isPassphrase(c.Path) {
 			c.Old, c.New = "", secretValue
 		}
 		out = append(out, c)
 	}
 	return out
+}
+
+func isPassphrase(path string) bool {
+	return strings.HasPrefix(path, "users.") && strings.HasSuffix(path, ".passphrase")
 }
 
 func allKeys(a, b map[string]string) []string {

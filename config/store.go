@@ -73,9 +73,8 @@ type Store struct {
 	// turn holds one token: who takes it may commit. It guards the files and the fields below, except what mu guards.
 	turn     chan struct{}
 	appliers []Applier
-	settings []byte              // what posthouse.toml holds as far as the running configuration goes
-	changed  map[string]Revision // the last commit that changed an object, by its path, since Open
-	torn     bool                // a failed commit could not be undone on disk; the next one does that first
+	settings []byte // what posthouse.toml holds as far as the running configuration goes
+	torn     bool   // a failed commit could not be undone on disk; the next one does that first
 
 	wake chan struct{} // tells Run that due is another
 
@@ -148,7 +147,7 @@ func newStore(fsys safefile.FS, dir string, opts []Option) (*Store, error) {
 		return nil, err
 	}
 	return &Store{
-		dir: dir, fsys: fsys, vault: vault, now: time.Now, history: h, changed: make(map[string]Revision),
+		dir: dir, fsys: fsys, vault: vault, now: time.Now, history: h,
 		turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 	}, nil
 }
