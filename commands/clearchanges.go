@@ -15,7 +15,9 @@ func clearChanges(*Appliance) *shell.Command {
 		Batch:   []string{"clearchanges -y"},
 		Help: `Only this session's changes are meant. In exec requests and scripts it also forgets that an earlier command has
 failed, so that a commit is possible again.`,
-		WholeWord: true,
+		WholeWord: true, JSON: true,
+		Documents: []shell.Document{{For: "clearchanges -y", Value: clearedJSON{}}},
+		Roles:     shell.Readers,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			sure := len(args) == 1 && isYes(args[0])
 			if len(args) > 0 && !sure {
@@ -28,11 +30,20 @@ failed, so that a commit is possible again.`,
 					return err
 				}
 			}
+			n := len(s.Changes())
 			s.Discard()
+			if s.JSON {
+				return s.PrintJSON(clearedJSON{n})
+			}
 			s.Printf("Changes cleared: %s\n", stamp(time.Now()))
 			return nil
 		},
 	}
+}
+
+// clearedJSON is what --json prints of clearchanges.
+type clearedJSON struct {
+	Changes int `json:"changes"` // that are gone
 }
 
 // isYes says whether a word of a batch form answers a question with yes.

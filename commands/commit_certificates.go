@@ -53,7 +53,7 @@ func (c *committing) certificates(ctx context.Context) (bool, error) {
 	}
 	r := c.remarks(result.Config)
 	if !c.s.JSON {
-		for _, note := range r.notes {
+		for _, note := range slices.Concat(r.notes, graveLines(config.Consequences(c.a.Config.Running().Config, result.Config))) {
 			c.s.Println(note)
 		}
 	}

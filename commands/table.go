@@ -43,6 +43,7 @@ func Table(a *Appliance) []*shell.Command {
 		resume(a),
 		resumeDel(a),
 		resumeListener(a),
+		rollbackConfig(a),
 		setHostname(a),
 		showChanges(a),
 		showHosts(a),

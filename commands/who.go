@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -13,25 +14,62 @@ func who(*Appliance) *shell.Command {
 		Name:    "who",
 		Summary: "Show who is logged in.",
 		Batch:   []string{"who"},
-		JSON:    true,
+		Help: `Below the table stands who has changed something and not committed it, and what. A session's changes are listed
+once the command that made them has ended.`,
+		JSON:      true,
+		Documents: []shell.Document{{For: "who", Value: whoJSON{}}},
+		Roles:     shell.Everyone,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if err := noWords("who", args); err != nil {
 				return err
 			}
 			sessions := s.Sessions()
 			if s.JSON {
-				return s.PrintJSON(struct {
-					Sessions []loginJSON `json:"sessions"`
-				}{loginsJSON(sessions)})
+				return s.PrintJSON(whoJSON{loginsJSON(sessions)})
 			}
 			table := shell.Table{Head: []string{"Username", "Login Time", "Idle Time", "Remote Host", "What"}, Rule: "="}
 			for _, l := range sessions {
 				table.Rows = append(table.Rows, []string{l.User, loginTime(l.Login), compact(l.Idle), l.Remote, l.What})
 			}
 			s.Table(table)
+			printUncommitted(s, sessions)
 			return nil
 		},
 	}
+}
+
+// objectsShown is how many objects of a session who names.
+const objectsShown = 8
+
+// printUncommitted says who has changed something and not committed it.
+func printUncommitted(s *shell.Session, sessions []shell.SessionInfo) {
+	first := true
+	for _, l := range sessions {
+		if l.Changes == 0 {
+			continue
+		}
+		if first {
+			s.Println()
+			first = false
+		}
+		named := strings.Join(l.Objects[:min(objectsShown, len(l.Objects))], ", ")
+		if more := len(l.Objects) - objectsShown; more > 0 {
+			named += fmt.Sprintf(" and %d more", more)
+		}
+		s.Printf("%s from %s has %s: %s\n", l.User, l.Remote, uncommittedCount(l.Changes), named)
+	}
+}
+
+func uncommittedCount(n int) string {
+	if n == 1 {
+		return "1 uncommitted change"
+	}
+	return fmt.Sprintf("%d uncommitted changes", n)
+}
+
+// whoJSON is what --json prints of who.
+type whoJSON struct {
+	Sessions []loginJSON `json:"sessions"`
 }
 
 // loginTime is the time of day of a login of the last day, and the date of an older one.
@@ -48,12 +86,14 @@ type loginJSON struct {
 	IdleSeconds int64     `json:"idle_seconds"`
 	Remote      string    `json:"remote_host"`
 	What        string    `json:"what"`
+	Changes     int       `json:"uncommitted_changes"`
+	Objects     []string  `json:"uncommitted_objects"`
 }
 
 func loginsJSON(sessions []shell.SessionInfo) []loginJSON {
 	list := []loginJSON{}
 	for _, l := range sessions {
-		list = append(list, loginJSON{l.User, l.Login, int64(l.Idle / time.Second), l.Remote, l.What})
+		list = append(list, loginJSON{l.User, l.Login, int64(l.Idle / time.Second), l.Remote, l.What, l.Changes, append([]string{}, l.Objects...)})
 	}
 	return list
 }
