@@ -176,16 +176,21 @@ func (a *appliance) gone(ts *testscript.TestScript) {
 	ts.Check(os.WriteFile(ts.MkAbs(a.name+".out"), a.output.Bytes(), 0o600))
 }
 
-// awaitVerb is "await NAME REGEXP": follow mail_logs through the shell's own tail until a line matches.
+// awaitVerb is "await NAME REGEXP [LOG]": follow a log, mail_logs where none is named, through the shell's own tail until a
+// line matches.
 func awaitVerb(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: await NAME REGEXP")
+	if neg || len(args) != 2 && len(args) != 3 {
+		ts.Fatalf("usage: await NAME REGEXP [LOG]")
+	}
+	log := "mail_logs"
+	if len(args) == 3 {
+		log = args[2]
 	}
 	pattern, err := regexp.Compile(args[1])
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(ts.Getenv("WORK"), "bin", "ssh"), args[0], "tail -n 100000 mail_logs")
+	cmd := exec.CommandContext(ctx, filepath.Join(ts.Getenv("WORK"), "bin", "ssh"), args[0], "tail -n 100000 "+log)
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
@@ -198,7 +203,7 @@ func awaitVerb(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		seen.WriteString(lines.Text() + "\n")
 	}
-	ts.Fatalf("no line of mail_logs matches %q:\n%s", args[1], seen.String())
+	ts.Fatalf("no line of %s matches %q:\n%s", log, args[1], seen.String())
 }
 
 // poll asks done again and again, as often as a file or a peer that cannot be waited for permits.
