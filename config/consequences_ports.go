@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,9 +21,8 @@ func openPorts(c *Config) map[string]openPort {
 		if i == nil {
 			return
 		}
-		p := openPort{net.JoinHostPort(i.Address, strconv.Itoa(port)), service, object}
+		p := openPort{chosen(i.Address, port), service, object}
 		if port == 0 {
-			p.address = "a port of " + i.Address + " that the system chooses"
 			all[service+" "+p.address] = p
 			return
 		}
@@ -36,8 +36,8 @@ func openPorts(c *Config) map[string]openPort {
 	for name, l := range c.Listeners {
 		add(l.Interface, l.Port, "listener "+name, join("listeners", key(name)))
 	}
-	if c.Metrics.Address != "" {
-		all[c.Metrics.Address] = openPort{c.Metrics.Address, "metrics", "metrics"}
+	if at, err := netip.ParseAddrPort(c.Metrics.Address); err == nil {
+		all[at.String()] = openPort{chosen(at.Addr().String(), int(at.Port())), "metrics", "metrics"}
 	}
 	for name, cert := range c.Certificates {
 		if cert.ACME == nil || c.ACME.Directory == "" {
@@ -52,6 +52,14 @@ func openPorts(c *Config) map[string]openPort {
 		}
 	}
 	return all
+}
+
+// chosen is an address and port as people read it.
+func chosen(address string, port int) string {
+	if port == 0 {
+		return "a port of " + address + " that the system chooses"
+	}
+	return net.JoinHostPort(address, strconv.Itoa(port))
 }
 
 // answering is the interface on which challenges are answered.
