@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -329,16 +330,18 @@ func typeAtRandom(t *testing.T, seed uint64, commands int) {
 	shell.RunAnswered(t.Context(), p.opts, noAnswer, p.answer)
 }
 
+var dialogues = flag.Uint64("dialogues", 2, "how many sessions are typed at random")
+
 // Whatever is answered, in whatever order: the candidate is valid or unchanged, failures say so, everything ends.
 func TestDialoguesWithRandomAnswers(t *testing.T) {
-	for seed := range uint64(2) {
+	for seed := range *dialogues {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { typeAtRandom(t, seed, 200) })
 	}
 }
 
 func FuzzDialogues(f *testing.F) {
 	f.Add(uint64(1))
-	f.Fuzz(func(t *testing.T, seed uint64) { typeAtRandom(t, seed, 60) })
+	f.Fuzz(func(t *testing.T, seed uint64) { typeAtRandom(t, seed, 20) })
 }
 
 // The list of what is not typed names no command that is gone.
