@@ -17,9 +17,7 @@ func clearChanges(*Appliance) *shell.Command {
 		Help: `Only this session's changes are meant. In exec requests and scripts it also forgets that an earlier command has
 failed, so that a commit is possible again.`,
 		WholeWord: true,
-		Documents: []shell.Document{
-			{For: "clearchanges", Value: clearedJSON{}},
-		},
+		Documents: []shell.Document{{For: "clearchanges -y", Value: clearedJSON{}}},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			sure := len(args) == 1 && isYes(args[0])
 			if len(args) > 0 && !sure {

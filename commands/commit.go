@@ -27,24 +27,38 @@ func commit(a *Appliance) *shell.Command {
 			"commit force [\"COMMENT\"]",
 			"commit check",
 			"commit [force] confirmed MINUTES [\"COMMENT\"] [y|n]",
+			"commit [force] at TIME [\"COMMENT\"] [y|n]",
+			"commit at",
+			"commit at cancel [N]",
 		},
 		Help: `Every change of this session comes into force, or none does and the reason is shown. The answer about rollback, y
 where it is not said, decides whether the replaced configuration is offered for rollback; it is kept on disk either way.
 
-What somebody else committed meanwhile is kept. Where both changed the same object, nothing is committed.
+What somebody else committed meanwhile is kept. Where both changed the same object, nothing is committed, and both values
+are said. Of a listener each recipient, sender group, mail flow policy and server name is an object of its own.
 
--y commits without a comment. check says what would happen and changes nothing. force commits although an earlier
+-y commits without a comment. check changes nothing and says what would happen: ports that open and close, destinations
+and sender groups that ask less of TLS, certificates that nobody uses, listeners that accept nobody or everybody,
+accounts that lose rights, routes that lead to nothing. force commits although an earlier
 command of the script failed, although a certificate's use becomes worse than it was, or although adminaccessconfig would
 keep out this very session; at a terminal that is asked.
 
 confirmed reverts what it commits after so many minutes, 1 to 1440, unless a plain commit of the same user follows in
 time, or one of anybody that changes nothing: that one only confirms. A restart does not stop the clock. What somebody
-else has changed since is not reverted, and a certificate keeps its newest content. Once more, it sets a new deadline.`,
+else has changed since is not reverted, and a certificate keeps its newest content. Once more, it sets a new deadline.
+
+at plans the commit for a time: 03:00, 2026-12-01T03:00 or +30m (also h and d). It is validated now, and at its time merged
+with what was committed meanwhile and validated again, whoever is logged in then; a restart does not hinder it, up to an
+hour late. What cannot be committed at its time changes nothing, and an alert and system_logs say why. The session's
+changes are with the plan from then on. commit at alone lists what is planned, showchanges planned N shows one.`,
 		Documents: []shell.Document{
-			{For: "commit check", Value: checkJSON{}},
 			{For: "commit", Value: commitJSON{}},
-			{For: "commit, with nothing to commit", Value: nothingJSON{}},
-			{For: "commit, of nothing while a commit waits to be confirmed", Value: confirmationJSON{}},
+			{For: "commit (nothing to commit)", Value: nothingJSON{}},
+			{For: "commit (what waited is confirmed, or waits longer)", Value: confirmationJSON{}},
+			{For: "commit check", Value: checkJSON{}},
+			{For: "commit at TIME", Value: plannedCommitJSON{}},
+			{For: "commit at", Value: plannedListJSON{}},
+			{For: "commit at cancel", Value: cancelledJSON{}},
 		},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {
 			c := &committing{a: a, s: s}
@@ -59,14 +73,14 @@ else has changed since is not reverted, and a certificate keeps its newest conte
 			if len(args) > 1 {
 				return nil
 			}
-			return startingWith(args, []string{"-y", "check", "confirmed", "force"})
+			return startingWith(args, []string{"-y", "at", "check", "confirmed", "force"})
 		},
 	}
 }
 
 // commitRoles is who may commit; whoever edits a candidate may check it.
 func commitRoles(args []string) shell.Roles {
-	if len(args) > 0 && strings.EqualFold(args[0], "check") {
+	if len(args) == 1 && (strings.EqualFold(args[0], "check") || strings.EqualFold(args[0], "at")) {
 		return shell.Readers
 	}
 	return shell.Operators
@@ -81,6 +95,7 @@ type committing struct {
 	comment  string
 	rollback bool
 	within   time.Duration // of a commit that is to be confirmed; 0 for one that stays
+	at       time.Time     // of a commit that is planned; zero for one that is made now
 }
 
 // special reads the words. It has handled the whole command when it says so.
@@ -96,7 +111,16 @@ func (c *committing) special(ctx context.Context, args []string) (handled bool, 
 	if first == "force" {
 		c.force, args = true, args[1:]
 	}
+	if first == "at" {
+		if handled, err := c.planned(ctx, args[1:]); handled {
+			return true, err
+		}
+	}
 	switch {
+	case len(args) > 0 && strings.ToLower(args[0]) == "at":
+		if args, err = c.time(args[1:]); err != nil {
+			return true, err
+		}
 	case len(args) > 0 && strings.ToLower(args[0]) == "confirmed":
 		if args, err = c.minutes(args[1:]); err != nil {
 			return true, err
@@ -134,6 +158,9 @@ func (c *committing) run(ctx context.Context) error {
 	if err := c.s.MayCommit(c.force); err != nil {
 		return err
 	}
+	if len(c.s.Changes()) == 0 && !c.at.IsZero() {
+		return c.nothing()
+	}
 	if len(c.s.Changes()) == 0 {
 		return c.unchanged(ctx)
 	}
@@ -150,6 +177,9 @@ func (c *committing) run(ctx context.Context) error {
 	}
 	if sure, err := c.certificates(ctx); err != nil || !sure {
 		return err
+	}
+	if !c.at.IsZero() {
+		return c.plan(ctx)
 	}
 	result, err := c.put(ctx)
 	switch {
@@ -199,10 +229,15 @@ func checkComment(text string) error {
 
 // refusal says why nothing was committed.
 func refusal(err error) error {
-	var conflict *config.ConflictError
-	if errors.As(err, &conflict) {
-		return shell.Fail("Error: %s was changed by %s at %s too; nothing is committed. Look at it, then clearchanges and enter yours again.",
-			conflict.Object, conflict.By.Author.User, stamp(conflict.By.Time))
+	if conflicts := config.ConflictErrors(err); len(conflicts) > 0 {
+		return shell.Fail("%s", conflictLines(conflicts))
+	}
+	if errors.Is(err, config.ErrTime) {
+		return shell.Fail("Invalid time: it is over, or more than %d days ahead.", config.MaxAhead/(24*time.Hour))
+	}
+	if errors.Is(err, config.ErrManyPlans) {
+		return shell.Fail("Unable to plan: %d commits of one user and %d in all are the most; commit at cancel N makes room.",
+			config.MaxPlannedOf, config.MaxPlanned)
 	}
 	var waiting *config.WaitingError
 	if errors.As(err, &waiting) {
@@ -247,12 +282,13 @@ func (c *committing) check(ctx context.Context) error {
 	}
 	r := c.remarks(result.Config)
 	r.worse = append(r.worse, c.shutOut(result.Config)...)
+	found := c.consequences(ctx, result.Config)
 	if c.s.JSON {
-		return c.s.PrintJSON(checkJSON{resultJSON(false, result), append([]string{}, r.worse...), append([]string{}, r.notes...)})
+		return c.s.PrintJSON(checkJSON{resultJSON(false, result), append([]string{}, r.worse...), append([]string{}, r.notes...), consequencesJSON(found)})
 	}
 	c.kept(result.Kept)
 	printChanges(c.s, result.Changes)
-	for _, line := range slices.Concat(r.worse, r.notes) {
+	for _, line := range slices.Concat(r.worse, r.notes, consequenceLines(found)) {
 		c.s.Println(line)
 	}
 	if len(r.worse) > 0 {
@@ -286,8 +322,9 @@ type commitJSON struct {
 // checkJSON is what --json prints of commit check: what becomes worse needs commit force.
 type checkJSON struct {
 	commitJSON
-	Worse []string `json:"worse" doc:"what becomes worse: it needs commit force"`
-	Notes []string `json:"notes" doc:"what is remarkable"`
+	Worse        []string          `json:"worse" doc:"what becomes worse: it needs commit force"`
+	Notes        []string          `json:"notes" doc:"what is remarkable"`
+	Consequences []consequenceJSON `json:"consequences" doc:"what comes of it"`
 }
 
 func resultJSON(committed bool, r *config.CommitResult) commitJSON {

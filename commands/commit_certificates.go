@@ -54,7 +54,7 @@ func (c *committing) certificates(ctx context.Context) (bool, error) {
 	r := c.remarks(result.Config)
 	r.worse = append(r.worse, c.shutOut(result.Config)...)
 	if !c.s.JSON {
-		for _, note := range r.notes {
+		for _, note := range slices.Concat(r.notes, graveLines(config.Consequences(c.a.Config.Running().Config, result.Config))) {
 			c.s.Println(note)
 		}
 	}

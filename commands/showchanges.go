@@ -2,44 +2,154 @@ package commands
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 
 	"posthouse/config"
 	"posthouse/shell"
 )
 
-func showChanges(*Appliance) *shell.Command {
+func showChanges(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "showchanges",
-		Summary: "Show what a commit would change.",
-		Roles:   shell.Readers,
-		Batch:   []string{"showchanges"},
-		Help:    "Each line is a setting, its present value and the new one.",
+		Summary: "Show what a commit would change, or how two revisions differ.",
+		Batch: []string{
+			"showchanges",
+			"showchanges REVISION [REVISION]",
+			"showchanges planned N",
+		},
+		Help: `Each line is a setting, its present value and the new one.
+
+A revision is a number that commitdetail list shows, running for what is in force, or candidate for what this session has
+entered. One revision is compared with what is in force, two with each other, from the first to the second. planned shows
+what a commit that waits for its time changes; commit at lists them.`,
 		Documents: []shell.Document{
 			{For: "showchanges", Value: pendingJSON{}},
+			{For: "showchanges REVISION", Value: comparisonJSON{}},
 		},
+		Roles: shell.Readers,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
-			if err := noWords("showchanges", args); err != nil {
-				return err
+			switch {
+			case len(args) == 0:
+				return uncommitted(s)
+			case strings.EqualFold(args[0], "planned"):
+				return changesPlanned(a, s, args[1:])
+			case len(args) > 2:
+				return shell.Usage("Invalid word %q: showchanges compares two revisions.", args[2])
+			case len(args) == 1:
+				args = append(args, "running")
 			}
-			changes := s.Changes()
-			if s.JSON {
-				return s.PrintJSON(pendingJSON{changesJSON(changes)})
+			return compare(a, s, args[0], args[1])
+		},
+		Complete: func(_ *shell.Session, args []string) []string {
+			words := []string{"running", "candidate"}
+			if len(args) < 2 {
+				words = append(words, "planned")
 			}
-			switch len(changes) {
-			case 0:
-				s.Println("There are no changes.")
-				return nil
-			case 1:
-				printChanges(s, changes)
-				s.Println("1 change, not committed.")
-			default:
-				printChanges(s, changes)
-				s.Printf("%d changes, not committed.\n", len(changes))
+			for _, r := range a.Config.Revisions() {
+				words = append(words, strconv.Itoa(r.Number))
 			}
-			return nil
+			return startingWith(args, words)
 		},
 	}
+}
+
+func uncommitted(s *shell.Session) error {
+	changes := s.Changes()
+	if s.JSON {
+		return s.PrintJSON(pendingJSON{changesJSON(changes)})
+	}
+	if len(changes) == 0 {
+		s.Println("There are no changes.")
+		return nil
+	}
+	printChanges(s, changes)
+	s.Printf("%s, not committed.\n", changeCount(len(changes)))
+	return nil
+}
+
+func changeCount(n int) string {
+	if n == 1 {
+		return "1 change"
+	}
+	return fmt.Sprintf("%d changes", n)
+}
+
+// comparisonJSON is what --json prints of a comparison.
+type comparisonJSON struct {
+	From    string       `json:"from" doc:"such as revision 3, running, candidate or planned commit 2"`
+	To      string       `json:"to" doc:"the same"`
+	Changes []changeJSON `json:"changes" doc:"settings that differ"`
+}
+
+func changesPlanned(a *Appliance, s *shell.Session, args []string) error {
+	if len(args) != 1 {
+		return shell.Usage("Invalid use of showchanges planned: one number of a planned commit stands behind it.")
+	}
+	p, err := findPlanned(a, args[0])
+	if err != nil {
+		return err
+	}
+	return comparison(s, "running", plannedTitle(p), p.Changes)
+}
+
+func compare(a *Appliance, s *shell.Session, from, to string) error {
+	old, before, err := revisionNamed(a, s, from)
+	if err != nil {
+		return err
+	}
+	fresh, after, err := revisionNamed(a, s, to)
+	if err != nil {
+		return err
+	}
+	return comparison(s, before, after, config.Diff(old, fresh))
+}
+
+func comparison(s *shell.Session, from, to string, changes []config.Change) error {
+	if s.JSON {
+		return s.PrintJSON(comparisonJSON{from, to, changesJSON(changes)})
+	}
+	if len(changes) == 0 {
+		s.Printf("There are no changes from %s to %s.\n", from, to)
+		return nil
+	}
+	printChanges(s, changes)
+	s.Printf("%s from %s to %s.\n", changeCount(len(changes)), from, to)
+	return nil
+}
+
+// revisionNamed is the configuration that a word means, and what it is called.
+func revisionNamed(a *Appliance, s *shell.Session, word string) (*config.Config, string, error) {
+	i := abbreviated(word, []string{"running", "candidate"})
+	switch {
+	case i == 0:
+		return a.Config.Running().Config, "running", nil
+	case i == 1:
+		return s.Candidate(), "candidate", nil
+	}
+	n, err := strconv.Atoi(word)
+	if err != nil {
+		return nil, "", shell.Usage("Invalid revision %q: a number, running and candidate are accepted.", word)
+	}
+	c, err := a.Config.Load(n)
+	if errors.Is(err, config.ErrNoRevision) {
+		return nil, "", noRevision(a, n)
+	}
+	if err != nil {
+		return nil, "", shell.Fail("Unable to read revision %d: %w.", n, err)
+	}
+	return c, fmt.Sprintf("revision %d", n), nil
+}
+
+// noRevision says which revisions there are.
+func noRevision(a *Appliance, n int) error {
+	list := a.Config.Revisions()
+	if len(list) == 0 {
+		return shell.Fail("Unknown revision %d: there is none.", n)
+	}
+	return shell.Fail("Unknown revision %d: %d to %d are kept.", n, list[len(list)-1].Number, list[0].Number)
 }
 
 func printChanges(s *shell.Session, changes []config.Change) {
@@ -48,6 +158,7 @@ func printChanges(s *shell.Session, changes []config.Change) {
 	}
 }
 
+// pendingJSON is what --json prints of the session's changes.
 type pendingJSON struct {
 	Changes []changeJSON `json:"changes" doc:"settings that differ"`
 }

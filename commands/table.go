@@ -57,6 +57,7 @@ func Table(a *Appliance) []*shell.Command {
 		resumeListener(a),
 		saveConfig(a),
 		rolloverNow(a),
+		rollbackConfig(a),
 		setHostname(a),
 		setTZ(a),
 		showChanges(a),

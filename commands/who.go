@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -14,9 +15,9 @@ func who(*Appliance) *shell.Command {
 		Summary: "Show who is logged in.",
 		Roles:   shell.Everyone,
 		Batch:   []string{"who"},
-		Documents: []shell.Document{
-			{For: "who", Value: whoDocument{}},
-		},
+		Help: `Below the table stands who has changed something and not committed it, and what. A session's changes are listed
+once the command that made them has ended.`,
+		Documents: []shell.Document{{For: "who", Value: whoDocument{}}},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if err := noWords("who", args); err != nil {
 				return err
@@ -30,9 +31,39 @@ func who(*Appliance) *shell.Command {
 				table.Rows = append(table.Rows, []string{l.User, loginTime(l.Login), compact(l.Idle), l.Remote, l.What})
 			}
 			s.Table(table)
+			printUncommitted(s, sessions)
 			return nil
 		},
 	}
+}
+
+// objectsShown is how many objects of a session who names.
+const objectsShown = 8
+
+// printUncommitted says who has changed something and not committed it.
+func printUncommitted(s *shell.Session, sessions []shell.SessionInfo) {
+	first := true
+	for _, l := range sessions {
+		if l.Changes == 0 {
+			continue
+		}
+		if first {
+			s.Println()
+			first = false
+		}
+		named := strings.Join(l.Objects[:min(objectsShown, len(l.Objects))], ", ")
+		if more := len(l.Objects) - objectsShown; more > 0 {
+			named += fmt.Sprintf(" and %d more", more)
+		}
+		s.Printf("%s from %s has %s: %s\n", l.User, l.Remote, uncommittedCount(l.Changes), named)
+	}
+}
+
+func uncommittedCount(n int) string {
+	if n == 1 {
+		return "1 uncommitted change"
+	}
+	return fmt.Sprintf("%d uncommitted changes", n)
 }
 
 // loginTime is the time of day of a login of the last day, and the date of an older one.
@@ -53,12 +84,14 @@ type loginJSON struct {
 	IdleSeconds int64     `json:"idle_seconds" doc:"since the last input"`
 	Remote      string    `json:"remote_host" doc:"an address, or console"`
 	What        string    `json:"what" doc:"cli"`
+	Changes     int       `json:"uncommitted_changes" doc:"settings that were changed and not committed"`
+	Objects     []string  `json:"uncommitted_objects" doc:"the objects that they belong to"`
 }
 
 func loginsJSON(sessions []shell.SessionInfo) []loginJSON {
 	list := []loginJSON{}
 	for _, l := range sessions {
-		list = append(list, loginJSON{l.User, l.Login, int64(l.Idle / time.Second), l.Remote, l.What})
+		list = append(list, loginJSON{l.User, l.Login, int64(l.Idle / time.Second), l.Remote, l.What, l.Changes, append([]string{}, l.Objects...)})
 	}
 	return list
 }

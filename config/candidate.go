@@ -15,6 +15,13 @@ func (s *Store) Candidate() *Candidate {
 // Changes returns what the candidate changes.
 func (c *Candidate) Changes() []Change { return Diff(c.Base.Config, c.Config) }
 
+// Objects returns the paths of the objects that the candidate changes, in order.
+func (c *Candidate) Objects() []string {
+	own := c.Config.Clone()
+	own.Normalize()
+	return changedObjects(c.Base.Config, own)
+}
+
 // Clone returns a copy with the same base.
 func (c *Candidate) Clone() *Candidate {
 	return &Candidate{Base: c.Base, Config: c.Config.Clone()}

@@ -115,9 +115,10 @@ func (s *Store) plan(c *Candidate) (*Config, *CommitResult, error) {
 	running := s.Running()
 	wanted := c.Config.Clone()
 	wanted.Normalize()
-	next, conflicts := merge(s.carry(c.Base, wanted), running.Config, wanted)
+	base := s.carry(c.Base, wanted)
+	next, conflicts := merge(base, running.Config, wanted)
 	if len(conflicts) > 0 {
-		return nil, nil, conflict(conflicts, s.lastChange)
+		return nil, nil, s.conflict(conflicts, c.Base.Revision.Number, base, running.Config, wanted)
 	}
 	next.Normalize()
 	if reflect.DeepEqual(next, running.Config) {
@@ -152,14 +153,6 @@ func (s *Store) sound(next *Config) error {
 		return errors.New("read the configuration back: it is not the same")
 	}
 	return nil
-}
-
-// lastChange returns the commit that changed an object last.
-func (s *Store) lastChange(path string) Revision {
-	if r, ok := s.changed[path]; ok {
-		return r
-	}
-	return s.Running().Revision
 }
 
 // since returns the commits after a revision, the newest first.
@@ -245,11 +238,6 @@ func (s *Store) putAside() (string, error) {
 
 // publish makes a written snapshot the running one.
 func (s *Store) publish(next *Snapshot, settings []byte) {
-	if old := s.Running(); old != nil {
-		for _, path := range changedObjects(old.Config, next.Config) {
-			s.changed[path] = next.Revision
-		}
-	}
 	s.settings = settings
 	s.running.Store(next)
 }

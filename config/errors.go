@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"time"
 )
 
 var (
@@ -24,17 +23,6 @@ type FieldError struct {
 }
 
 func (e *FieldError) Error() string { return e.Path + ": " + e.Text }
-
-// ConflictError says that Object was changed by a commit after the candidate was made and by the candidate too, in
-// different ways.
-type ConflictError struct {
-	Object string   // the path of the object, such as destination_controls."partner.example"
-	By     Revision // the commit that changed it
-}
-
-func (e *ConflictError) Error() string {
-	return fmt.Sprintf("%s was changed by %s at %s", e.Object, e.By.Author.User, e.By.Time.Format(time.ANSIC))
-}
 
 // PrepareError says that the configuration is valid but a part of the appliance cannot put it in force, such as a
 // port in use.

@@ -69,6 +69,15 @@ func join(parts ...string) string {
 	return b.String()
 }
 
+// Path joins the names of a setting to its path, with quotes where a name needs them.
+func Path(names ...string) string {
+	parts := make([]string, len(names))
+	for i, name := range names {
+		parts[i] = key(name)
+	}
+	return join(parts...)
+}
+
 // key returns a name as one part of a path.
 func key(name string) string {
 	bare := name != "" && strings.IndexFunc(name, func(r rune) bool {

@@ -54,6 +54,7 @@ type revisionHead struct {
 	Comment  string            `toml:"comment"`
 	Rollback bool              `toml:"rollback"`
 	Renewed  string            `toml:"renewed,omitempty"`
+	Planned  int               `toml:"planned,omitempty"`
 	Digest   string            `toml:"digest"`
 	Until    *time.Time        `toml:"confirm_by,omitempty"`
 	Waits    []int             `toml:"unconfirmed,omitempty"`
@@ -82,7 +83,7 @@ func encodeRevision(r record, settings []byte) []byte {
 	enc.Indent = ""
 	head := revisionHead{
 		Format: revisionFormat, Number: r.Number, Time: r.Time.UTC(), User: r.Author.User, From: r.Author.From,
-		Comment: r.Comment, Rollback: r.Rollback, Renewed: r.Renewed, Digest: r.digest, Refs: r.refs, Waits: r.waits, Settled: r.settled,
+		Comment: r.Comment, Rollback: r.Rollback, Renewed: r.Renewed, Planned: r.Planned, Digest: r.digest, Refs: r.refs, Waits: r.waits, Settled: r.settled,
 	}
 	if !r.until.IsZero() {
 		head.Until = new(r.until.UTC())
@@ -116,7 +117,7 @@ func decodeRevision(data []byte) (record, []byte, error) {
 	r := record{
 		Revision: Revision{
 			Number: h.Number, Time: h.Time.Local(), Author: Author{User: h.User, From: h.From},
-			Comment: h.Comment, Rollback: h.Rollback, Renewed: h.Renewed,
+			Comment: h.Comment, Rollback: h.Rollback, Renewed: h.Renewed, Planned: h.Planned,
 		},
 		mark:   mark{waits: h.Waits, settled: h.Settled},
 		digest: h.Digest, refs: h.Refs,

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -19,26 +18,53 @@ type objectID struct {
 // both changed in different ways. None of the three is modified.
 func merge(base, running, candidate *Config) (merged *Config, conflicts []string) {
 	merged = running.Clone()
-	wanted, conflicts := threeWay(base, running, candidate)
+	from, wanted, conflicts := threeWay(base, running, candidate)
 	for _, id := range wanted {
-		merged.setObject(id, candidate.object(id))
+		merged.setObject(id, from.object(id))
 	}
 	return merged, conflicts
 }
 
-// threeWay returns the objects that are to be taken from candidate, and the paths of those that both changed.
-func threeWay(base, running, candidate *Config) (wanted []objectID, conflicts []string) {
+// threeWay returns the objects that are to be taken, the configuration that they are taken from, which is candidate but for
+// listeners of which both changed different parts, and the paths of the objects that both changed in different ways.
+func threeWay(base, running, candidate *Config) (from *Config, wanted []objectID, conflicts []string) {
+	from = candidate
 	for _, id := range objects(base, candidate) {
 		was, is, own := base.object(id), running.object(id), candidate.object(id)
 		switch {
 		case was.equal(own) || is.equal(own):
+			continue
 		case was.equal(is):
 			wanted = append(wanted, id)
-		default:
+			continue
+		}
+		l, clashes, ok := listenerParts(id, was, is, own)
+		if !ok {
 			conflicts = append(conflicts, id.path())
+			continue
+		}
+		conflicts = append(conflicts, clashes...)
+		if !reflect.DeepEqual(any(l), is.value) {
+			if from == candidate {
+				from = candidate.Clone()
+			}
+			from.setObject(id, object{value: l})
+			wanted = append(wanted, id)
 		}
 	}
-	return wanted, conflicts
+	return from, wanted, conflicts
+}
+
+// listenerParts merges a listener that all three have.
+func listenerParts(id objectID, was, is, own object) (l *Listener, conflicts []string, ok bool) {
+	a, isA := was.value.(*Listener)
+	b, isB := is.value.(*Listener)
+	c, isC := own.value.(*Listener)
+	if !isA || !isB || !isC {
+		return nil, nil, false
+	}
+	l, conflicts = mergeListener(id.path(), a, b, c)
+	return l, conflicts, true
 }
 
 // objects returns the objects that any of the configurations has, in the order of their paths.
@@ -152,16 +178,4 @@ func changedObjects(old, new *Config) []string {
 		}
 	}
 	return paths
-}
-
-// conflict makes the error of a merge that failed.
-func conflict(paths []string, by func(path string) Revision) error {
-	faults := make([]error, len(paths))
-	for i, p := range paths {
-		faults[i] = &ConflictError{Object: p, By: by(p)}
-	}
-	if len(faults) == 1 {
-		return faults[0]
-	}
-	return errors.Join(faults...)
 }

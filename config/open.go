@@ -33,6 +33,7 @@ func open(fsys safefile.FS, dir string, opts ...Option) (*Store, error) {
 	if err := s.recoverPending(settings); err != nil {
 		return nil, err
 	}
+	s.dropDone()
 	newest := s.history.newest()
 	if newest.Number == 0 {
 		return nil, noRevision(dir, s.history.damaged)
@@ -223,10 +224,15 @@ func Check(dir string, opts ...Option) error {
 	if err != nil {
 		return err
 	}
+	_, unread, _, err := readPlans(filepath.Join(dir, plannedName))
+	if err != nil {
+		return err
+	}
 	list := h.damaged
 	if len(h.records) == 0 {
 		list = []error{noRevision(dir, h.damaged)}
 	}
+	list = append(slices.Clip(list), unread...)
 	match, ok := h.matching(digestOf(settings))
 	if !ok {
 		match = h.newest()
@@ -256,7 +262,7 @@ func lostSecrets(c *Config, vault *safefile.Vault) (list []error) {
 // running configuration that are not there.
 func (s *Store) Faults() []error {
 	s.mu.Lock()
-	list := slices.Clone(s.history.damaged)
+	list := slices.Concat(s.history.damaged, s.damagedPlans)
 	s.mu.Unlock()
 	return append(list, lostSecrets(s.Running().Config, s.vault)...)
 }

@@ -175,8 +175,8 @@ func (s *Store) without(running *Config, number int, r *Reversal) (*Config, erro
 		return nil, err
 	}
 	keepContents(running, after, before)
-	wanted, conflicts := threeWay(after, running, before)
-	next, left := s.takeAll(running, before, wanted)
+	from, wanted, conflicts := threeWay(after, running, before)
+	next, left := s.takeAll(running, from, wanted)
 	r.Kept = append(r.Kept, conflicts...)
 	for _, id := range left {
 		r.Kept = append(r.Kept, id.path())

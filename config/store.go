@@ -35,6 +35,8 @@ type Revision struct {
 	Rollback bool // whether the configuration that this one replaced is offered for rollback
 	// Renewed is the certificate profile that this revision gave new content, and changed nothing else (see Renew).
 	Renewed string
+	// Planned is the number of the planned commit that this revision is (see Plan); 0 for one that was made at once.
+	Planned int
 }
 
 // Snapshot is a configuration that was in force from its revision on. It is never modified.
@@ -73,16 +75,19 @@ type Store struct {
 	// turn holds one token: who takes it may commit. It guards the files and the fields below, except what mu guards.
 	turn     chan struct{}
 	appliers []Applier
-	settings []byte              // what posthouse.toml holds as far as the running configuration goes
-	changed  map[string]Revision // the last commit that changed an object, by its path, since Open
-	torn     bool                // a failed commit could not be undone on disk; the next one does that first
+	settings []byte // what posthouse.toml holds as far as the running configuration goes
+	torn     bool   // a failed commit could not be undone on disk; the next one does that first
 
-	wake chan struct{} // tells Run that due is another
+	wake      chan struct{} // tells Run that due is another
+	replanned chan struct{} // tells RunPlanned that plans are others
 
-	mu      sync.Mutex
-	history history
-	due     time.Time  // when what waits for its confirmation is reverted; zero when nothing waits
-	atOpen  []Reversal // what Open has reverted, for Run to tell
+	mu           sync.Mutex
+	history      history
+	due          time.Time  // when what waits for its confirmation is reverted; zero when nothing waits
+	atOpen       []Reversal // what Open has reverted, for Run to tell
+	plans        []plan     // in the order of their times
+	lastPlan     int        // the highest number ever planned that is known
+	damagedPlans []error    // files that cannot be read
 }
 
 // Option is a setting of Create, Open and Check.
@@ -147,9 +152,13 @@ func newStore(fsys safefile.FS, dir string, opts []Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	plans, damaged, last, err := readPlans(filepath.Join(dir, plannedName))
+	if err != nil {
+		return nil, err
+	}
 	return &Store{
-		dir: dir, fsys: fsys, vault: vault, now: time.Now, history: h, changed: make(map[string]Revision),
-		turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		dir: dir, fsys: fsys, vault: vault, now: time.Now, history: h, plans: plans, lastPlan: last, damagedPlans: damaged,
+		turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), replanned: make(chan struct{}, 1),
 	}, nil
 }
 

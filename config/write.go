@@ -108,11 +108,18 @@ func (s *Store) repair() error {
 }
 
 // tidy removes the revisions that are no longer kept and the secrets that none of the others names. The vault stays as
-// it is while a revision is damaged, whose secrets nobody knows. What cannot be removed now is met again at the next
+// it is while a revision or a planned commit is damaged, whose secrets nobody knows. What cannot be removed now is met again at the next
 // commit.
 func (s *Store) tidy() {
 	s.mu.Lock()
-	keep, damaged, oldest := s.history.named(), len(s.history.damaged) > 0, s.history.oldestKept()
+	keep, damaged, oldest := s.history.named(), len(s.history.damaged)+len(s.damagedPlans) > 0, s.history.oldestKept()
+	for _, p := range s.plans {
+		for _, refs := range []map[string]string{p.base.Refs, p.own.Refs} {
+			for id := range maps.Values(refs) {
+				keep[id] = true
+			}
+		}
+	}
 	s.mu.Unlock()
 	entries, err := os.ReadDir(filepath.Join(s.dir, revisionsName))
 	if err != nil {
@@ -123,6 +130,7 @@ func (s *Store) tidy() {
 			s.fsys.Remove(s.revisionPath(number))
 		}
 	}
+	s.tidyPlans()
 	if !damaged {
 		s.vault.Sweep(keep, unusedSecrets)
 	}

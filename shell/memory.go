@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 )
 
 // tester is who works in the sessions that RunLines, RunExec and RunTyped make.
@@ -86,4 +87,63 @@ func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+// Asked is a point at which a session in memory waits for a line.
+type Asked struct {
+	Session   *Session
+	Screen    string   // what was printed since the last line
+	Prompt    string   // what stands before the cursor
+	Main      bool     // the main prompt
+	Secret    bool     // nothing would be echoed
+	Proposals []string // what completion would offer for an empty answer
+}
+
+// RunAnswered works a session in memory in which answer is asked for every line: a person at a terminal who reads before he
+// types. An error of answer ends the question as the editor's would: ErrInterrupted is Ctrl-C, io.EOF is Ctrl-D, at the main
+// prompt the end. A command that asks nothing for as long as patience is interrupted as by Ctrl-C.
+func RunAnswered(ctx context.Context, opts Options, patience time.Duration, answer func(Asked) (string, error)) {
+	var b syncBuffer
+	s := newSession(&opts, tester, lines)
+	s.attach(&b, &b, true)
+	s.way = terminal
+	in := &answers{s: s, out: &b, answer: answer, patience: patience}
+	s.in = in
+	s.interact(ctx)
+	in.stop()
+}
+
+// answers is the input of a session that somebody answers who sees the screen.
+type answers struct {
+	s        *Session
+	out      *syncBuffer
+	seen     int
+	answer   func(Asked) (string, error)
+	patience time.Duration
+	timer    *time.Timer
+}
+
+func (a *answers) stop() {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}
+
+func (a *answers) line(ctx context.Context, p prompt) (string, error) {
+	a.stop()
+	all := a.out.String()
+	asked := Asked{Session: a.s, Screen: all[a.seen:], Prompt: p.text, Main: p.history, Secret: p.secret}
+	a.seen = len(all)
+	if p.complete != nil && !p.history {
+		asked.Proposals = p.complete("")
+	}
+	line, err := a.answer(asked)
+	a.timer = time.AfterFunc(a.patience, a.s.interrupt)
+	if err != nil {
+		return "", err
+	}
+	if err := checkText(line); err != nil {
+		return "", err
+	}
+	return line, ctx.Err()
 }

@@ -101,8 +101,24 @@ func (s *Session) runStatement(ctx context.Context, st statement) error {
 	if err == nil {
 		err = s.piped(st.pipes, func() error { return s.execute(ctx, cmd, args) })
 	}
+	s.publish(cmd)
 	s.auditResult(cmd, err)
 	return err
+}
+
+// publish tells the other sessions what this one has changed and not committed: a summary, never the candidate itself.
+func (s *Session) publish(after *Command) {
+	if s.live != nil && (s.cand == nil || after.Commit) {
+		s.live.uncommitted(s.summary())
+	}
+}
+
+// summary is how much the candidate changes, and where.
+func (s *Session) summary() (changes int, objects []string) {
+	if changes = len(s.Changes()); changes > 0 {
+		objects = s.cand.Objects()
+	}
+	return changes, objects
 }
 
 // errRefused is found in the failure of a command that was not begun because the user may not run it.

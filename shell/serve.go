@@ -123,7 +123,7 @@ func (s *Session) finish(end error) int {
 	if n == 0 {
 		return s.exitStatus()
 	}
-	log(s.opts.Audit, fmt.Sprintf("Session %d: %d changes of user %s were not committed and are discarded", s.live.number(), n, s.id.user))
+	log(s.opts.Audit, fmt.Sprintf("Session %d: %s of user %s not committed and discarded", s.live.number(), plural(n, "change"), s.id.user))
 	if s.way != terminal {
 		s.scr.fresh()
 		io.WriteString(s.err, fmt.Sprintf("Error: what was changed and not committed is discarded: %s.\n", plural(n, "change")))

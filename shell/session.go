@@ -201,7 +201,9 @@ func (s *Session) Hostname() string { return s.opts.hostname() }
 // Sessions lists the sessions that are open now, the oldest first.
 func (s *Session) Sessions() []SessionInfo {
 	if s.opts.sessions == nil {
-		return []SessionInfo{{User: s.id.user, Remote: s.id.remote, Login: s.opts.now(), What: "cli"}}
+		info := SessionInfo{User: s.id.user, Remote: s.id.remote, Login: s.opts.now(), What: "cli"}
+		info.Changes, info.Objects = s.summary()
+		return []SessionInfo{info}
 	}
 	return s.opts.sessions.list()
 }
@@ -213,6 +215,9 @@ type SessionInfo struct {
 	Login  time.Time
 	Idle   time.Duration // since the last input
 	What   string        // "cli", "scp" or "sftp"
+
+	Changes int      // settings that were changed and not committed, as of the last command that has ended
+	Objects []string // the objects that they belong to, in order; not to be modified
 }
 
 // liveSession is a session's entry in the list of open ones.
@@ -307,6 +312,16 @@ func (e *liveSession) called(what string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.info.What = what
+}
+
+// uncommitted notes what the session has changed and not committed.
+func (e *liveSession) uncommitted(changes int, objects []string) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.info.Changes, e.info.Objects = changes, objects
 }
 
 // number is what the logs call the session.

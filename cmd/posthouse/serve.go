@@ -19,6 +19,7 @@ import (
 
 	"posthouse/config"
 	"posthouse/internal/safefile"
+	"posthouse/mta/alert"
 )
 
 func serve(ctx context.Context, args []string, std streams) error {
@@ -102,6 +103,7 @@ func (h *house) attend(ctx context.Context, std streams) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return h.shell.Run(ctx) })
 	group.Go(func() error { return h.store.Run(ctx, h.reverted) })
+	group.Go(func() error { return h.store.RunPlanned(ctx, h.carriedOut) })
 	group.Go(func() error { return h.metrics.Run(ctx) })
 	if console != nil {
 		group.Go(func() error { return h.shell.ServeUnix(ctx, console) })
@@ -123,6 +125,21 @@ func (h *house) reverted(r config.Reversal) {
 		return
 	}
 	h.lines("system_logs")(r.String())
+}
+
+// carriedOut writes what became of a planned commit into system_logs; what failed is an alert too, since nobody sits there.
+func (h *house) carriedOut(o config.Outcome) {
+	switch {
+	case o.Err == nil:
+		h.lines("system_logs")(o.String())
+		h.system.Committed(o.Author.User, o.Comment)
+	case errors.Is(o.Err, config.ErrNothing):
+		h.lines("system_logs")(o.String())
+	default:
+		h.system.Problem(o.String())
+		h.engine.Alerts().Raise(alert.Problem(alert.Critical, fmt.Sprintf("planned/%d", o.Number),
+			fmt.Sprintf("Planned commit %d of %s is not carried out", o.Number, o.Author.User), o.String()))
+	}
 }
 
 // announce tells the person who started it where to go.

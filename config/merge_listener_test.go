@@ -1,0 +1,106 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+)
+
+func TestMergeParts(t *testing.T) {
+	t.Parallel()
+	group := func(c *Config, name string) *SenderGroup {
+		groups := c.Listeners["InboundMail"].HostAccess.Groups
+		return &groups[slices.IndexFunc(groups, func(g SenderGroup) bool { return g.Name == name })]
+	}
+	insert := func(c *Config, at int, name string) {
+		h := &c.Listeners["InboundMail"].HostAccess
+		h.Groups = slices.Insert(h.Groups, at, SenderGroup{Name: name, Policy: "BLOCKED"})
+	}
+	rule := func(name string) func(c *Config) {
+		return func(c *Config) {
+			c.Listeners["InboundMail"].RecipientAccess[name] = &RecipientRule{Accept: true}
+		}
+	}
+	serverName := func(name string) func(c *Config) {
+		return func(c *Config) {
+			l := c.Listeners["InboundMail"]
+			if l.ServerNames == nil {
+				l.ServerNames = map[string][]string{}
+			}
+			l.ServerNames[name] = []string{"Demo"}
+		}
+	}
+	const l = "listeners.InboundMail"
+	for name, tt := range map[string]struct {
+		theirs, mine func(c *Config)
+		conflicts    []string
+	}{
+		"two recipients":           {rule("a.example"), rule("b.example"), nil},
+		"the same recipient":       {rule("a.example"), rule("a.example"), nil},
+		"a recipient and the port": {rule("a.example"), func(c *Config) { c.Listeners["InboundMail"].Port = 0 }, nil},
+		"members of two sender groups": {
+			func(c *Config) { group(c, "RELAYLIST").Members = []string{"192.0.2.1"} },
+			func(c *Config) { group(c, "BLOCKED_LIST").Members = []string{"192.0.2.2"} }, nil,
+		},
+		"members of one sender group": {
+			func(c *Config) { group(c, "RELAYLIST").Members = []string{"192.0.2.1"} },
+			func(c *Config) { group(c, "RELAYLIST").Members = []string{"192.0.2.2"} },
+			[]string{l + ".host_access.groups.RELAYLIST"},
+		},
+		"a new group and members of another": {
+			func(c *Config) { insert(c, 0, "FIRST") },
+			func(c *Config) { group(c, "RELAYLIST").Members = []string{"192.0.2.2"} }, nil,
+		},
+		"two new groups": {
+			func(c *Config) { insert(c, 0, "FIRST") }, func(c *Config) { insert(c, 1, "SECOND") },
+			[]string{l + ".host_access.groups"},
+		},
+		"a group removed and edited": {
+			func(c *Config) {
+				c.Listeners["InboundMail"].HostAccess.Groups = c.Listeners["InboundMail"].HostAccess.Groups[1:]
+			},
+			func(c *Config) { group(c, "RELAYLIST").Members = []string{"192.0.2.2"} },
+			[]string{l + ".host_access.groups.RELAYLIST"},
+		},
+		"a recipient removed and edited": {
+			func(c *Config) { delete(c.Listeners["InboundMail"].RecipientAccess, "old.example") },
+			func(c *Config) { c.Listeners["InboundMail"].RecipientAccess["old.example"].Text = "x" },
+			[]string{l + `.recipient_access."old.example"`},
+		},
+		"the default policy and a policy": {
+			func(c *Config) { c.Listeners["InboundMail"].HostAccess.Default.TLS = TLSPreferred },
+			func(c *Config) { c.Listeners["InboundMail"].HostAccess.Policies["TRUSTED"].Params.TLS = TLSRequired }, nil,
+		},
+		"server names": {
+			serverName("a.example"), serverName("b.example"), nil,
+		},
+		"the port and the queue": {
+			func(c *Config) { c.Listeners["InboundMail"].Port = 2 }, func(c *Config) { c.Listeners["InboundMail"].ListenQueue = 7 },
+			[]string{l},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := Default("mail.example.com")
+			base.Listeners["InboundMail"].RecipientAccess = RecipientAccess{"old.example": {Accept: true}}
+			base.Normalize()
+			theirs, mine, both := base.Clone(), base.Clone(), base.Clone()
+			tt.theirs(theirs)
+			tt.mine(mine)
+			tt.theirs(both)
+			if tt.conflicts == nil {
+				tt.mine(both)
+			}
+			for _, c := range []*Config{theirs, mine, both} {
+				c.Normalize()
+			}
+			merged, conflicts := merge(base, theirs, mine)
+			merged.Normalize()
+			if !slices.Equal(conflicts, tt.conflicts) {
+				t.Fatalf("conflicts %v", conflicts)
+			}
+			if tt.conflicts == nil && !reflect.DeepEqual(merged, both) {
+				t.Errorf("merged otherwise:\n%s", FormatChanges(Diff(both, merged)))
+			}
+		})
+	}
+}
