@@ -50,7 +50,10 @@ type keysDocument struct {
 }
 
 func userKeyDocuments() []shell.Document {
-	return []shell.Document{{For: "sshconfig userkey list", Value: keysDocument{}}}
+	return []shell.Document{
+		{For: "sshconfig userkey list", Value: keysDocument{}},
+		{For: "sshconfig userkey print", Value: keyDocument{}},
+	}
 }
 
 // userKeys is one run of "sshconfig userkey" on the keys of a user.

@@ -49,6 +49,8 @@ was given a passphrase by an administrator changes it at the next login), lockou
 			{For: "userconfig role", Value: rolesDocument{}},
 			{For: "userconfig policy show", Value: policyDocument{}},
 			{For: "userconfig new", Value: newUserDocument{}},
+			{For: "userconfig passphrase", Value: newUserDocument{}},
+			{For: "userconfig status", Value: userDocument{}},
 			{For: "userconfig twofactor", Value: secondFactorDocument{}},
 		},
 		Redact: redactUserConfig,
