@@ -32,7 +32,6 @@ ipaccess: connections from elsewhere are refused at once, and logged in authenti
 the console of the machine's owner is always there. A commit that would keep out the very session that commits asks once
 more; in exec and in scripts it needs commit force.`,
 		Commit:    true,
-		JSON:      true,
 		Documents: []shell.Document{{For: "adminaccessconfig show", Value: adminAccessJSON{}}},
 		RolesFor: func(args []string) shell.Roles {
 			if len(args) > 0 && strings.EqualFold(args[0], "show") {

@@ -105,7 +105,7 @@ func TestRate(t *testing.T) {
 
 // watching makes show the only command of the bench.
 func (b *bench) watching(show func(ctx context.Context, s *shell.Session) error) {
-	b.opts.Table = []*shell.Command{{Name: "watch", JSON: true, Run: func(ctx context.Context, s *shell.Session, _ []string) error { return show(ctx, s) }}}
+	b.opts.Table = []*shell.Command{{Name: "watch", Documents: rate(nil).Documents, Run: func(ctx context.Context, s *shell.Session, _ []string) error { return show(ctx, s) }}}
 }
 
 func TestRateCountsFromLineToLine(t *testing.T) {

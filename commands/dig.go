@@ -21,7 +21,6 @@ func dig(a *Appliance) *shell.Command {
 configuration has for NAME, else the first of the host system. TYPE is A where it is not said. +dnssec asks for signatures, +tcp
 does not try UDP first, +short prints the answers' data alone. The flag ad says that the server has validated the answer. nslookup
 asks as deliveries do, with their cache.`,
-		JSON:      true,
 		Documents: []shell.Document{{For: "dig", Value: digDocument{}}},
 		Roles:     shell.Readers | shell.Technician | shell.HelpDesk,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {

@@ -16,7 +16,6 @@ func files(a *Appliance) *shell.Command {
 		Batch:   []string{"files [PATTERN]"},
 		Help: `Size in bytes, time of the last change, name. In PATTERN * stands for any characters and ? for one. Files come and go with scp
 and sftp, with the commands that import and export, and with delete.`,
-		JSON:      true,
 		Documents: []shell.Document{{For: "files", Value: filesDocument{}}},
 		Roles:     shell.Readers | shell.Technician,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {

@@ -17,7 +17,6 @@ func last(*Appliance) *shell.Command {
 		Batch:   []string{"last [NUMBER]"},
 		Help: `The newest logins stand first. Only sessions at a terminal and scripts are logins; an exec request is in cli_logs. The last
 1000 are remembered, over restarts; "gone" is a session that was open when the service ended without a shutdown.`,
-		JSON:      true,
 		Documents: []shell.Document{{For: "last", Value: lastJSON{}}},
 		Roles:     shell.Readers,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {

@@ -26,7 +26,6 @@ A file that another appliance of this kind saved needs that one's export key, KE
 given. A file of another product is taken as far as it is understood; what was not is listed, with its line. Its
 passphrases are not understood: users that are not here yet are left out. A file with masked passphrases is refused.`,
 		Commit:    true,
-		JSON:      true,
 		Roles:     shell.Administrator,
 		Documents: []shell.Document{{For: "loadconfig", Value: loadedConfigJSON{}}},
 		Redact: func(args []string) []string {

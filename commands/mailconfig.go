@@ -24,7 +24,6 @@ func mailConfig(a *Appliance) *shell.Command {
 		Help: `The file of saveconfig is sent as an attachment, through this appliance's own queue and routes. Its passphrases and
 keys are masked, since it may travel in clear; 2 encrypts them under the export key instead, so that it can be loaded.
 The sender is that of the alerts.`,
-		JSON:      true,
 		Roles:     shell.Operators,
 		Documents: []shell.Document{{For: "mailconfig", Value: mailedConfigJSON{}}},
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {

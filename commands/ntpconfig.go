@@ -43,7 +43,6 @@ func ntpConfig(a *Appliance) *shell.Command {
 		Batch:   []string{"ntpconfig list", "ntpconfig query SERVER[:PORT]"},
 		Help: `The clock and its time servers belong to the host system: list shows what can be found there, query asks one server once by SNTP
 (RFC 4330) and says how far this clock is from that one. Servers are changed in the files that list names.`,
-		JSON: true,
 		Documents: []shell.Document{
 			{For: "ntpconfig list", Value: clockDocument{}}, {For: "ntpconfig query", Value: offsetDocument{}},
 		},

@@ -33,7 +33,6 @@ func ping(a *Appliance) *shell.Command {
 		Help: `One request a second until Ctrl-C at a terminal, else four; COUNT says how many. The service must be permitted to do it: the host
 gives it an unprivileged ICMP socket (sysctl net.ipv4.ping_group_range), or the capability CAP_NET_RAW. That a host does not answer
 does not mean that it takes no mail: telnet HOST 25 tells.`,
-		JSON:      true,
 		Documents: []shell.Document{{For: "ping", Value: pingDocument{}}},
 		Roles:     shell.Readers | shell.Technician | shell.HelpDesk,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {

@@ -25,7 +25,7 @@ are not to be saved for rollback. The chosen one takes the place of what this se
 is committed, at once with the word commit. y answers whether it is meant.
 
 A certificate profile that is still there keeps its newest content: no older certificate comes back.`,
-		Commit: true, WholeWord: true, JSON: true,
+		Commit: true, WholeWord: true,
 		Documents: []shell.Document{
 			{For: "rollbackconfig list", Value: previousJSON{}},
 			{For: "rollbackconfig N", Value: rolledBackJSON{}},

@@ -18,7 +18,6 @@ func rolloverNow(a *Appliance) *shell.Command {
 		Summary:   "Finish the logs' current files and begin new ones.",
 		Batch:     []string{"rollovernow [LOG]"},
 		Help:      "Without a name all logs are rolled over. Nothing is lost: lines that come meanwhile stand in the new file.",
-		JSON:      true,
 		Roles:     shell.Operators,
 		Documents: []shell.Document{{For: "rollovernow", Value: rolledJSON{}}},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {

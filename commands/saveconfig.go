@@ -26,7 +26,6 @@ key, which was made at the first start: the file loads here as it is, and on ano
 name of your own and without a number they are encrypted.
 
 "saveconfig key" shows the export key to an administrator. Keep it apart from the files.`,
-		JSON: true,
 		Documents: []shell.Document{
 			{For: "saveconfig", Value: savedConfigJSON{}},
 			{For: "saveconfig key", Value: exportKeyJSON{}},

@@ -19,7 +19,6 @@ func setTZ(a *Appliance) *shell.Command {
 system. What is written and shown has the zone with which the service was started: type reboot after commit. The clock itself
 belongs to the host system, and mail carries its offset from UTC anyway.`,
 		Commit:    true,
-		JSON:      true,
 		Documents: []shell.Document{{For: "settz show", Value: zoneDocument{}}},
 		Roles:     shell.Readers,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
@@ -142,12 +141,12 @@ func (z *zoning) set(word string) error {
 
 func date(*Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "date",
-		Summary: "Show the date and the time.",
-		Batch:   []string{"date"},
-		Help:    "In the time zone of logs and screens, see settz. The clock belongs to the host system and is set there, see ntpconfig.",
-		JSON:    true, Documents: []shell.Document{{For: "date", Value: dateDocument{}}},
-		Roles: shell.Everyone,
+		Name:      "date",
+		Summary:   "Show the date and the time.",
+		Batch:     []string{"date"},
+		Help:      "In the time zone of logs and screens, see settz. The clock belongs to the host system and is set there, see ntpconfig.",
+		Documents: []shell.Document{{For: "date", Value: dateDocument{}}},
+		Roles:     shell.Everyone,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if len(args) > 0 {
 				return shell.Usage("Unable to set the clock: it belongs to the host system; set it there with timedatectl set-time, or let it follow a time server.")

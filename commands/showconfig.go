@@ -18,7 +18,6 @@ func showConfig(a *Appliance) *shell.Command {
 		Batch:   []string{"showconfig [1|2]"},
 		Help: `What is in force is shown; what is not committed yet is in showchanges. 1 masks the passphrases and keys, 2 encrypts
 them under the appliance's export key. Certificates are shown in full either way.`,
-		JSON:      true,
 		Roles:     shell.Readers,
 		Documents: []shell.Document{{For: "showconfig", Value: shownConfigJSON{}}},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {

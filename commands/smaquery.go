@@ -22,7 +22,6 @@ its version, 1 now; docs/smaquery.md says what each field means. It only reads, 
 
 A management appliance gets a user of its own whose key is bound to this command:
 sshconfig userkey new smaquery "KEY" command smaquery from ADDRESS`,
-		JSON:      true,
 		Documents: []shell.Document{{For: "smaquery", Value: SMADocument{}}},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			var sections []string

@@ -30,7 +30,6 @@ it is not said), what the spool takes, and what the program is doing. Addresses 
 
 Private keys and other secrets are included for an administrator who asks for them at a terminal and confirms it in words. The
 file is encrypted to a passphrase then; age -d FILE | tar xz opens it (https://age-encryption.org).`,
-		JSON:      true,
 		Documents: []shell.Document{{For: "supportrequest", Value: supportDocument{}}},
 		Roles:     shell.Operators | shell.Technician,
 		Run: func(ctx context.Context, s *shell.Session, args []string) error {

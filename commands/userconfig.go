@@ -43,7 +43,6 @@ Keys of policy: min_length N (8 to 128), cases on|off (upper and lower case lett
 history N (of the latest passphrases are not taken again, 0 to 15), max_age DAYS (0: never too old), reset on|off (whoever
 was given a passphrase by an administrator changes it at the next login), lockout_attempts N, lockout_minutes N.`,
 		Commit: true,
-		JSON:   true,
 		Documents: []shell.Document{
 			{For: "userconfig list", Value: usersDocument{}},
 			{For: "userconfig role", Value: rolesDocument{}},

@@ -14,9 +14,9 @@ type Command struct {
 
 	Commit    bool // changes the candidate: needs commit
 	WholeWord bool // deletes, suspends, resets or stops: no abbreviation at the main prompt
-	JSON      bool // takes --json (the shell removes the word and sets Session.JSON); true of itself where there are Documents
 
-	// Documents are the documents that --json prints, one for each form that has its own; another form prints Said.
+	// Documents are the documents that --json prints, one for each form that has its own; another form prints Said. A command
+	// with any takes --json: the shell removes the word and sets Session.JSON.
 	Documents []Document
 
 	// Roles may run the command; administrators always may. RolesFor, where it is set, says it for the words behind the

@@ -25,7 +25,7 @@ type Said struct {
 func Says(forms string) Document { return Document{For: forms, Value: Said{}} }
 
 // TakesJSON says whether the command knows --json.
-func (c *Command) TakesJSON() bool { return c.JSON || len(c.Documents) > 0 }
+func (c *Command) TakesJSON() bool { return len(c.Documents) > 0 }
 
 // saidMost bounds what is kept of the words for people beside a document, in bytes; what comes later is not kept.
 const saidMost = 1 << 20

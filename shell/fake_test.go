@@ -51,7 +51,7 @@ func testOptions() Options {
 
 func testTable() []*Command {
 	return []*Command{
-		{Name: "version", Summary: "Show the version.", JSON: true, Run: func(_ context.Context, s *Session, args []string) error {
+		{Name: "version", Summary: "Show the version.", Documents: []Document{{For: "version", Value: map[string]string{}}}, Run: func(_ context.Context, s *Session, args []string) error {
 			if s.JSON {
 				return s.PrintJSON(map[string]string{"version": "1.0.0"})
 			}

@@ -62,6 +62,15 @@ func (v *visit) give() {
 	v.open--
 }
 
+// roles is what the user may do with files now: nothing with a key that is bound to a command, nor while the passphrase has
+// to be changed.
+func (v *visit) roles() Roles {
+	if v.s.id.command != "" || v.s.opts.Gate != nil && v.s.opts.Gate(v.s, &Command{Name: v.by}) != nil {
+		return 0
+	}
+	return v.s.role()
+}
+
 // idle says that nothing is open.
 func (v *visit) idle() bool {
 	v.mu.Lock()
@@ -85,12 +94,12 @@ func (v *visit) note(what, path string, bytes int64, err error) {
 // Stat is scp.Files'.
 func (v *visit) Stat(path string) (fs.FileInfo, error) {
 	v.s.live.active(v.s.opts.now())
-	return v.files.Stat(v.s.role(), path)
+	return v.files.Stat(v.roles(), path)
 }
 
 // List is scp.Files'.
 func (v *visit) List(path string) ([]fs.FileInfo, error) {
-	list, err := v.files.List(v.s.role(), path)
+	list, err := v.files.List(v.roles(), path)
 	if err != nil {
 		v.note("listed", path, -1, err)
 	}
@@ -102,7 +111,7 @@ func (v *visit) Open(path string) (scp.File, error) {
 	if err := v.take(); err != nil {
 		return nil, err
 	}
-	f, err := v.files.Open(v.s.role(), path)
+	f, err := v.files.Open(v.roles(), path)
 	if err != nil {
 		v.give()
 		v.note("fetched", path, -1, err)
@@ -116,7 +125,7 @@ func (v *visit) Create(path string) (scp.Upload, error) {
 	if err := v.take(); err != nil {
 		return nil, err
 	}
-	u, err := v.files.Create(v.s.role(), path)
+	u, err := v.files.Create(v.roles(), path)
 	if err != nil {
 		v.give()
 		v.note("stored", path, -1, err)
@@ -126,13 +135,13 @@ func (v *visit) Create(path string) (scp.Upload, error) {
 }
 
 func (v *visit) remove(path string) error {
-	err := v.files.Remove(v.s.role(), path)
+	err := v.files.Remove(v.roles(), path)
 	v.note("deleted", path, -1, err)
 	return err
 }
 
 func (v *visit) rename(from, to string, replace bool) error {
-	err := v.files.Rename(v.s.role(), from, to, replace)
+	err := v.files.Rename(v.roles(), from, to, replace)
 	v.note("renamed", from+" to "+to, -1, err)
 	return err
 }

@@ -11,7 +11,7 @@ import (
 func formOptions() Options {
 	o := testOptions()
 	o.Table = append(o.Table, &Command{
-		Name: "thing", Summary: "Things.", JSON: true,
+		Name: "thing", Summary: "Things.", Documents: []Document{Says("thing")},
 		Batch: []string{
 			"thing list",
 			"thing new NAME [speed fast|slow] [limit NUMBER] ...",

@@ -15,7 +15,7 @@ import (
 
 // transferring says whether a request begins a transfer of files: the sftp subsystem, or the exec request of "scp -O".
 func (c *channel) transferring(req *gossh.Request) (start func() int, ok bool) {
-	if c.srv.opts.Files == nil || c.pty != nil || c.sess != nil {
+	if c.srv.opts.Files == nil || c.pty != nil || c.sess != nil || c.id.command != "" {
 		return nil, false
 	}
 	var word struct{ Text string } // the subsystem's name, or the command line
