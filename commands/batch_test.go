@@ -197,7 +197,8 @@ func bothWays() []twoWays {
 	}
 }
 
-// elsewhere are the operations whose two ways are compared in tests of their own, because they make keys or need files.
+// elsewhere are the operations whose forms have other words and whose two ways are compared, if at all, in tests of their own:
+// they make keys, need files, or wait for something.
 var elsewhere = map[string]string{
 	"certconfig CERTIFICATE IMPORT":          "certconfig import",
 	"certconfig CERTIFICATE PASTE":           "certconfig paste",
@@ -217,6 +218,12 @@ var elsewhere = map[string]string{
 	"tlsreportconfig SHOW":                   "tlsreportconfig dkim show",
 	"tlsreportconfig DELETE":                 "tlsreportconfig dkim delete",
 	"workqueue RATE":                         "workqueue rate",
+	"adminaccessconfig BANNER NEW":           "adminaccessconfig banner [TEXT]",
+	"adminaccessconfig WELCOME NEW":          "adminaccessconfig welcome [TEXT]",
+	"adminaccessconfig IPACCESS RESTRICT":    "adminaccessconfig ipaccess list",
+	"settz SETUP":                            "settz ZONE|host",
+	"sshconfig SSHD SETUP":                   "sshconfig sshd ",
+	"sshconfig USERKEY USER":                 "sshconfig userkey list [USER]",
 }
 
 // The same settings entered in two ways give the same file, and the engine is told the same.
@@ -393,6 +400,9 @@ func (w *menuWalk) walk(at, before string, typed []string) {
 		if w.known[item] || elsewhere[item] != "" || menusBehindQuestions()[item].typed != nil {
 			w.judge(item, keyword)
 			continue
+		}
+		if strings.Contains(" "+at+" ", " "+keyword+" ") {
+			continue // what was chosen has only changed what the menu offers
 		}
 		sub, _ := shell.RunLines(w.t.Context(), b.opts, strings.Join(append(slices.Clone(typed), keyword), "\n")+"\n")
 		if below := lastMenu(sub); len(below) > 0 && !slices.Equal(below, lastMenu(out)) {
