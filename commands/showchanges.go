@@ -165,9 +165,9 @@ type pendingJSON struct {
 
 // changeJSON is one changed setting for programs.
 type changeJSON struct {
-	Path string `json:"path" doc:"of the setting, such as destinations.example.com.tls"`
-	Old  string `json:"old" doc:"its value in force; empty: none"`
-	New  string `json:"new" doc:"the new value; empty: none"`
+	Path string `json:"path" doc:"of the setting, as in posthouse.toml"`
+	Old  string `json:"old" doc:"its value in force; (none): it is not there"`
+	New  string `json:"new" doc:"the new value; (none): it is gone"`
 }
 
 func changesJSON(changes []config.Change) []changeJSON {
