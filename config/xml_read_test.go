@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -118,7 +119,8 @@ func TestXMLForeign(t *testing.T) {
 		for _, n := range loaded.NotUnderstood {
 			notes = append(notes, strings.TrimPrefix(n.String(), "config/"))
 		}
-		if strings.Join(paths, "\n") != c.changes || fmt.Sprint(notes) != fmt.Sprint(c.notes) {
+		same := slices.EqualFunc(notes, c.notes, strings.HasPrefix) // the rest is Validate's word
+		if strings.Join(paths, "\n") != c.changes || !same {
 			t.Errorf("%s: changes %q, not understood %q", c.what, paths, notes)
 		}
 	}
