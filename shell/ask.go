@@ -67,6 +67,10 @@ func (s *Session) retry(text, tail string, complete func(string) []string, accep
 			if ok, err = accept(answer); err == nil {
 				return ok, nil
 			}
+			if answer == askHelp && s.way == terminal {
+				s.say(accepted(err))
+				continue
+			}
 			err = wrongAnswer(answer, err)
 		}
 		var f *failure
@@ -81,6 +85,20 @@ func (s *Session) retry(text, tail string, complete func(string) []string, accep
 			return "", &failure{text: fmt.Sprintf("Error: %d wrong answers in a row; the command ends and nothing is changed.", maxWrong), tried: true}
 		}
 	}
+}
+
+// askHelp, where it is no answer, asks what would be one.
+const askHelp = "?"
+
+// accepted is what a refusal of "?" says of the answers that there are.
+func accepted(err error) string {
+	text := err.Error()
+	if _, behind, ok := strings.Cut(text, quote(askHelp)); ok {
+		if _, text, ok = strings.Cut(behind, ": "); !ok {
+			text = "enter what the line above asks for; an empty line takes what stands in brackets, Ctrl-C ends the command."
+		}
+	}
+	return "Help: " + text
 }
 
 // wrongAnswer makes the line for an answer that err refuses: it names what was typed and what is accepted.

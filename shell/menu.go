@@ -55,7 +55,7 @@ func (s *Session) menuChoice(m Menu, items []MenuItem) (*MenuItem, error) {
 	for again {
 		again = false
 		_, err := s.retry(m.list(items), "[]> ", func(string) []string { return words }, func(answer string) (string, error) {
-			if answer == "?" {
+			if answer == askHelp {
 				again = true
 				return "", nil
 			}

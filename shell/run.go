@@ -89,7 +89,7 @@ func (s *Session) runStatement(ctx context.Context, st statement) error {
 	}
 	args := slices.Clone(st.words[1:])
 	s.audit("'" + cmd.auditLine(args) + "'")
-	if len(args) == 1 && args[0] == "?" {
+	if n := len(args); n > 0 && args[n-1] == askHelp && (n == 1 || s.way == terminal) {
 		cmd, args = s.opts.help(), []string{cmd.Name}
 	}
 	args, err = s.takeJSON(cmd, args)

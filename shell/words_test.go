@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"testing"
 )
 
@@ -68,6 +69,22 @@ func TestFail(t *testing.T) {
 	} {
 		if got := Fail("%s", text).Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestAccepted(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{errors.New("enter Y or N."), "Help: enter Y or N."},
+		{Fail("Invalid domain %q: example.com is accepted.", "?"), "Help: example.com is accepted."},
+		{Fail("Error: %q is not an email address.", "?"),
+			"Help: enter what the line above asks for; an empty line takes what stands in brackets, Ctrl-C ends the command."},
+	} {
+		if got := accepted(tt.err); got != tt.want {
+			t.Errorf("%v: %q", tt.err, got)
 		}
 	}
 }
