@@ -283,9 +283,7 @@ func batchVerb(ts *testscript.TestScript, neg bool, args []string) {
 	for _, line := range words {
 		command := strings.Fields(line)[0]
 		c := worldOf(ts).conformance(file)
-		for _, part := range strings.Split(line, "; ") {
-			c.lines = append(c.lines, part)
-		}
+		c.lines = append(c.lines, strings.Split(line, "; ")...)
 		if notThere(ts, name, command) {
 			continue
 		}

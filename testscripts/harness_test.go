@@ -57,7 +57,6 @@ func TestStories(t *testing.T) {
 		Setup:               setup,
 		RequireExplicitExec: true,
 		Deadline:            time.Time{},
-		ContinueOnError:     os.Getenv("CONFORM") != "",
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"appliance":   applianceVerb,
