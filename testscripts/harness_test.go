@@ -89,6 +89,7 @@ func TestStories(t *testing.T) {
 			"atonce":      atonceVerb,
 			"crowd":       crowdVerb,
 			"callers":     callersVerb,
+			"soak":        soakVerb,
 		},
 	})
 }
