@@ -1,6 +1,7 @@
 # make run    build, and start the appliance on ./var
 # make test   install what the tests use, and run everything
 # make bench  measure beside Postfix; bench/README.md tells of the rest
+# make soak   let 500 sessions do anything while mail flows
 GO       ?= go
 DATA     ?= var
 VERSION  ?= 1.0.0-001
@@ -70,6 +71,11 @@ bench-kill: bench-build
 SOAK ?= 5m
 soak:
 	SOAK=$(SOAK) $(GO) test -race ./testscripts -run 'TestStories/soak$$' -count 1 -timeout 2h -v
+
+# The shell beside OpenSSH's sshd, and what 500 sessions cost the mail, in paired runs.
+bench-shell: PACKAGES := openssh-client openssh-server
+bench-shell: packages bench-build
+	@./bench/bench shell -posthouse ./posthouse $(BENCHFLAGS)
 
 bench-build: build
 	$(GO) build -o bench/bench ./bench
