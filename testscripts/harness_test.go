@@ -140,6 +140,9 @@ func condition(name string) (bool, error) {
 	if name == "pebble" {
 		return pebbleBuilt() == nil, nil
 	}
+	if name == "paramiko" {
+		return exec.Command("python3", "-c", "import paramiko").Run() == nil, nil
+	}
 	if name == "race" {
 		return raceEnabled, nil
 	}
