@@ -1,6 +1,7 @@
 # make run    build, and start the appliance on ./var
 # make test   install what the tests use, and run everything
 # make bench  measure beside Postfix; bench/README.md tells of the rest
+# make soak   let 500 sessions do anything while mail flows
 GO       ?= go
 DATA     ?= var
 VERSION  ?= 1.0.0-001
@@ -11,7 +12,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BENCH_PACKAGES := postfix strace util-linux
 
-.PHONY: build run test race lint fuzz crashtest bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive docs packages clean
+.PHONY: build run test race lint fuzz crashtest bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive docs packages clean soak bench-shell
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o posthouse ./cmd/posthouse
@@ -65,6 +66,16 @@ bench-w6: packages bench-build
 KILLS ?= 200
 bench-kill: bench-build
 	@./bench/bench kill -posthouse ./posthouse -rounds $(KILLS) $(BENCHFLAGS)
+
+# Sessions that do anything while mail flows, under the race detector: 500 of them for SOAK.
+SOAK ?= 5m
+soak:
+	SOAK=$(SOAK) $(GO) test -race ./testscripts -run 'TestStories/soak$$' -count 1 -timeout 2h -v
+
+# The shell beside OpenSSH's sshd, and what 500 sessions cost the mail, in paired runs.
+bench-shell: PACKAGES := openssh-client openssh-server
+bench-shell: packages bench-build
+	@./bench/bench shell -posthouse ./posthouse $(BENCHFLAGS)
 
 bench-build: build
 	$(GO) build -o bench/bench ./bench

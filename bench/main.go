@@ -26,6 +26,7 @@ func subcommands() []subcommand {
 		{"floor", "measure what the machine itself can do", true, floor},
 		{"report", "print the tables of earlier runs again: report FILE...", false, report},
 		{"kill", "kill posthouse under load, and look for what got lost", false, kill},
+		{"shell", "measure the shell beside sshd, and what sessions cost the mail", false, shellRuns},
 		{"sink", "run the counting sink alone", false, sink},
 		{"load", "run the generator alone", false, load},
 	}

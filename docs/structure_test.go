@@ -42,8 +42,9 @@ var mayImport = map[string][]string{
 	"certstore/crl":   {"certstore"},
 	"docs":            {"commands", "shell"},
 	"testscripts":     {},
-	"bench":           {"bench/rig", "bench/crash"},
+	"bench":           {"bench/rig", "bench/crash", "bench/login"},
 	"bench/crash":     {"bench/rig"},
+	"bench/login":     {"bench/rig"},
 	"bench/rig":       {},
 }
 

@@ -84,7 +84,7 @@ func repeating(parts []formPart) []formPart {
 }
 
 // maxFormStates bounds how many readings of a line are followed at once.
-const maxFormStates = 200
+const maxFormStates = 64
 
 // open lists what can stand next: states whose first part has words.
 func open(state []formPart) [][]formPart {
@@ -93,7 +93,7 @@ func open(state []formPart) [][]formPart {
 }
 
 func opened(state []formPart, left *int) [][]formPart {
-	if *left--; *left < 0 || len(state) == 0 {
+	if *left--; *left < 0 || len(state) == 0 || len(state) > maxFormStates {
 		return nil
 	}
 	first, rest := state[0], state[1:]
@@ -109,7 +109,7 @@ func opened(state []formPart, left *int) [][]formPart {
 
 // step follows a form over one typed word: to where a literal word fits, and to where the name of something may stand.
 func step(states [][]formPart, typed string) (exact, named [][]formPart) {
-	for _, state := range states {
+	for _, state := range states[:min(len(states), maxFormStates)] {
 		for _, s := range open(state) {
 			next := s[1:]
 			if s[0].repeat {
@@ -123,7 +123,7 @@ func step(states [][]formPart, typed string) (exact, named [][]formPart) {
 			}
 		}
 	}
-	return exact[:min(len(exact), maxFormStates)], named[:min(len(named), maxFormStates)]
+	return exact, named
 }
 
 // fits says whether typed is one of the part's words or the beginning of one, and whether it may be the name of something.

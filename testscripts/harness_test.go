@@ -96,6 +96,7 @@ func TestStories(t *testing.T) {
 			"conformed":   conformedVerb,
 			"batch":       batchVerb,
 			"forms":       formsVerb,
+			"soak":        soakVerb,
 		},
 	})
 }
@@ -146,6 +147,9 @@ func condition(name string) (bool, error) {
 	}
 	if name == "pebble" {
 		return pebbleBuilt() == nil, nil
+	}
+	if name == "paramiko" {
+		return exec.Command("python3", "-c", "import paramiko").Run() == nil, nil
 	}
 	if name == "race" {
 		return raceEnabled, nil

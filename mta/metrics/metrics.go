@@ -6,6 +6,7 @@ package metrics
 
 import (
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 
@@ -60,7 +61,10 @@ func New(version string) *Metrics {
 		Namespace: namespace, Name: "build_info", Help: "1, with the version as a label.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	m.registry.MustRegister(info, m.connections, m.causes, m.recipients, m.sessions, m.rules)
+	goroutines := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "goroutines", Help: "Goroutines of the process: they come and go with connections and sessions.",
+	}, func() float64 { return float64(runtime.NumGoroutine()) })
+	m.registry.MustRegister(info, goroutines, m.connections, m.causes, m.recipients, m.sessions, m.rules)
 	return m
 }
 
