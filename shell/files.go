@@ -40,9 +40,8 @@ type visit struct {
 	files Files
 	by    string // "scp" or "sftp"
 
-	mu     sync.Mutex
-	open   int  // files and listings
-	failed bool // something was refused or broke off
+	mu   sync.Mutex
+	open int // files and listings
 }
 
 // take counts what is open.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -105,12 +106,39 @@ func (c *channel) sftp() int {
 	v, leave := c.visit("sftp")
 	defer leave()
 	c.sess.audit("'sftp'")
-	err := sftp.NewRequestServer(sftpConn{c.patient(), c.out, c.ch}, sftpFiles{v}.handlers()).Serve()
+	gate := &gatedWriter{w: c.out}
+	defer gate.shut()
+	err := sftp.NewRequestServer(sftpConn{c.patient(), gate, c.ch}, sftpFiles{v}.handlers()).Serve()
 	if err != nil && err != io.EOF {
 		c.sess.audit(fmt.Sprintf("sftp, which ended: %v", clip(err.Error())))
 		return statusFailed
 	}
 	return statusOK
+}
+
+// gatedWriter keeps the library's last answers out of a channel that is being closed: one of its goroutines still writes
+// when Serve is back.
+type gatedWriter struct {
+	mu     sync.Mutex // held while something is written, which the stallWriter bounds
+	w      io.Writer
+	closed bool
+}
+
+// Write is io.Writer's.
+func (g *gatedWriter) Write(b []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return 0, io.ErrClosedPipe
+	}
+	return g.w.Write(b)
+}
+
+// shut waits for a write under way and refuses every later one.
+func (g *gatedWriter) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
 }
 
 // sftpConn is the channel as the library wants it.
