@@ -12,12 +12,12 @@ import (
 // Many writers, files that are rolled over all the time, by hand and by their size, and somebody who follows: no line is
 // lost, none comes twice, and each writer's are in order.
 func TestRolloverUnderLoadLosesNoLine(t *testing.T) {
-	l, err := Open(Options{Dir: t.TempDir(), Name: "mail_logs", File: "mail", MaxFiles: 1000, MaxSize: 64 << 10})
+	l, err := Open(Options{Dir: t.TempDir(), Name: "mail_logs", File: "mail", MaxFiles: 1 << 20, MaxSize: 64 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	other, err := Open(Options{Dir: t.TempDir(), Name: "other", File: "other", MaxFiles: 1000})
+	other, err := Open(Options{Dir: t.TempDir(), Name: "other", File: "other", MaxFiles: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestRolloverUnderLoadLosesNoLine(t *testing.T) {
 	following := make(chan struct{})
 	go func() {
 		defer close(following)
-		l.Tail(ctx, 0, func(line string) error {
+		l.Tail(ctx, 1<<20, func(line string) error {
 			if _, text, ok := strings.Cut(line, ": writer "); ok {
 				if tailed = append(tailed, text); len(tailed) == writers*lines {
 					stop()

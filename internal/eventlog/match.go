@@ -14,7 +14,8 @@ import (
 // is looked for in the whole block at once, and only the lines that have it are looked at by the pattern itself.
 type matcher struct {
 	patterns []*regexp.Regexp
-	needles  [][]byte // a line that matches holds one of them; none: every line must be looked at
+	automata []*automaton // of each pattern; nil: it has none
+	needles  [][]byte     // a line that matches holds one of them; none: every line must be looked at
 	choices  [][][]byte
 	fold     bool // needles are in lower case and looked for in any
 	exact    bool // a line with a needle matches
@@ -23,6 +24,15 @@ type matcher struct {
 
 // newMatcher prepares the search.
 func newMatcher(patterns []*regexp.Regexp) *matcher {
+	m := withNeedles(patterns)
+	for _, p := range patterns {
+		m.automata = append(m.automata, newAutomaton(p))
+	}
+	return m
+}
+
+// withNeedles knows what to look for in a whole block.
+func withNeedles(patterns []*regexp.Regexp) *matcher {
 	m := &matcher{patterns: patterns}
 	exact := true
 	for i, p := range patterns {
@@ -274,7 +284,15 @@ func (m *matcher) everyLine(block []byte, do func(begin, end int) error) error {
 
 // match asks the patterns themselves.
 func (m *matcher) match(line []byte) bool {
-	for _, p := range m.patterns {
+	for i, p := range m.patterns {
+		if a := m.automata[i]; a != nil {
+			if matches, sure := a.match(line); sure {
+				if matches {
+					return true
+				}
+				continue
+			}
+		}
 		if p.Match(line) {
 			return true
 		}

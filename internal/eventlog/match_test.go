@@ -41,7 +41,7 @@ func TestMatcherFindsWhatEveryLineWould(t *testing.T) {
 		{"MID 1"}, {"(?i)mid 1"}, {"(?i)kelvin"}, {"(?i)small"}, {"(?i)example\\.com"}, {"^$"}, {"^MID"}, {"done$"}, {"Bounced|Delayed"},
 		{"(?i)bounced|delayed"}, {"(Bounced|Delayed): DCID [0-9]+"}, {"MID [0-9]+ done"}, {"x*"}, {"[0-9]"}, {"(?i)laßt"}, {"nothing"},
 		{"(?:MID ){1,3}"}, {"(?i:mid) 1 ICID"}, {"MID", "Bounced"}, {"(?i)MID", "Bounced"}, {"a", "[0-9]"}, {"(?s).+"}, {"\\bSMTP\\b"}, {"M"}, {"ſ"},
-		{"a\\nb"}, {""}, {"(?i)K"}, {"(?i)ICID 5", "(?i)done"},
+		{"a\\nb"}, {""}, {"(?i)K"}, {"\\BID\\b"}, {"^[A-Z]+ .*\\b1$"}, {"[0-9]{2,5}|^$"}, {"(a|b)*c?$"}, {"(?m)^mid"}, {"[^ -~]"}, {"\\d{3}"}, {"(?i)ICID 5", "(?i)done"},
 	} {
 		var list []*regexp.Regexp
 		for _, p := range patterns {
