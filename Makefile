@@ -13,6 +13,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCH_PACKAGES := postfix strace util-linux
 
 .PHONY: build run test race lint fuzz crashtest bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive docs packages clean soak bench-shell
+.PHONY: build run test race lint fuzz crashtest bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive bench-grep docs packages clean
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o posthouse ./cmd/posthouse
@@ -91,6 +92,11 @@ bench-queue:
 # What receiving costs the processor, beside a server that answers from a fixed text.
 bench-receive:
 	$(GO) test ./mta/inbound -run - -bench Receive -benchtime 40000x -count 5
+
+# Searching a gigabyte of mail_logs, beside GNU grep with the same pattern in turn.
+GREPBYTES ?= 1000000000
+bench-grep:
+	POSTHOUSE_GREP=$(GREPBYTES) $(GO) test ./internal/eventlog -count 1 -run GrepBesideGNU -v
 
 # The command reference and the table of causes are made from the program's own tables.
 docs:

@@ -14,15 +14,27 @@ import (
 // is looked for in the whole block at once, and only the lines that have it are looked at by the pattern itself.
 type matcher struct {
 	patterns []*regexp.Regexp
-	needles  [][]byte // a line that matches holds one of them; none: every line must be looked at
+	automata []*automaton // of each pattern; nil: it has none
+	needles  [][]byte     // a line that matches holds one of them; none: every line must be looked at
 	choices  [][][]byte
 	fold     bool // needles are in lower case and looked for in any
 	exact    bool // a line with a needle matches
+	rare     byte // of the one needle, a byte without case that few lines have; 0: there is none, and blocks are lowered
+	rareAt   int  // where in the needle
 	lower    []byte
 }
 
 // newMatcher prepares the search.
 func newMatcher(patterns []*regexp.Regexp) *matcher {
+	m := withNeedles(patterns)
+	for _, p := range patterns {
+		m.automata = append(m.automata, newAutomaton(p))
+	}
+	return m
+}
+
+// withNeedles knows what to look for in a whole block.
+func withNeedles(patterns []*regexp.Regexp) *matcher {
 	m := &matcher{patterns: patterns}
 	exact := true
 	for i, p := range patterns {
@@ -169,12 +181,13 @@ var kelvin, longS = []byte("\u212a"), []byte("\u017f")
 // which the block's last line has too.
 func (m *matcher) lines(block []byte, do func(begin, end int) error) error {
 	text := block
-	if m.fold {
+	if m.fold && m.rare == 0 {
 		m.lower = lowered(m.lower, block)
 		text = m.lower
 	}
 	if m.choices != nil {
 		m.choose(text)
+		m.findRare(block)
 	}
 	if len(m.needles) == 0 || m.fold && (bytes.Contains(block, kelvin) || bytes.Contains(block, longS)) {
 		return m.everyLine(block, do)
@@ -245,7 +258,7 @@ func (m *matcher) nextHit(text []byte, at int, next []int) int {
 			continue
 		}
 		if next[i] < at || next[i] == 0 {
-			found := bytes.Index(text[at:], needle)
+			found := m.index(text[at:], needle)
 			if found < 0 {
 				next[i] = -1
 				continue
@@ -257,6 +270,56 @@ func (m *matcher) nextHit(text []byte, at int, next []int) int {
 		}
 	}
 	return first
+}
+
+// index is where the needle first is in text.
+func (m *matcher) index(text, needle []byte) int {
+	if m.rare == 0 {
+		return bytes.Index(text, needle)
+	}
+	for at := m.rareAt; at < len(text); at++ {
+		found := bytes.IndexByte(text[at:], m.rare)
+		if found < 0 {
+			return -1
+		}
+		at += found
+		if begin := at - m.rareAt; begin+len(needle) <= len(text) && sameFolded(text[begin:begin+len(needle)], needle) {
+			return begin
+		}
+	}
+	return -1
+}
+
+// sameFolded compares text with a needle, which is in lower case.
+func sameFolded(text, needle []byte) bool {
+	for i, b := range text {
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		if b != needle[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// mostRare is in how many bytes of text a byte may stand once to be rare.
+const mostRare = 256
+
+// findRare looks for a byte by which the needle is found without a copy of everything in lower case.
+func (m *matcher) findRare(block []byte) {
+	if !m.fold || len(m.needles) != 1 {
+		return
+	}
+	fewest := len(block) / mostRare
+	for i, b := range m.needles[0] {
+		if 'a' <= b && b <= 'z' {
+			continue
+		}
+		if n := bytes.Count(block, m.needles[0][i:i+1]); n < fewest {
+			fewest, m.rare, m.rareAt = n, b, i
+		}
+	}
 }
 
 func (m *matcher) everyLine(block []byte, do func(begin, end int) error) error {
@@ -274,7 +337,15 @@ func (m *matcher) everyLine(block []byte, do func(begin, end int) error) error {
 
 // match asks the patterns themselves.
 func (m *matcher) match(line []byte) bool {
-	for _, p := range m.patterns {
+	for i, p := range m.patterns {
+		if a := m.automata[i]; a != nil {
+			if matches, sure := a.match(line); sure {
+				if matches {
+					return true
+				}
+				continue
+			}
+		}
 		if p.Match(line) {
 			return true
 		}

@@ -41,15 +41,18 @@ func TestMatcherFindsWhatEveryLineWould(t *testing.T) {
 		{"MID 1"}, {"(?i)mid 1"}, {"(?i)kelvin"}, {"(?i)small"}, {"(?i)example\\.com"}, {"^$"}, {"^MID"}, {"done$"}, {"Bounced|Delayed"},
 		{"(?i)bounced|delayed"}, {"(Bounced|Delayed): DCID [0-9]+"}, {"MID [0-9]+ done"}, {"x*"}, {"[0-9]"}, {"(?i)laßt"}, {"nothing"},
 		{"(?:MID ){1,3}"}, {"(?i:mid) 1 ICID"}, {"MID", "Bounced"}, {"(?i)MID", "Bounced"}, {"a", "[0-9]"}, {"(?s).+"}, {"\\bSMTP\\b"}, {"M"}, {"ſ"},
-		{"a\\nb"}, {""}, {"(?i)K"}, {"(?i)ICID 5", "(?i)done"},
+		{"a\\nb"}, {""}, {"(?i)K"}, {"(?i)A@exaMPLE"}, {"(?i)mid 1"}, {"(?i)<A@"}, {"(?i)kelvin \u212a|ICID 5"}, {"\\BID\\b"}, {"^[A-Z]+ .*\\b1$"}, {"[0-9]{2,5}|^$"}, {"(a|b)*c?$"}, {"(?m)^mid"}, {"[^ -~]"}, {"\\d{3}"}, {"(?i)ICID 5", "(?i)done"},
 	} {
 		var list []*regexp.Regexp
 		for _, p := range patterns {
 			list = append(list, regexp.MustCompile(p))
 		}
-		for _, invert := range []bool{false, true} {
-			if got, want := matched(list, matchText, invert), naive(list, matchText, invert); !slices.Equal(got, want) {
-				t.Errorf("%q inverted %v: %q, want %q", patterns, invert, got, want)
+		// Much text beside it makes bytes rare.
+		for _, text := range []string{matchText, matchText + strings.Repeat("nothing to see\n", 400) + matchText} {
+			for _, invert := range []bool{false, true} {
+				if got, want := matched(list, text, invert), naive(list, text, invert); !slices.Equal(got, want) {
+					t.Errorf("%q inverted %v: %q, want %q", patterns, invert, got, want)
+				}
 			}
 		}
 	}
@@ -82,6 +85,9 @@ func FuzzMatcher(f *testing.F) {
 			return
 		}
 		text += "\n"
+		if len(text)%2 == 0 {
+			text += strings.Repeat("zz\n", 1000) + text
+		}
 		for _, invert := range []bool{false, true} {
 			list := []*regexp.Regexp{re}
 			if got, want := matched(list, text, invert), naive(list, text, invert); !slices.Equal(got, want) {

@@ -113,10 +113,9 @@ type message struct {
 	in, out                     visit
 	delivered, bounced, deleted int
 	rejected                    int
-	causes, responses, failures []string
+	responses, failures         []string
 	delayed                     int
 	dropped, aborted, ofBounce  string
-	clear                       bool
 }
 
 func newConsolidator(o Options, host string, write func(string)) *consolidator {
