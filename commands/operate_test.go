@@ -190,7 +190,7 @@ func TestDeleteRecipients(t *testing.T) {
 	b.fails(`deleterecipients sender <`, "", "a name is needed")
 	b.fails(`deleterecipients`, "\n\n", "")
 	b.fails(`deleterecipients everything`, "", `"everything"`)
-	b.fails(`delete all`, "", "Unknown command")
+	b.fails(`deleterecip all`, "", "Unknown command")
 	if got := b.engine.called(); got != "" {
 		t.Errorf("the engine was told %q", got)
 	}
