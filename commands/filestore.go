@@ -76,7 +76,7 @@ func (s fileStore) find(path string) (place, error) {
 
 // log is the log with exactly that name.
 func (s fileStore) log(name string) *eventlog.Log {
-	for _, l := range s.a.Logs.Current() {
+	for _, l := range s.a.logs() {
 		if l.Name() == name {
 			return l
 		}
@@ -157,7 +157,7 @@ func (s fileStore) List(by shell.Roles, path string) ([]fs.FileInfo, error) {
 		}
 		list = append(list, folderInfo(configurationName))
 	}
-	for _, l := range s.a.Logs.Current() {
+	for _, l := range s.a.logs() {
 		list = append(list, folderInfo(l.Name()))
 	}
 	return folder.Sorted(list), nil

@@ -11,7 +11,7 @@ import (
 )
 
 func logNames(a *Appliance) []string {
-	logs := a.Logs.Current()
+	logs := a.logs()
 	names := make([]string, len(logs))
 	for i, l := range logs {
 		names[i] = l.Name()
@@ -22,7 +22,7 @@ func logNames(a *Appliance) []string {
 // logNamed is the log of that name, or of the only name that begins so.
 func logNamed(a *Appliance, word string) (*eventlog.Log, error) {
 	var fits []*eventlog.Log
-	for _, l := range a.Logs.Current() {
+	for _, l := range a.logs() {
 		if strings.EqualFold(l.Name(), word) {
 			return l, nil
 		}
@@ -49,9 +49,17 @@ func logLines(a *Appliance, logs []*eventlog.Log) []string {
 	return lines
 }
 
+// logs are the logs that there are now; none in a table that is only looked at.
+func (a *Appliance) logs() []*eventlog.Log {
+	if a.Logs == nil {
+		return nil
+	}
+	return a.Logs.Current()
+}
+
 // askLog lists the logs and asks for one by number or name.
 func askLog(a *Appliance, s *shell.Session, question string) (*eventlog.Log, error) {
-	logs := a.Logs.Current()
+	logs := a.logs()
 	list := "Currently configured logs:\n" + numbered(logLines(a, logs))
 	pick := func(answer string) (*eventlog.Log, error) {
 		l, err := logAnswered(a, logs, answer)

@@ -35,7 +35,7 @@ func rolloverNow(a *Appliance) *shell.Command {
 func toRollOver(a *Appliance, args []string) ([]*eventlog.Log, error) {
 	switch len(args) {
 	case 0:
-		return a.Logs.Current(), nil
+		return a.logs(), nil
 	case 1:
 		log, err := logNamed(a, args[0])
 		return []*eventlog.Log{log}, err

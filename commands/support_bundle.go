@@ -80,7 +80,7 @@ func (w *supporting) pack(ctx context.Context, a *Appliance, out io.Writer, now 
 			return err
 		}
 	}
-	for _, l := range a.Logs.Current() {
+	for _, l := range a.logs() {
 		progress("Collecting " + l.Name() + ". Press Ctrl-C to stop.")
 		if err := b.log(l, w.logs); err != nil {
 			return err
