@@ -33,6 +33,7 @@ the console of the machine's owner is always there. A commit that would keep out
 more; in exec and in scripts it needs commit force.`,
 		Commit:    true,
 		Documents: []shell.Document{{For: "adminaccessconfig show", Value: adminAccessJSON{}}},
+		Roles:     shell.Readers,
 		RolesFor: func(args []string) shell.Roles {
 			if len(args) > 0 && strings.EqualFold(args[0], "show") {
 				return shell.Readers

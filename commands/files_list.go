@@ -109,9 +109,10 @@ func printFiles(s *shell.Session, list []fs.FileInfo) error {
 
 func deleteFile(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "delete",
-		Summary: "Delete a file in /configuration.",
-		Batch:   []string{"delete FILE [force]"},
+		Name:      "delete",
+		Summary:   "Delete a file in /configuration.",
+		Documents: []shell.Document{shell.Says("delete")},
+		Batch:     []string{"delete FILE [force]"},
 		Help: `The file is gone for good. At a terminal delete asks before; with force, in exec requests and in scripts it does not. A name with
 blanks stands in double quotes.`,
 		WholeWord: true,

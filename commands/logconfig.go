@@ -42,6 +42,7 @@ logheaders are the header fields that the line "Message done" ends with.
 A syslog server over TLS is verified by its name and the certificate authorities, unless hostkeyconfig knows its
 certificate by SHA-256 fingerprint. While it is away lines wait, up to 8 MiB; what is dropped then is counted and said.`,
 		Commit:   true,
+		Roles:    shell.Readers,
 		RolesFor: logConfigRoles,
 		Documents: []shell.Document{
 			{For: "logconfig list", Value: logListJSON{}},

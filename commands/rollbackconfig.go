@@ -31,7 +31,7 @@ A certificate profile that is still there keeps its newest content: no older cer
 			{For: "rollbackconfig N", Value: rolledBackJSON{}},
 		},
 		// An earlier configuration may have other users with other rights.
-		Roles: shell.Administrator,
+		Roles: shell.Readers,
 		RolesFor: func(args []string) shell.Roles {
 			if len(args) == 1 && strings.EqualFold(args[0], "list") {
 				return shell.Readers

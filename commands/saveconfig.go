@@ -30,6 +30,7 @@ name of your own and without a number they are encrypted.
 			{For: "saveconfig", Value: savedConfigJSON{}},
 			{For: "saveconfig key", Value: exportKeyJSON{}},
 		},
+		Roles: shell.Operators,
 		RolesFor: func(args []string) shell.Roles {
 			if len(args) > 0 && strings.EqualFold(args[0], "key") {
 				return shell.Administrator

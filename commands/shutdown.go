@@ -40,6 +40,7 @@ func (e ending) command(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name: e.name, Summary: e.summary, Help: e.help,
 		Batch:     []string{e.name + " [SECONDS] [force]"},
+		Documents: []shell.Document{shell.Says(e.name)},
 		WholeWord: true,
 		Roles:     shell.Operators | shell.Technician,
 		Run:       func(_ context.Context, s *shell.Session, args []string) error { return e.run(a, s, args) },

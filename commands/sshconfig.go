@@ -32,6 +32,7 @@ func sshConfig(a *Appliance) *shell.Command {
 		Name:    "sshconfig",
 		Summary: "Configure the SSH server and its users' keys.",
 		Commit:  true,
+		Roles:   shell.Readers,
 		RolesFor: func(args []string) shell.Roles {
 			if i := sshTopicNamed(topics, args); i >= 0 && topics[i].roles != nil {
 				return topics[i].roles(args[1:])
