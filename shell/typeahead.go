@@ -127,9 +127,13 @@ func (t *typeahead) busy(f func()) {
 	}
 }
 
-// next returns one byte, waiting for it as long as ctx lasts. At the end of the input it is the reader's error.
+// next returns one byte, waiting for it as long as ctx lasts. At the end of the input it is the reader's error. Of a client
+// that has vanished nothing is read any more, however much it left; a time that has passed ends only the waiting.
 func (t *typeahead) next(ctx context.Context) (byte, error) {
 	for {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return 0, context.Cause(ctx)
+		}
 		b, ok, err := t.take()
 		if ok || err != nil {
 			return b, err
