@@ -59,6 +59,17 @@ func applySettings(words []string, settings []setting) error {
 	return nil
 }
 
+// unknownKey is where in "key value key value ..." behind from stands the first word that is no key: it may be a secret that
+// is to be hidden with everything behind it.
+func unknownKey(words []string, from int, keys ...string) int {
+	for ; from < len(words); from += 2 {
+		if abbreviated(words[from], keys) < 0 {
+			break
+		}
+	}
+	return from
+}
+
 // number reads a whole number between low and high, called what in the refusal.
 func number(what, word string, low, high int) (int, error) {
 	n, err := strconv.Atoi(strings.ReplaceAll(word, ",", ""))

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"posthouse/config"
 	"posthouse/shell"
@@ -70,17 +69,19 @@ named and refuses nobody.` + acmeHelp,
 	}
 }
 
-// redactPassPhrase hides what stands behind the file name of import and export.
+// redactPassPhrase hides what stands behind the file name of import and export, and what somebody has typed on the line who
+// was to be asked for the secret of a TSIG key or of a binding.
 func redactPassPhrase(args []string) []string {
 	out := slices.Clone(args)
-	if len(args) < 4 || args[0] == "" {
-		return out
+	from := len(out)
+	switch {
+	case isForm(args, []string{"import"}), isForm(args, []string{"export"}):
+		from = 3
+	case isForm(args, []string{"acme", "setup"}):
+		from = unknownKey(args, 2, accountKeys()...)
 	}
-	word := strings.ToLower(args[0])
-	if strings.HasPrefix("import", word) || strings.HasPrefix("export", word) {
-		for i := 3; i < len(out); i++ {
-			out[i] = "..."
-		}
+	for i := from; i < len(out); i++ {
+		out[i] = "..."
 	}
 	return out
 }

@@ -73,6 +73,15 @@ func (d *accountDraft) settings() []setting {
 	}
 }
 
+// accountKeys are their words.
+func accountKeys() []string {
+	var words []string
+	for _, s := range (&accountDraft{c: &config.Config{}}).settings() {
+		words = append(words, s.key)
+	}
+	return words
+}
+
 // unlessNone is a value, or nothing for the word none.
 func unlessNone(v string) string {
 	if strings.EqualFold(v, "none") {

@@ -434,6 +434,9 @@ func TestRedactPassPhrase(t *testing.T) {
 		{"EXPORT partner mx.p12 secret", "EXPORT partner mx.p12 ..."},
 		{"new partner cn=a o=b", "new partner cn=a o=b"},
 		{"import partner mx.p12", "import partner mx.p12"},
+		{"acme setup terms agreed tsig name c2VjcmV0 algorithm hmac-sha256", "acme setup terms agreed tsig name ... ... ..."},
+		{"ac set eab kid-1 secret", "ac set eab kid-1 ..."},
+		{"acme setup eab kid-1 TSIG name", "acme setup eab kid-1 TSIG name"},
 	} {
 		if got := strings.Join(redactPassPhrase(strings.Fields(c.line)), " "); got != c.want {
 			t.Errorf("%q becomes %q, want %q", c.line, got, c.want)

@@ -71,7 +71,7 @@ was given a passphrase by an administrator changes it at the next login), lockou
 func redactUserConfig(args []string) []string {
 	hide := func(from int) {
 		for i := from; i < len(args); i++ {
-			if !strings.EqualFold(args[i], "generate") && !strings.HasPrefix(args[i], "--") {
+			if !strings.EqualFold(args[i], "generate") {
 				args[i] = "..."
 			}
 		}
@@ -83,6 +83,8 @@ func redactUserConfig(args []string) []string {
 		hide(2)
 	case isForm(args, []string{"twofactor"}):
 		hide(3)
+	case isForm(args, []string{"edit"}):
+		hide(unknownKey(args, 2, "full_name", "role", "must_change"))
 	}
 	return args
 }
