@@ -149,7 +149,11 @@ func byTime(a, b plan) int {
 
 // writePlan puts a planned commit on disk. What a failed write may have left is taken away again.
 func (s *Store) writePlan(p plan) error {
-	if err := os.MkdirAll(filepath.Join(s.dir, plannedName), 0o700); err != nil {
+	err := os.MkdirAll(filepath.Join(s.dir, plannedName), 0o700)
+	if err == nil {
+		err = s.fsys.SyncDir(s.dir) // the folder may be new, and has to be there after a power cut with all that is in it
+	}
+	if err != nil {
 		return fmt.Errorf("write planned commit: %w", err)
 	}
 	if err := safefile.WriteFS(s.fsys, s.plannedPath(p.Number), encodePlan(p), 0o600); err != nil {

@@ -291,6 +291,17 @@ func TestPlannedCommitWithFaultAtEveryStep(t *testing.T) {
 	})
 }
 
+// The first planned commit makes its folder, whose name is on the disk before the plan is promised.
+func TestPlannedCommitMakesItsFolderLast(t *testing.T) {
+	t.Parallel()
+	s, fsys := newFaultyStore(t)
+	*fsys = faultFS{failAt: -1}
+	planFor(t, s, time.Hour, hops(77))
+	if len(fsys.log) == 0 || fsys.log[0] != "syncdir" || fsys.log[len(fsys.log)-1] != "syncdir" {
+		t.Errorf("the steps are %v", fsys.log)
+	}
+}
+
 // What could not be removed is removed by the next commit.
 func TestPlannedCommitLeftBehind(t *testing.T) {
 	t.Parallel()
