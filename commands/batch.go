@@ -15,20 +15,26 @@ type setting struct {
 
 // abbreviated is the index of the word that typed means, in any case: the word itself or the beginning of only one; else -1.
 func abbreviated(typed string, words []string) int {
-	found, fits := -1, 0
+	found, many := -1, 0
 	for i, w := range words {
 		if strings.EqualFold(w, typed) {
 			return i
 		}
-		if typed != "" && len(typed) < len(w) && strings.EqualFold(w[:len(typed)], typed) {
+		if fits(typed, w) {
 			found = i
-			fits++
+			many++
 		}
 	}
-	if fits != 1 {
+	if many != 1 {
 		return -1
 	}
 	return found
+}
+
+// fits says whether typed is a word or the beginning of one, in any case. Commands and the judgement of who may run them
+// both go by it: what one of them read otherwise would be run by those who may not.
+func fits(typed, word string) bool {
+	return strings.EqualFold(word, typed) || typed != "" && len(typed) < len(word) && strings.EqualFold(word[:len(typed)], typed)
 }
 
 // applySettings reads "key value key value ..." in any order.

@@ -43,7 +43,7 @@ A syslog server over TLS is verified by its name and the certificate authorities
 certificate by SHA-256 fingerprint. While it is away lines wait, up to 8 MiB; what is dropped then is counted and said.`,
 		Commit:   true,
 		Roles:    shell.Readers,
-		RolesFor: logConfigRoles,
+		RolesFor: rolesBut(shell.Readers, shell.Operators, "start"),
 		Documents: []shell.Document{
 			{For: "logconfig list", Value: logListJSON{}},
 			{For: "logconfig detail", Value: logListJSON{}},
@@ -61,14 +61,6 @@ certificate by SHA-256 fingerprint. While it is away lines wait, up to 8 MiB; wh
 		},
 		Complete: func(s *shell.Session, args []string) []string { return (&logSettings{a, s}).complete(args) },
 	}
-}
-
-// logConfigRoles lets whoever may edit a candidate do so; to switch a debug log on acts at once.
-func logConfigRoles(args []string) shell.Roles {
-	if len(args) > 0 && strings.EqualFold(args[0], "start") {
-		return shell.Operators
-	}
-	return shell.Readers
 }
 
 // logSettings is one run of logconfig on the session's candidate.
@@ -173,6 +165,9 @@ func (l *logSettings) askStart() error {
 }
 
 func (l *logSettings) start(word string) error {
+	if err := l.s.Permit("start", word); err != nil {
+		return err
+	}
 	name := word
 	if i := abbreviated(word, l.debugs()); i >= 0 {
 		name = l.debugs()[i]

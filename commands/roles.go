@@ -25,7 +25,7 @@ func isForm(args, form []string) bool {
 		return false
 	}
 	for i, word := range form {
-		if word != "*" && (args[i] == "" || !strings.HasPrefix(word, strings.ToLower(args[i]))) {
+		if word != "*" && !fits(args[i], word) {
 			return false
 		}
 	}

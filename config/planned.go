@@ -236,7 +236,7 @@ func (s *Store) commitPlan(ctx context.Context, p plan) (*CommitResult, error) {
 // consoleOrigin is where whoever owns the machine comes from; no account decides about that.
 const consoleOrigin = "console"
 
-// mayStill refuses what was planned by somebody who has another role since, or no account any more.
+// mayStill refuses what was planned by somebody who has another role since, is locked, or has no account any more.
 func (s *Store) mayStill(p plan) error {
 	if p.Author.From == consoleOrigin {
 		return nil
@@ -247,6 +247,8 @@ func (s *Store) mayStill(p plan) error {
 		return nil
 	case now == nil:
 		return fmt.Errorf("the account %s does not exist any more", p.Author.User)
+	case now.Locked:
+		return fmt.Errorf("the account %s is locked", p.Author.User)
 	case now.Role != then.Role:
 		return fmt.Errorf("the role of %s has changed since from %s to %s", p.Author.User, then.Role, now.Role)
 	}

@@ -109,6 +109,7 @@ func TestPlannedCommitFails(t *testing.T) {
 		"in force already": {hops(77), bobs(hops(77)), "all of it is in force already"},
 		"account gone":     {hops(77), bobs(func(c *Config) { delete(c.Users, "alice") }), "account alice does not exist"},
 		"role changed":     {hops(77), bobs(func(c *Config) { c.Users["alice"].Role = RoleGuest }), "from operator to guest"},
+		"account locked":   {hops(77), bobs(func(c *Config) { c.Users["alice"].Locked = true }), "the account alice is locked"},
 		"not ready": {hops(77), func(t *testing.T, s *Store) {
 			s.SetAppliers(unready{})
 		}, "port 25 is in use"},

@@ -44,7 +44,8 @@ type loginLog struct {
 	all   []loginRecord // the oldest first
 	open  map[int64]bool
 	last  int64
-	lines int // of the file
+	lines int  // of the file
+	torn  bool // its last line has no end: the power, or the room on the disk, was gone
 }
 
 // openLogins reads the file, if there is one. What cannot be read is left out.
@@ -61,6 +62,7 @@ func openLogins(dir string, now func() time.Time) *loginLog {
 			l.take(r)
 		}
 		l.lines++
+		l.torn = line[len(line)-1] != '\n'
 	}
 	return l
 }
@@ -116,7 +118,7 @@ func (l *loginLog) write(r loginRecord) {
 			fmt.Fprintf(&b, "%s\n", encodeLogin(r))
 		}
 		if safefile.Write(l.path, b.Bytes(), 0o600) == nil {
-			l.lines = len(l.all)
+			l.lines, l.torn = len(l.all), false
 		}
 		return
 	}
@@ -125,7 +127,12 @@ func (l *loginLog) write(r loginRecord) {
 		return
 	}
 	defer f.Close()
-	f.Write(append(encodeLogin(r), '\n'))
+	line := append(encodeLogin(r), '\n')
+	if l.torn {
+		line = append([]byte("\n"), line...)
+	}
+	n, err := f.Write(line)
+	l.torn = err != nil && (n > 0 || l.torn)
 }
 
 func encodeLogin(r loginRecord) []byte {

@@ -55,3 +55,18 @@ func TestLoginLogIsBounded(t *testing.T) {
 		t.Errorf("%d logins, the last %+v", len(got), got[0])
 	}
 }
+
+// A line that a power cut has torn takes no later one with it.
+func TestLoginLogTorn(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "logins")
+	if err := os.WriteFile(path, []byte("{\"id\":1,\"user\":\"admin\",\"in\":\"2026-05-15T23:42:00Z\"}\n{\"id\":2,\"us"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := openLogins(dir, time.Now)
+	l.in(identity{user: "bob", remote: "127.0.0.1"})
+	l.in(identity{user: "carol", remote: "127.0.0.1"})
+	if got := openLogins(dir, time.Now).list(); len(got) != 3 || got[0].User != "carol" || got[1].User != "bob" {
+		t.Errorf("got %+v", got)
+	}
+}

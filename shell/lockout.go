@@ -21,9 +21,17 @@ type lockouts struct {
 	all map[lockKey]*lockEntry
 }
 
+// maxLockName bounds what is remembered of a name, in bytes: a stranger's may be as long as a packet. Longer names of one
+// beginning count as one; no account has such a name.
+const maxLockName = 256
+
 type lockKey struct {
 	user   string
 	source netip.Prefix
+}
+
+func keyOf(user, remote string) lockKey {
+	return lockKey{strings.Clone(user[:min(len(user), maxLockName)]), source(remote)}
 }
 
 type lockEntry struct {
@@ -55,7 +63,7 @@ func source(remote string) netip.Prefix {
 func (l *lockouts) locked(user, remote string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e := l.all[lockKey{user, source(remote)}]
+	e := l.all[keyOf(user, remote)]
 	return e != nil && l.now().Before(e.until)
 }
 
@@ -64,7 +72,7 @@ func (l *lockouts) wrong(user, remote string, most int, lasts time.Duration) boo
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	k := lockKey{user, source(remote)}
+	k := keyOf(user, remote)
 	e := l.all[k]
 	if e == nil || now.Sub(e.last) > lasts {
 		l.forget()
@@ -84,7 +92,7 @@ func (l *lockouts) wrong(user, remote string, most int, lasts time.Duration) boo
 func (l *lockouts) right(user, remote string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.all, lockKey{user, source(remote)})
+	delete(l.all, keyOf(user, remote))
 }
 
 // forget makes room for one more entry.

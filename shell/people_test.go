@@ -216,12 +216,14 @@ func TestRoles(t *testing.T) {
 			}
 			return nil
 		}, Complete: func(*Session, []string) []string { return []string{"act"} }},
-		&Command{Name: "act", Summary: "Act.", Roles: Operators, Run: run},
+		&Command{Name: "act", Summary: "Act.", Roles: Operators, Batch: []string{"act now [NAME]"}, Run: run},
 	)
+	opts.Table[len(opts.Table)-2].Batch = []string{"look now [NAME]"}
 	as := func(line string) (string, string, int) { return RunExecAs(t.Context(), opts, "bob", line, "") }
 	for line, want := range map[string]string{
 		"look now": "", "look act": "Error: your role does not permit look act.\n", "look": "Error: your role does not permit look act.\n",
 		"act": "Error: your role does not permit act.\n", "help act": "Error: your role does not permit act.\n", "act ?": "Error: your role does not permit act.\n",
+		"act now ?": "Error: your role does not permit act.\n", "look now ?": "",
 		"rename": "Error: your role does not permit rename.\n",
 	} {
 		if _, errs, status := as(line); errs != want || (status == 0) != (want == "") {
@@ -260,6 +262,9 @@ func TestGate(t *testing.T) {
 	}
 	if _, errs, status := RunExec(t.Context(), opts, "set; version", ""); status != 1 || errs != "Error: first set something.\n" {
 		t.Errorf("status %d, %q", status, errs)
+	}
+	if out, errs, status := RunExec(t.Context(), opts, "set paging ?; version x ?", ""); status != 1 || errs != "Error: first set something.\n" {
+		t.Errorf("status %d, %q, %q", status, out, errs)
 	}
 	opts.Gate = nil
 	opts.Greet = func(_ context.Context, s *Session) error {

@@ -92,7 +92,12 @@ func (s *Session) runStatement(ctx context.Context, st statement) error {
 	if st.asks && len(args) == 1 {
 		cmd, args = s.opts.help(), []string{cmd.Name}
 	} else if st.asks {
-		return s.piped(st.pipes, func() error { return s.describeNext(cmd, args[:len(args)-1]) })
+		err := s.admitHelp(cmd)
+		if err == nil {
+			err = s.piped(st.pipes, func() error { return s.describeNext(cmd, args[:len(args)-1]) })
+		}
+		s.auditResult(cmd, err)
+		return err
 	}
 	args, err = s.takeJSON(cmd, args)
 	if err == nil {
@@ -128,6 +133,20 @@ var errRefused = errors.New("refused")
 func (s *Session) admit(cmd *Command, args []string) error {
 	err := s.mayRun(cmd, args)
 	if err == nil && s.opts.Gate != nil {
+		err = s.opts.Gate(s, cmd)
+	}
+	if err != nil {
+		return &failure{text: message(err), cause: errRefused}
+	}
+	return nil
+}
+
+// admitHelp refuses to tell of the words of a command that the user may run in no form: names of things are among them.
+func (s *Session) admitHelp(cmd *Command) error {
+	var err error
+	if !s.offers(cmd) {
+		err = Fail("Error: your role does not permit %s.", cmd.Name)
+	} else if s.opts.Gate != nil {
 		err = s.opts.Gate(s, cmd)
 	}
 	if err != nil {

@@ -318,6 +318,16 @@ func TestLockoutsAreBounded(t *testing.T) {
 	if len(l.all) > maxLockouts {
 		t.Errorf("%d entries", len(l.all))
 	}
+	long := strings.Repeat("u", 200_000)
+	l.wrong(long, "192.0.2.1", 2, time.Hour)
+	if !l.wrong(long, "192.0.2.1", 2, time.Hour) || !l.locked(long, "192.0.2.1") {
+		t.Error("a long name is not counted")
+	}
+	for k := range l.all {
+		if len(k.user) > maxLockName {
+			t.Errorf("%d bytes of a name are kept", len(k.user))
+		}
+	}
 	if source("2001:db8::1") != source("2001:db8::2:1") || source("192.0.2.1") == source("192.0.2.2") {
 		t.Error("sources are told apart wrongly")
 	}

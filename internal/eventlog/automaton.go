@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	mostStates = 500 // of an automaton; an expression that needs more is left to package regexp
+	mostStates = 500  // of all automata of a search; an expression that needs more is left to package regexp
+	mostPlaces = 2000 // of an expression for which there is one
 	endOfLine  = 256
 )
 
@@ -18,6 +19,7 @@ type automaton struct {
 	prog  *syntax.Prog
 	begin *autoState
 	known map[string]*autoState
+	most  int  // of known
 	over  bool // it has become too large
 }
 
@@ -31,8 +33,8 @@ type autoState struct {
 
 var finalState = &autoState{final: true}
 
-// newAutomaton returns nil for an expression that there is none for.
-func newAutomaton(re *regexp.Regexp) *automaton {
+// newAutomaton returns nil for an expression that there is none for. most is how many states it may have.
+func newAutomaton(re *regexp.Regexp, most int) *automaton {
 	tree, err := syntax.Parse(re.String(), syntax.Perl)
 	if err != nil {
 		return nil
@@ -41,7 +43,10 @@ func newAutomaton(re *regexp.Regexp) *automaton {
 	if err != nil {
 		return nil
 	}
-	a := &automaton{prog: prog, known: map[string]*autoState{}}
+	if len(prog.Inst) > mostPlaces {
+		return nil
+	}
+	a := &automaton{prog: prog, known: map[string]*autoState{}, most: most}
 	a.begin = a.state([]uint32{uint32(prog.Start)}, -1)
 	return a
 }
@@ -144,6 +149,6 @@ func (a *automaton) state(pcs []uint32, prev rune) *autoState {
 	}
 	s := &autoState{pcs: pcs, prev: prev}
 	a.known[string(key)] = s
-	a.over = a.over || len(a.known) >= mostStates
+	a.over = a.over || len(a.known) >= a.most
 	return s
 }

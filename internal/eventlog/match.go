@@ -27,8 +27,12 @@ type matcher struct {
 // newMatcher prepares the search.
 func newMatcher(patterns []*regexp.Regexp) *matcher {
 	m := withNeedles(patterns)
-	for _, p := range patterns {
-		m.automata = append(m.automata, newAutomaton(p))
+	m.automata = make([]*automaton, len(patterns))
+	if len(patterns) > mostNeedles {
+		return m // they would be too small to be of use
+	}
+	for i, p := range patterns {
+		m.automata[i] = newAutomaton(p, mostStates/len(patterns))
 	}
 	return m
 }
