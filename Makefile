@@ -12,8 +12,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 BENCH_PACKAGES := postfix strace util-linux
 
-.PHONY: build run test race lint fuzz crashtest bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive docs packages clean soak bench-shell
-.PHONY: build run test race lint fuzz crashtest bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive bench-grep docs packages clean
+.PHONY: build run test race lint fuzz crashtest soak docs packages clean
+.PHONY: bench bench-w6 bench-kill bench-build bench-tls bench-queue bench-receive bench-shell bench-grep
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o posthouse ./cmd/posthouse

@@ -77,7 +77,7 @@ type adminAccess struct {
 func (c *adminAccess) settings() *config.Shell { return &c.s.Candidate().Shell }
 
 func (c *adminAccess) menu() error {
-	return c.s.Menu(shell.Menu{Items: []shell.MenuItem{
+	return c.s.Menu(shell.Menu{Tight: true, Items: []shell.MenuItem{
 		{Keyword: "BANNER", What: "Configure login message (banner) for appliance administrator login.", Do: plainly(c.banner().menu)},
 		{Keyword: "WELCOME", What: "Configure welcome message (post login message) for appliance administrator login.", Do: plainly(c.welcome().menu)},
 		{Keyword: "IPACCESS", What: "Configure IP-based access for appliance administrative interface.", Do: plainly(c.ipAccess)},

@@ -218,5 +218,6 @@ func documentLines() []string {
 		"tlsverify peer 192.0.2.1", "tophosts", "topin", "version", "websecurityconfig show", "websecurityconfig disable", "who", "whoami",
 		"workqueue status", "workqueue pause x", "workqueue rate 1 1", "workqueue resume",
 		"sethostname b.example;commit -y", "sethostname last.example;commit confirmed 5", "commit confirmed 5", "commit -y", "commitdetail",
+		"commitdetail list", "showchanges 1 running", "sethostname d.example;commit at +30m", "commit at", "showchanges planned 1", "commit at cancel 1",
 	}
 }

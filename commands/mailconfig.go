@@ -1,11 +1,7 @@
 package commands
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"fmt"
 	"strings"
 	"time"
 
@@ -91,7 +87,10 @@ func mailConfigTo(ctx context.Context, a *Appliance, s *shell.Session, to []stri
 	c := a.Config.Running().Config
 	now := time.Now()
 	name := configName(a, now)
-	message := configMessage(c, to, name, text, now)
+	message := attached{
+		subject: "Configuration of " + c.Hostname, about: "config", kind: "application/xml", name: name, data: text,
+		text: []string{"Attached is the configuration of " + c.Hostname, "as it is in force at " + now.Format(time.RFC1123Z) + "."},
+	}.message(c, to, now)
 	if err := a.Engine.Mail(ctx, c.Alerts.From, to, message); err != nil {
 		return shell.Fail("Unable to send the configuration: %v.", reason(err))
 	}
@@ -100,43 +99,4 @@ func mailConfigTo(ctx context.Context, a *Appliance, s *shell.Session, to []stri
 	}
 	s.Printf("The configuration file has been sent to %s.\n", strings.Join(to, ", "))
 	return nil
-}
-
-// configMessage is the message with the file attached (RFC 2045, RFC 2183). Addresses and names are valid, so none of them
-// can add a header field.
-func configMessage(c *config.Config, to []string, name string, text []byte, now time.Time) []byte {
-	from := c.Alerts.From
-	if from == "" {
-		from = "alert@" + c.Hostname
-	}
-	boundary := "posthouse-" + rand.Text()
-	var b bytes.Buffer
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
-	line("From: %s", from)
-	line("To: %s", strings.Join(to, ",\r\n "))
-	line("Date: %s", now.Format(time.RFC1123Z))
-	line("Message-ID: <config.%d.%s@%s>", now.Unix(), rand.Text(), c.Hostname)
-	line("Subject: Configuration of %s", c.Hostname)
-	line("Auto-Submitted: auto-generated") // RFC 3834 §5: no vacation notice comes back
-	line("MIME-Version: 1.0")
-	line("Content-Type: multipart/mixed; boundary=\"%s\"", boundary)
-	line("")
-	line("--%s", boundary)
-	line("Content-Type: text/plain; charset=us-ascii")
-	line("")
-	line("Attached is the configuration of %s", c.Hostname)
-	line("as it is in force at %s.", now.Format(time.RFC1123Z))
-	line("")
-	line("--%s", boundary)
-	line("Content-Type: application/xml")
-	line("Content-Transfer-Encoding: base64")
-	line("Content-Disposition: attachment;\r\n filename=\"%s\"", name)
-	line("")
-	for encoded := base64.StdEncoding.EncodeToString(text); encoded != ""; {
-		n := min(len(encoded), 76)
-		line("%s", encoded[:n])
-		encoded = encoded[n:]
-	}
-	line("--%s--", boundary)
-	return b.Bytes()
 }

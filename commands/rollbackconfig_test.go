@@ -91,7 +91,7 @@ func TestShowChangesOfRevisions(t *testing.T) {
 		"hostname:  two.example -> mail.example.com\n1 change from running to revision 2.\n",
 		"There are no changes from revision 4 to running.\n")
 	contains(t, b.exec(0, "sethostname three.example; showchanges 2 candidate; clearchanges -y --json", ""),
-		"mail.example.com -> three.example\n1 change from revision 2 to candidate.\n", `"changes": 1`)
+		"mail.example.com -> three.example\n1 change from revision 2 to candidate.\n", `"cleared": [`)
 	b.fails("showchanges 9", "", "Unknown revision 9: 1 to 4 are kept.")
 	b.fails("showchanges x", "", `Invalid revision "x": a number, running and candidate are accepted.`)
 	b.fails("showchanges 1 2 3", "", `Invalid word "3"`)

@@ -81,7 +81,7 @@ func runSSHConfig(topics []sshTopic, s *shell.Session, args []string) error {
 		for _, t := range topics {
 			items = append(items, shell.MenuItem{Keyword: t.keyword, What: t.what, Do: plainly(func() error { return t.menu(s) })})
 		}
-		return s.Menu(shell.Menu{Items: items})
+		return s.Menu(shell.Menu{Items: items, Tight: true})
 	}
 	var subs []subcommand
 	for i, word := range sshWords(topics) {

@@ -19,7 +19,7 @@ func sshdTopic() sshTopic {
 	return sshTopic{
 		keyword: "SSHD", what: "Edit SSH server settings.", forms: forms,
 		help: `LIST is names of algorithms, separated by commas; "default" among them stands for all that are on where nothing was
-chosen. What is weak (SHA-1, CBC, RC4) is off unless it is named. New connections are negotiated so after the commit; open
+chosen. What is weak (SHA-1 in a key exchange, CBC, RC4) is off unless it is named; hmac-sha1 and ssh-rsa are on, and last. New connections are negotiated so after the commit; open
 ones live on. A connection for which nothing can be agreed on leaves a line in system_logs with both sides' offers.`,
 		document: []shell.Document{{For: "sshconfig sshd show", Value: sshdJSON{}}},
 		menu:     func(s *shell.Session) error { return (&sshServer{s}).menu() },

@@ -51,6 +51,11 @@ func (u *users) create() error {
 
 // finish gives a user that was just added a passphrase.
 func (u *users) finish(name string, generate bool) error {
+	return u.equip(name, generate, "User "+name+" created.")
+}
+
+// equip gives a user a passphrase and says what is done.
+func (u *users) equip(name string, generate bool, done string) error {
 	pass, err := u.obtain(name, generate)
 	if err != nil {
 		return err
@@ -61,7 +66,7 @@ func (u *users) finish(name string, generate bool) error {
 	if u.s.JSON {
 		return u.s.PrintJSON(newUserDocument{name, generated(pass, generate)})
 	}
-	u.s.Printf("User %s created.\n", name)
+	u.s.Println(done)
 	u.show(pass, generate)
 	return nil
 }
@@ -181,19 +186,7 @@ func (u *users) askPassphrase() error {
 
 // renew gives a user another passphrase.
 func (u *users) renew(name string, generate bool) error {
-	pass, err := u.obtain(name, generate)
-	if err != nil {
-		return err
-	}
-	if err := u.give(name, pass); err != nil {
-		return err
-	}
-	if u.s.JSON {
-		return u.s.PrintJSON(newUserDocument{name, generated(pass, generate)})
-	}
-	u.s.Printf("The passphrase of %s is changed.\n", name)
-	u.show(pass, generate)
-	return nil
+	return u.equip(name, generate, "The passphrase of "+name+" is changed.")
 }
 
 func (u *users) askStatus() error {

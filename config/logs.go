@@ -150,7 +150,24 @@ func (l *Logs) All() map[string]*Subscription {
 }
 
 // Names are the subscriptions in force in the order in which they are listed.
-func (l *Logs) Names() []string { return slices.Sorted(maps.Keys(l.All())) }
+func (l *Logs) Names() []string { return slices.SortedFunc(maps.Keys(l.All()), CompareLogs) }
+
+// CompareLogs is the order in which logs are listed: authentication, bounces, cli_logs and mail_logs keep the numbers that
+// people type from memory, the others follow by name.
+func CompareLogs(x, y string) int {
+	if i, j := logPlace(x), logPlace(y); i != j {
+		return i - j
+	}
+	return strings.Compare(x, y)
+}
+
+func logPlace(name string) int {
+	listed := [...]string{"authentication", "bounces", "cli_logs", "mail_logs"}
+	if i := slices.Index(listed[:], name); i >= 0 {
+		return i
+	}
+	return len(listed)
+}
 
 // Put stores a subscription. One that is as every appliance has it at first takes no room in posthouse.toml.
 func (l *Logs) Put(name string, s *Subscription) {

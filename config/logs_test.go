@@ -75,7 +75,7 @@ func TestLogsAsAtFirst(t *testing.T) {
 	if got := string(Encode(c)); got != before {
 		t.Errorf("the file is\n%s\nand was\n%s", got, before)
 	}
-	if got := strings.Join(c.Logs.Names(), " "); got != "authentication bounces cli_logs delivery_logs mail_logs status system_logs" {
+	if got := strings.Join(c.Logs.Names(), " "); got != "authentication bounces cli_logs mail_logs delivery_logs status system_logs" {
 		t.Errorf("names are %s", got)
 	}
 }
@@ -86,7 +86,7 @@ func TestLogsThatAreRefused(t *testing.T) {
 		"is not a name of a file":            func(l *Logs) { l.Put("x", &Subscription{Type: MailLogs, File: "a/b"}) },
 		"is not one of mail, delivery":       func(l *Logs) { l.Put("x", &Subscription{Type: "letters", File: "x"}) },
 		"every appliance has cli_logs":       func(l *Logs) { l.Put("cli_logs", &Subscription{Type: MailLogs, File: "cli"}) },
-		`there is a log "Mail_logs"`:         func(l *Logs) { l.Put("Mail_logs", &Subscription{Type: MailLogs, File: "x"}) },
+		`there is a log "mail_logs"`:         func(l *Logs) { l.Put("Mail_logs", &Subscription{Type: MailLogs, File: "x"}) },
 		"a number of sessions or of minutes": func(l *Logs) { l.Put("x", &Subscription{Type: DomainDebugLogs, File: "x", Peer: "a.example"}) },
 		"is not an address, a network": func(l *Logs) {
 			l.Put("x", &Subscription{Type: InjectionDebugLogs, File: "x", Peer: "a b", Sessions: 1})

@@ -20,7 +20,7 @@ type SSHAlgorithms struct {
 	Key      string   // "kex", "ciphers", "macs", "hostkeys": in the file and in sshconfig
 	Title    string   // as the screens name it
 	Standard []string // on where nothing was chosen
-	Weak     []string // off unless they are named: SHA-1, CBC, RC4
+	Weak     []string // off unless they are named: SHA-1 in a key exchange, CBC, RC4
 	Of       func(*SSHD) *[]string
 }
 
@@ -41,14 +41,13 @@ var SSHLists = [...]SSHAlgorithms{
 	},
 	{
 		Key: "macs", Title: "MAC Methods",
-		Standard: []string{"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"},
-		Weak:     []string{"hmac-sha1", "hmac-sha1-96"},
+		Standard: []string{"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512", "hmac-sha1"},
+		Weak:     []string{"hmac-sha1-96"},
 		Of:       func(s *SSHD) *[]string { return &s.MACs },
 	},
 	{
 		Key: "hostkeys", Title: "Host Key Algorithms",
-		Standard: []string{"ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"},
-		Weak:     []string{"ssh-rsa"},
+		Standard: []string{"ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"},
 		Of:       func(s *SSHD) *[]string { return &s.HostKeys },
 	},
 }

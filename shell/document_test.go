@@ -99,8 +99,8 @@ func TestCompleteBehindPipe(t *testing.T) {
 	opts.Table = append(opts.Table, &Command{Name: "pick", Documents: []Document{Says("pick")}, Complete: func(*Session, []string) []string { return []string{"apple"} }})
 	s := newSession(&opts, tester, terminal)
 	for line, want := range map[string]string{
-		"pick ": "[apple]", "pick --": "[--json]", "pick | ": "[count except grep head last no-more]", "pick | g": "[count except grep head last no-more]",
-		"pick | grep ": "[]", "pick | grep a": "[]", "say --": "[]", "pick; pick --j": "[--json]",
+		"pick ": "[apple]", "pick --": "[--json apple]", "pick | ": "[count except grep head last no-more]", "pick | g": "[count except grep head last no-more]",
+		"pick | grep ": "[]", "pick | grep a": "[]", "say --": "[]", "pick; pick --j": "[--json apple]",
 	} {
 		if got := fmt.Sprint(s.completeMain(line)); got != want {
 			t.Errorf("%q: %s, want %s", line, got, want)

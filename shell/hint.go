@@ -61,6 +61,9 @@ func reasonAlone(text string) string {
 	if why == "" {
 		return ""
 	}
+	if _, accepted, ok := strings.Cut(why, ": "); ok && strings.HasPrefix(why, "is not ") {
+		return strings.TrimSuffix(accepted, ".") + "." // what ? is not is of no interest
+	}
 	r, n := utf8.DecodeRuneInString(why)
 	why = string(unicode.ToUpper(r)) + why[n:]
 	if !strings.HasSuffix(why, ".") {

@@ -21,6 +21,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b[0-9]+\.[0-9]+\.[0-9]+-[0-9]{3}\b`), "(version)"},
 	{regexp.MustCompile(`\b[0-9]+ (?:MB )?(?:expected|allocated)`), "(machine)"},
 	{regexp.MustCompile(`\b[0-9A-F]{20}-[0-9A-F]{12}\b`), "(serial)"},
+	{regexp.MustCompile(`\b[0-9]{8}T[0-9]{6}\b`), "(stamp)"},
 }
 
 var (

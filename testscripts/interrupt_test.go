@@ -35,6 +35,9 @@ var answers = []struct {
 	{regexp.MustCompile(``), []string{"InboundMail", "old.example", "Demo", "192.0.2.77", "mail_logs", "profile"}},
 }
 
+// inEarnest do at once what is confirmed: they are never told y.
+var inEarnest = []string{"reboot", "rollbackconfig", "shutdown"}
+
 // dialogue explores the questions of one command, on a path of answers each.
 type dialogue struct {
 	p       *typist
@@ -99,7 +102,8 @@ func (d *dialogue) walk(path []string) {
 		d.try(d.p.press("\x03"), path)
 		d.try(d.p.see("^C\r\n"), path)
 		d.try(d.p.see(mainPrompt), path)
-		if d.p.part != mainPrompt {
+		// ping still says how many answers came, as anybody expects of it.
+		if d.p.part != mainPrompt && !strings.Contains(d.p.part, " ping statistics ---\r\n") {
 			d.p.ts.Fatalf("%s %q: after Ctrl-C at %q comes\n%s", d.command, path, question.name, d.p.part)
 		}
 	}
@@ -173,6 +177,8 @@ func readQuestion(text string) asked {
 func (d *dialogue) ahead(path []string, q asked) {
 	add := func(answer string) { d.todo = append(d.todo, append(slices.Clone(path), answer)) }
 	switch {
+	case slices.Contains(inEarnest, d.command) && strings.HasSuffix(q.text, " [N]> "):
+		add("n")
 	case strings.Contains(q.text, "Press Ctrl-C to stop."), strings.Contains(q.text, "Hit Ctrl-C to return"), strings.HasSuffix(q.text, "More-"):
 	case len(q.keywords) > 0:
 		for _, k := range q.keywords {

@@ -5,7 +5,6 @@
 package logbook
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -48,7 +47,7 @@ type Book struct {
 	mu       sync.Mutex // guards what follows; held for no longer than it takes to look or to swap
 	conf     config.Logs
 	hostname string
-	entries  []*entry // in the order of their names
+	entries  []*entry // in the order in which they are listed
 	events   *events  // nil: there is no log of Consolidated Event Logs
 }
 
@@ -116,7 +115,7 @@ func levelOf(sub *config.Subscription) eventlog.Level {
 // arrange puts the entries in order and has each log that every appliance has hand its lines on to the others of its type.
 // mu is held, or nobody else knows the Book.
 func (b *Book) arrange() {
-	slices.SortFunc(b.entries, func(x, y *entry) int { return cmp.Compare(x.name, y.name) })
+	slices.SortFunc(b.entries, func(x, y *entry) int { return config.CompareLogs(x.name, y.name) })
 	for _, first := range b.entries {
 		if config.FirstLog(first.name) == nil {
 			continue
@@ -149,7 +148,7 @@ func (b *Book) find(name string) *entry {
 	return b.entries[i]
 }
 
-// Current are the logs of the running configuration, in the order of their names.
+// Current are the logs of the running configuration, in the order in which they are listed.
 func (b *Book) Current() []*eventlog.Log {
 	b.mu.Lock()
 	defer b.mu.Unlock()
