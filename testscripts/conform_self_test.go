@@ -60,6 +60,8 @@ func TestMatch(t *testing.T) {
 		{"There are currently 2 entries configured.", "There are currently 3 entries configured.", false},
 		{"up              3      1  2s         now", "up              3      1  1h 2m      now", true},
 		{"A=192.0.2.1 TTL=30m", "A=192.0.2.1 TTL=29m59s", true},
+		{"\"/configuration/P100V-564D1A2B3C4D5E6F7A8B-0123456789AB-20260528T000000.xml\".", "\"/configuration/P100V-857E4A1AC7651A3B6723-8CB3A7EB5B05-20261129T174139.xml\".", true},
+		{"\"/configuration/P100V-564D1A2B3C4D5E6F7A8B-0123456789AB-20260528T000000.xml\".", "\"/configuration/P100V-857E4A1AC7651A3B6723-8CB3A7EB5B05.xml\".", false},
 		{"MID 9: 1 hour 5 mins 35 secs old", "MID 9: 1 sec old", true},
 		{"one\n...\nfour", "one\ntwo\nthree\nfour", true},
 		{"one\n...\nfour", "one\ntwo\nthree", false},
