@@ -117,17 +117,17 @@ func dispatch(name string, args []string, subcommands []subcommand) error {
 	}
 	args = args[1:]
 	if len(args) < sub.least || sub.most >= 0 && len(args) > sub.most {
-		return wrongWords(name, sub, len(args))
+		return wrongWords(sub, len(args))
 	}
 	return sub.run(args)
 }
 
 // wrongWords refuses n words behind a subcommand, too few of them or too many.
-func wrongWords(name string, sub subcommand, n int) error {
+func wrongWords(sub subcommand, n int) error {
 	if n < sub.least {
-		return shell.Misformed("Invalid command: something is missing behind %s %s", name, sub.word)
+		return shell.Misformed("Invalid command: something is missing behind %q", sub.word)
 	}
-	return shell.Misformed("Invalid command: there are too many words behind %s %s", name, sub.word)
+	return shell.Misformed("Invalid command: there are too many words behind %q", sub.word)
 }
 
 func chosen(name, word string, subcommands []subcommand) (subcommand, error) {

@@ -237,7 +237,7 @@ func TestListenerConfigEditEntersTheDialogue(t *testing.T) {
 		"1. InboundMail (on Management", "Enter the name or number of the listener you wish to edit.", "Name: OutboundMail", "- HOSTACCESS - ",
 		"Name: InboundMail", "Name: Front")
 	b.fails("listenerconfig edit nowhere", "", `Unknown listener "nowhere": accepted are `)
-	b.fails("listenerconfig edit InboundMail --json", "", "Invalid command: something is missing behind listenerconfig edit:\n  listenerconfig edit [NAME]")
+	b.fails("listenerconfig edit InboundMail --json", "", "Invalid command: something is missing behind \"edit\":\n  listenerconfig edit [NAME]")
 }
 
 func TestListenerConfigJSON(t *testing.T) {

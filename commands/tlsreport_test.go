@@ -128,7 +128,7 @@ func TestTLSReportReceived(t *testing.T) {
 		"tlsreport received many":        `Invalid count "many"`,
 		"tlsreport import nothing.gz":    `No such file "nothing.gz"`,
 		"tlsreport import ../etc/passwd": "path",
-		"tlsreport import":               "missing behind tlsreport import: tlsreport import FILE",
+		"tlsreport import":               "missing behind \"import\": tlsreport import FILE",
 		"tlsreport send tomorrow":        `Invalid word "tomorrow"`,
 	} {
 		b.fails(line, "", want)
