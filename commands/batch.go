@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -74,9 +75,17 @@ func unknownKey(words []string, from int, keys ...string) int {
 func number(what, word string, low, high int) (int, error) {
 	n, err := strconv.Atoi(strings.ReplaceAll(word, ",", ""))
 	if err != nil || n < low || n > high {
-		return 0, shell.Fail("Invalid %s %q: a number from %d to %d is accepted.", what, word, low, high)
+		return 0, shell.Fail("Invalid %s %q: %s is accepted.", what, word, numberFrom(low, high))
 	}
 	return n, nil
+}
+
+// numberFrom says in a refusal which numbers there are.
+func numberFrom(low, high int) string {
+	if low == high {
+		return strconv.Itoa(low)
+	}
+	return fmt.Sprintf("a number from %d to %d", low, high)
 }
 
 // switched reads on or off.
@@ -125,9 +134,17 @@ func dispatch(name string, args []string, subcommands []subcommand) error {
 	}
 	args = args[1:]
 	if len(args) < sub.least || sub.most >= 0 && len(args) > sub.most {
-		return shell.Usage("Invalid command: see 'help %s' for what belongs behind %q.", name, sub.word)
+		return wrongWords(sub, len(args))
 	}
 	return sub.run(args)
+}
+
+// wrongWords refuses n words behind a subcommand, too few of them or too many.
+func wrongWords(sub subcommand, n int) error {
+	if n < sub.least {
+		return shell.Misformed("Invalid command: something is missing behind %q", sub.word)
+	}
+	return shell.Misformed("Invalid command: there are too many words behind %q", sub.word)
 }
 
 func chosen(name, word string, subcommands []subcommand) (subcommand, error) {

@@ -97,7 +97,7 @@ func (p *profiles) usable(name string) error {
 		return nil
 	}
 	if acceptable(p.s, func(c *config.Config) { c.Certificates[name] = &config.Certificate{} }) != nil {
-		return shell.Fail("Invalid name %q: at most 64 letters, digits, '_', '-' and '.' are accepted, a letter among them, none of the three in front.", name)
+		return shell.Fail("Invalid name %q: at most 64 letters, digits, '_', '-' and '.' are accepted; it begins with a letter or digit and has a letter in it.", name)
 	}
 	return nil
 }

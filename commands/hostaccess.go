@@ -150,7 +150,7 @@ func (e *listenerEdit) move(label string, to int) error {
 			return shell.Fail("Error: the entry ALL stays at the end of the table.")
 		}
 		if n := movable(t); to < 1 || to > n {
-			return shell.Fail("Invalid position %d: a number from 1 to %d is accepted.", to, n)
+			return shell.Fail("Invalid position %d: %s is accepted.", to, numberFrom(1, n))
 		}
 		moved := *g
 		i := slices.Index(groupLabels(t), groupLabel(g))

@@ -22,6 +22,7 @@ func listenerConfig(a *Appliance) *shell.Command {
 			"listenerconfig list",
 			"listenerconfig details NAME",
 			"listenerconfig new NAME private|public|blackhole INTERFACE PORT [key value ...]",
+			"listenerconfig edit [NAME] (the dialogue)",
 			"listenerconfig edit NAME certificate CERT[,CERT]",
 			"listenerconfig edit NAME servername SERVERNAME CERT[,CERT] | delete SERVERNAME",
 			"listenerconfig edit NAME implicit_tls on|off",
@@ -54,8 +55,14 @@ func listenerConfig(a *Appliance) *shell.Command {
 			shell.Says("listenerconfig with other words"),
 		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
-			if len(args) == 0 && !s.JSON {
+			switch edits := len(args) > 0 && !s.JSON && abbreviated(args[0], []string{"edit"}) == 0; {
+			case len(args) == 0 && !s.JSON:
 				return listenerMenu(a, s)
+			case edits && len(args) == 1:
+				printListeners(s)
+				return editListener(a, s)
+			case edits && len(args) == 2:
+				return onListener(a, s, args[1:], (*listenerEdit).menu)
 			}
 			return listenerBatch(a, s, args)
 		},

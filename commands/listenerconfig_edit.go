@@ -30,9 +30,13 @@ func editListener(a *Appliance, s *shell.Session) error {
 	if err != nil {
 		return err
 	}
-	e := &listenerEdit{a, s, name}
+	return (&listenerEdit{a, s, name}).menu(nil)
+}
+
+// menu is the dialogue about one listener.
+func (e *listenerEdit) menu([]string) error {
 	notPublic := func() bool { return e.listener().Type != config.Public }
-	return s.Menu(shell.Menu{
+	return e.s.Menu(shell.Menu{
 		State: e.details,
 		Items: []shell.MenuItem{
 			{Keyword: "NAME", What: "Change the name of the listener.", Do: plainly(e.askName)},

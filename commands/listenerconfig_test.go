@@ -230,6 +230,16 @@ func TestListenerConfigRefuses(t *testing.T) {
 	contains(t, out, "Invalid protocol QMQP")
 }
 
+// What is edited may be named on the command's line, and the dialogue goes on from there.
+func TestListenerConfigEditEntersTheDialogue(t *testing.T) {
+	b := newBench(t)
+	contains(t, b.script(0, "listenerconfig edit", "2", "", "listenerconfig ed inboundmail", "name", "Front", "", "clearchanges -y"),
+		"1. InboundMail (on Management", "Enter the name or number of the listener you wish to edit.", "Name: OutboundMail", "- HOSTACCESS - ",
+		"Name: InboundMail", "Name: Front")
+	b.fails("listenerconfig edit nowhere", "", `Unknown listener "nowhere": accepted are `)
+	b.fails("listenerconfig edit InboundMail --json", "", "Invalid command: something is missing behind \"edit\":\n  listenerconfig edit [NAME]")
+}
+
 func TestListenerConfigJSON(t *testing.T) {
 	b := newBench(t)
 	contains(t, b.exec(0, "listenerconfig --json; listenerconfig details OutboundMail --json", ""),

@@ -54,7 +54,7 @@ func TestSMTPRoutesBatch(t *testing.T) {
 		"smtproutes delete y.example":         "smtproutes print",
 		"smtproutes import bad":               `Invalid line 3: "c.example" has no destination.`,
 		"smtproutes import /etc/passwd":       "path",
-		"smtproutes new y.example":            "help smtproutes",
+		"smtproutes new y.example":            "Invalid command: something is missing behind \"new\": smtproutes new SOURCE DEST[,DEST]\n",
 		"smtproutes turn":                     `"turn"`,
 	} {
 		b.fails(line+"; commit -y", "", want)

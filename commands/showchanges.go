@@ -149,6 +149,9 @@ func noRevision(a *Appliance, n int) error {
 	if len(list) == 0 {
 		return shell.Fail("Unknown revision %d: there is none.", n)
 	}
+	if len(list) == 1 {
+		return shell.Fail("Unknown revision %d: only %d is kept.", n, list[0].Number)
+	}
 	return shell.Fail("Unknown revision %d: %d to %d are kept.", n, list[len(list)-1].Number, list[0].Number)
 }
 

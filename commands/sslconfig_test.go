@@ -110,9 +110,9 @@ func TestSSLConfigRefusals(t *testing.T) {
 		"sslconfig inbound 3-4 HIGH:STRONGEST": `Invalid ssl cipher "HIGH:STRONGEST": unknown word "STRONGEST"`,
 		"sslconfig inbound 3-4 kDHE+AESGCM":    "leaves nothing that can be spoken here",
 		"sslconfig inbound 1-2 AESGCM":         "leaves nothing that a version before TLS 1.2 knows",
-		"sslconfig inbound 3-4":                "see 'help sslconfig'",
+		"sslconfig inbound 3-4":                "sslconfig inbound METHODS CIPHERS",
 		"sslconfig smtp 3-4 HIGH":              `"smtp"`,
-		"sslconfig verify":                     "see 'help sslconfig'",
+		"sslconfig verify":                     "sslconfig verify CIPHERS",
 		"sslconfig verify high":                "HIGH is known",
 	} {
 		b.fails(line, "", want)

@@ -104,8 +104,8 @@ func supportAddresses(s *shell.Session, text string) ([]string, error) {
 func askSupport(a *Appliance, s *shell.Session) (*supporting, error) {
 	want := &supporting{}
 	address, err := s.Ask(shell.Question{
-		Text: "Please enter the email address to which you want to send the bundle. Separate multiple addresses with commas.\n" +
-			"Without one it is written to a file in /configuration only.",
+		Text: "The bundle is written to a file in /configuration, and sent by mail where an address is given.\n" +
+			"Please enter the email address to which you want to send the bundle. Separate multiple addresses with commas.",
 		Check: func(answer string) error { _, err := supportAddresses(s, answer); return err },
 	})
 	if err != nil {

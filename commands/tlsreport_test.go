@@ -128,7 +128,7 @@ func TestTLSReportReceived(t *testing.T) {
 		"tlsreport received many":        `Invalid count "many"`,
 		"tlsreport import nothing.gz":    `No such file "nothing.gz"`,
 		"tlsreport import ../etc/passwd": "path",
-		"tlsreport import":               "help tlsreport",
+		"tlsreport import":               "missing behind \"import\": tlsreport import FILE",
 		"tlsreport send tomorrow":        `Invalid word "tomorrow"`,
 	} {
 		b.fails(line, "", want)
@@ -213,13 +213,13 @@ func TestTLSReportConfigKey(t *testing.T) {
 		"tlsreportconfig dkim show":                     "Unable to show the key: there is none",
 		"tlsreportconfig dkim delete":                   "Unable to delete the key: there is none.",
 		"tlsreportconfig dkim new a/b":                  `"a/b"`,
-		"tlsreportconfig dkim":                          "help tlsreportconfig",
+		"tlsreportconfig dkim":                          "\n  tlsreportconfig dkim show\n",
 		"tlsreportconfig setup send maybe":              `Invalid send "maybe": on or off is accepted.`,
 		"tlsreportconfig setup contact nobody":          `"nobody" is not an email address`,
 		"tlsreportconfig setup receive x":               `"x" is not an email address`,
 		"tlsreportconfig setup domain a_/b":             `"a_/b"`,
 		"tlsreportconfig setup color red":               `Invalid key "color"`,
-		"tlsreportconfig setup send":                    "help tlsreportconfig",
+		"tlsreportconfig setup send":                    "tlsreportconfig setup key value ...",
 		`tlsreportconfig setup organization " "`:        "Invalid organization",
 		"tlsreportconfig setup send on contact a@b@c d": "Invalid",
 	} {

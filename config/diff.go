@@ -189,6 +189,9 @@ func flattenSlice(out map[string]string, path string, v reflect.Value) {
 			labels = append(labels, groupLabel(list, i))
 		case []DNSServer:
 			labels = append(labels, serverLabel(list, i))
+		case []AlertSubscription:
+			labels = append(labels, list[i].Class+" ("+strings.Join(list[i].Severities, ", ")+")")
+			continue
 		default:
 			labels = append(labels, scalar(v.Index(i)))
 			continue

@@ -50,6 +50,13 @@ func TestDiff(t *testing.T) {
 			"certificates.Demo.content:  (none) -> certificate-2\n",
 		},
 		"a profile deleted": {func(c *Config) { delete(c.Certificates, "Demo") }, "certificates.Demo:  (present) -> (none)\n"},
+		"an alert subscription": {
+			func(c *Config) {
+				c.Alerts.Recipients = map[string]*AlertRecipient{"a@example.com": {Subscriptions: []AlertSubscription{
+					{Class: "All", Severities: []string{"All"}}, {Class: "System", Severities: []string{"Critical", "Warning"}}}}}
+			},
+			"alerts.recipients.\"a@example.com\".subscriptions:  (none) -> All (All), System (Critical, Warning)\n",
+		},
 		"a passphrase": {
 			func(c *Config) { c.Refs[PassphraseRef("admin")] = "passphrase-1" },
 			"users.admin.passphrase:  (changed)\n",

@@ -50,7 +50,7 @@ func (f *faults) host(path, name string) {
 
 func (f *faults) name(path, name string) {
 	if !validName(name) {
-		f.add(path, "%q is not a name: at most 64 letters, digits, '_', '-' and '.' are accepted, a letter among them, none of the three in front", name)
+		f.add(path, "%q is not a name: at most 64 letters, digits, '_', '-' and '.' are accepted; it begins with a letter or digit and has a letter in it", name)
 	}
 }
 

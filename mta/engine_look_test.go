@@ -112,6 +112,9 @@ func TestHardBouncesByReason(t *testing.T) {
 	if st.HardBounced.Lifetime != 1 || st.DNSHard.Lifetime != 1 || st.OtherHard.Lifetime != 0 || st.GeneratedBounces.Lifetime != 1 {
 		t.Errorf("hard %+v, by DNS %+v, generated %+v", st.HardBounced, st.DNSHard, st.GeneratedBounces)
 	}
+	if st.Delivered.Lifetime != 1 || st.InClear.Lifetime != 0 {
+		t.Errorf("what a route threw away: delivered %+v, in clear %+v", st.Delivered, st.InClear)
+	}
 	if r := st.Rates.MessagesReceived; r != (Rate{60, 12, 4}) {
 		t.Errorf("rates %v", r)
 	}

@@ -57,7 +57,7 @@ func (e *Engine) sent(s outbound.Sent) {
 // protectionOf is how a message travelled, in the word that the delivery log and the reports share.
 func protectionOf(s outbound.Sent) deliverylog.Protection {
 	switch {
-	case s.Outcome != outbound.SentDelivered:
+	case s.Outcome != outbound.SentDelivered, s.Protection == queue.Nowhere:
 		return deliverylog.None
 	case s.Protection == queue.Verified:
 		return deliverylog.Verified

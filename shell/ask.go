@@ -95,6 +95,9 @@ func wrongAnswer(answer string, err error) error {
 		return &failure{text: text}
 	}
 	text = strings.TrimPrefix(text, "Error: ")
+	if answer == "" {
+		return &failure{text: "Invalid answer: " + text}
+	}
 	return &failure{text: fmt.Sprintf("Invalid answer %s: %s", quote(answer), text)}
 }
 
@@ -244,6 +247,9 @@ func (c Choice) pick(answer string) (int, error) {
 	}
 	if i, _ := matchWord(answer, c.Options); i >= 0 {
 		return i + 1, nil
+	}
+	if len(c.Options) == 1 {
+		return 0, errors.New("enter 1 or the text of the line.")
 	}
 	return 0, fmt.Errorf("enter a number from 1 to %d or the text of one line.", len(c.Options))
 }

@@ -3,6 +3,7 @@ package shell
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -113,11 +114,19 @@ func helpCommand() *Command {
 			if s.JSON {
 				return s.PrintJSON(describeAll([]*Command{c}))
 			}
-			s.Print(c.Describe())
+			s.Print(s.wrapped(c.Describe()))
 			return nil
 		},
 		Complete: func(s *Session, _ []string) []string { return s.offered() },
 	}
+}
+
+// wrapped is text whose lines end between words where it goes to a terminal and not through filters.
+func (s *Session) wrapped(text string) string {
+	if width := s.Width(); s.way == terminal && s.stdout == io.Writer(s.scr) && width >= 20 && width < 1000 {
+		return wrapText(text, width)
+	}
+	return text
 }
 
 // commandsJSON is what help tells programs.

@@ -24,6 +24,7 @@ var errGone = errors.New("the client has left")
 type failure struct {
 	text  string
 	usage bool  // the line could not be understood: exit status 2
+	forms bool  // the command's forms are to be shown
 	tried bool  // too many wrong answers, or none came: a menu gives up too
 	cause error // for errors.Is; may be nil
 }
@@ -43,6 +44,33 @@ func Fail(format string, args ...any) error {
 // Usage is Fail for a line that could not be understood: an exec request then ends with status 2.
 func Usage(format string, args ...any) error {
 	return newFailure(true, format, args)
+}
+
+// Misformed is Usage for a command with too few words behind it, or too many: the shell puts the batch forms that the line
+// begins behind the text, which ends without a full stop.
+func Misformed(format string, args ...any) error {
+	f := newFailure(true, format, args)
+	f.forms = true
+	return f
+}
+
+// withForms puts the forms that args begin behind the text of a failure made by Misformed: one form beside it, several below.
+func (c *Command) withForms(err error, args []string) error {
+	f, ok := err.(*failure)
+	if !ok || !f.forms {
+		return err
+	}
+	forms, _ := c.following(args)
+	for n := len(args); len(forms) == 0 && n > 0; n-- {
+		forms, _ = c.following(args[:n-1])
+	}
+	switch len(forms) {
+	case 0:
+		return &failure{text: f.text + ".", usage: true}
+	case 1:
+		return &failure{text: f.text + ": " + forms[0], usage: true}
+	}
+	return &failure{text: f.text + ":\n  " + strings.Join(forms, "\n  "), usage: true}
 }
 
 func newFailure(usage bool, format string, args []any) *failure {

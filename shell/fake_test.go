@@ -79,6 +79,13 @@ func testTable() []*Command {
 			s.Println("Now", name)
 			return nil
 		}},
+		{Name: "form", Batch: []string{"form x NUMBER [WORD]", "form y NUMBER", "form y [WORD] NUMBER"}, Run: func(_ context.Context, _ *Session, args []string) error {
+			return Misformed("Invalid command: something is missing behind form %s", args[0])
+		}},
+		{Name: "only", Run: func(_ context.Context, s *Session, _ []string) error {
+			_, err := s.Choose("", []string{"Apple"}, 0)
+			return err
+		}},
 		{Name: "menu", Summary: "A menu.", Run: testMenu},
 		{Name: "commit", Summary: "Commit.", Run: func(_ context.Context, s *Session, args []string) error {
 			if err := s.MayCommit(len(args) > 0 && args[0] == "force"); err != nil {

@@ -233,7 +233,7 @@ func (s *Session) describeNext(c *Command, typed []string) error {
 	}
 	next = append(next, slices.DeleteFunc(words, func(w string) bool { return slices.Contains(next, w) })...)
 	if len(next) > 0 {
-		s.Println("\nAccepted next: " + listSome(next))
+		s.Println(s.wrapped("\nAccepted next: " + listSome(next)))
 	}
 	return nil
 }

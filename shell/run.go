@@ -105,6 +105,7 @@ func (s *Session) runStatement(ctx context.Context, st statement) error {
 	}
 	if err == nil {
 		err = s.piped(st.pipes, func() error { return s.execute(ctx, cmd, args) })
+		err = cmd.withForms(err, args)
 	}
 	s.publish(cmd)
 	s.auditResult(cmd, err)

@@ -166,6 +166,7 @@ func (t *trip) discard(ctx context.Context) {
 		results := everyone(task, queue.Delivered, nil)
 		for i := range results {
 			results[i].Response, results[i].Handover, results[i].Status = "discarded: /dev/null", queue.Final, "2.0.0"
+			results[i].Protection = queue.Nowhere
 		}
 		t.settle(nil, nil, task, results, time.Now())
 		task, ok = t.queue.Next(ctx)

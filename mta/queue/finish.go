@@ -127,7 +127,9 @@ func (s *state) count(h *host, r *settled, now instant) {
 	case Delivered, Possible:
 		h.counts.delivered++
 		s.totals.Delivered++
-		s.totals.Protected[r.prot]++
+		if r.prot != Nowhere {
+			s.totals.Protected[r.prot]++
+		}
 	case Soft:
 		h.counts.soft++
 		s.totals.SoftBounced++

@@ -134,7 +134,7 @@ type Routing struct {
 // Totals are the queue's counts: events since the start, and what is there now.
 type Totals struct {
 	SoftBounced, HardBounced, Delivered, Deleted uint64    // since the start
-	Protected                                    [3]uint64 // delivered recipients, by Protection
+	Protected                                    [3]uint64 // delivered recipients, by Protection but Nowhere
 	Reasons                                      [5]uint64 // hard bounced recipients, by Kind
 	Generated                                    uint64    // recipients of notices
 

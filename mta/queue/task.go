@@ -116,6 +116,7 @@ const (
 	Clear     Protection = iota
 	Encrypted            // not verified
 	Verified
+	Nowhere // it did not: a route threw it away
 )
 
 // Result is what came of one recipient.
