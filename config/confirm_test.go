@@ -475,7 +475,7 @@ func TestRevertAtStartWithFaultAtEveryStep(t *testing.T) {
 // everyFault calls try with a fault at each step in every mode, until it says that the fault was not hit any more.
 func everyFault(t *testing.T, try func(t *testing.T, fault faultFS) (hit bool)) {
 	t.Helper()
-	for mode := range 4 {
+	for _, mode := range faultModes {
 		failures := 0
 		for try(t, faultFS{failAt: failures, dead: mode&1 != 0, after: mode&2 != 0}) {
 			failures++

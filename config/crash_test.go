@@ -78,7 +78,7 @@ func (r *recorder) Abort()  { r.log = append(r.log, "abort") }
 func TestCommitWithFaultAtEveryStep(t *testing.T) {
 	t.Parallel()
 	for name, edit := range edits {
-		for mode := range 4 {
+		for _, mode := range faultModes {
 			failures := 0
 			for step := 0; ; step++ {
 				dead, after := mode&1 != 0, mode&2 != 0
@@ -159,7 +159,7 @@ func TestCommitAfterDeadDisk(t *testing.T) {
 
 func TestCreateWithFaultAtEveryStep(t *testing.T) {
 	t.Parallel()
-	for mode := range 4 {
+	for _, mode := range faultModes {
 		for step := 0; ; step++ {
 			dir := t.TempDir()
 			fsys := &faultFS{failAt: step, dead: mode&1 != 0, after: mode&2 != 0}
@@ -187,7 +187,7 @@ func TestCreateWithFaultAtEveryStep(t *testing.T) {
 // An edit by hand is taken whole or left where it is.
 func TestOpenEditedFileWithFaultAtEveryStep(t *testing.T) {
 	t.Parallel()
-	for mode := range 4 {
+	for _, mode := range faultModes {
 		for step := 0; ; step++ {
 			s := newTestStore(t)
 			edited := bytes.Replace(s.settings, []byte("max_hops = 100"), []byte("max_hops=77 # less"), 1)
