@@ -77,7 +77,7 @@ func TestATaskOfSeveralDomains(t *testing.T) {
 		{"other credentials", config.Destination{TLS: config.TLSRequire}, config.Destination{TLS: config.TLSRequire, Certificate: "Other"}, "", 2,
 			"first.example other.example", []string{delivered("first.example", queue.Encrypted), delivered("Other.example", queue.Encrypted)}},
 		{"another route", config.Destination{}, config.Destination{}, "/dev/null", 1, "first.example -",
-			[]string{delivered("first.example", queue.Clear), delivered("Other.example", queue.Clear)}},
+			[]string{delivered("first.example", queue.Clear), delivered("Other.example", queue.Nowhere)}},
 		{"the first is not content", config.Destination{TLS: config.TLSRequire, DANE: daneOn}, config.Destination{TLS: config.TLSRequire}, "", 1,
 			"first.example other.example", []string{soft("first.example"), delivered("Other.example", queue.Encrypted)}},
 	} {
