@@ -157,8 +157,11 @@ func execRequest(t *testing.T, client *gossh.Client, line, stdin string, pty boo
 	}
 	var out, errs bytes.Buffer
 	s.Stdin, s.Stdout, s.Stderr = strings.NewReader(stdin), &out, &errs
-	status, err = exitStatus(s.Run(line))
-	if err != nil {
+	err = s.Run(line)
+	if err == io.EOF {
+		err = nil // it succeeded, and ended before the client had sent all of the input
+	}
+	if status, err = exitStatus(err); err != nil {
 		t.Fatal(err)
 	}
 	return out.String(), errs.String(), status
