@@ -22,6 +22,7 @@ func shellRuns(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&o.Rounds, "rounds", 7, "pairs of mail runs")
 	flags.IntVar(&o.Sessions, "sessions", 500, "sessions of the crowd")
 	flags.DurationVar(&o.Pace, "pace", 10*time.Second, "how long somebody thinks between two actions, on the average")
+	flags.BoolVar(&o.Calm, "calm", true, "nobody of the crowd follows or searches mail_logs")
 	flags.DurationVar(&o.For, "for", 10*time.Second, "how long a mail run lasts")
 	flags.IntVar(&o.Logins, "logins", 50, "pairs of ssh commands, of each kind")
 	if err := parse(flags, args); err != nil {

@@ -26,6 +26,7 @@ type Options struct {
 	Rounds          int    // pairs of mail runs
 	Sessions        int    // of the crowd
 	Pace            time.Duration
+	Calm            bool          // nobody of the crowd follows or searches mail_logs
 	For             time.Duration // a mail run
 	Logins          int           // pairs of ssh commands; of each kind
 	Progress        io.Writer
@@ -105,7 +106,7 @@ func (b *bench) rateWith(ctx context.Context, crowded bool) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	crowd := &operators.Crowd{Address: b.posthouse.shell, Size: b.Sessions, Pace: b.Pace, Seed: 1, Config: &ssh.ClientConfig{
+	crowd := &operators.Crowd{Address: b.posthouse.shell, Size: b.Sessions, Pace: b.Pace, Seed: 1, Calm: b.Calm, Config: &ssh.ClientConfig{
 		User: "admin", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
 	}}
 	sitting, leave := context.WithCancel(ctx)
