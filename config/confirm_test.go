@@ -31,28 +31,36 @@ func hops(n int) func(c *Config) { return func(c *Config) { c.Injection.MaxHops 
 // watch runs the store's timer until the test has ended and returns what it has told so far.
 func watch(t *testing.T, s *Store) (told func() []Reversal) {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
+	told, _ = noted(t, s.Run)
+	return told
+}
+
+// noted lets run work until stop is called or the test has ended, and notes what it tells.
+func noted[T any](t *testing.T, run func(context.Context, func(T)) error) (told func() []T, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	var mu sync.Mutex
-	var list []Reversal
+	var list []T
 	go func() {
-		done <- s.Run(ctx, func(r Reversal) {
+		done <- run(ctx, func(one T) {
 			mu.Lock()
 			defer mu.Unlock()
-			list = append(list, r)
+			list = append(list, one)
 		})
 	}()
-	t.Cleanup(func() {
-		stop()
+	stop = sync.OnceFunc(func() {
+		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	return func() []Reversal {
+	t.Cleanup(stop)
+	return func() []T {
 		mu.Lock()
 		defer mu.Unlock()
 		return slices.Clone(list)
-	}
+	}, stop
 }
 
 // pass lets the time pass.

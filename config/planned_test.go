@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,29 +15,7 @@ import (
 // carryingOut runs the store's planned commits until stop is called and notes what it tells.
 func carryingOut(t *testing.T, s *Store) (told func() []Outcome, stop func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	var mu sync.Mutex
-	var list []Outcome
-	go func() {
-		done <- s.RunPlanned(ctx, func(o Outcome) {
-			mu.Lock()
-			defer mu.Unlock()
-			list = append(list, o)
-		})
-	}()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(stop)
-	return func() []Outcome {
-		mu.Lock()
-		defer mu.Unlock()
-		return slices.Clone(list)
-	}, stop
+	return noted(t, s.RunPlanned)
 }
 
 // planFor plans as alice what edit does.
