@@ -52,10 +52,10 @@ func (l *logSettings) batchNew(args []string) error {
 	return l.put(args[0], sub)
 }
 
-// logTypeOf is a type by its word or by what it is called.
+// logTypeOf is a type by its word, with hyphens or underscores, or by what it is called.
 func logTypeOf(word string) (config.LogType, error) {
 	for _, t := range config.LogTypes() {
-		if strings.EqualFold(word, t.Title()) {
+		if strings.EqualFold(word, t.Title()) || strings.EqualFold(strings.ReplaceAll(word, "_", "-"), string(t)) {
 			return t, nil
 		}
 	}
