@@ -28,11 +28,15 @@ func (s *Store) conflict(paths []string, since int, base, running, wanted *Confi
 	commits := s.changesSince(since)
 	faults := make([]error, len(paths))
 	for i, path := range paths {
-		e := &ConflictError{Object: path, By: s.lastChange(commits, path)}
+		part := belongsTo(path)
+		if !present(is, path) || !present(own, path) { // what is gone went with all that belonged to it
+			part = func(at string) bool { return within(at, path) }
+		}
+		e := &ConflictError{Object: path, By: s.lastChange(commits, part)}
 		for _, at := range allKeys(is, own) {
 			theirs, has := is[at]
 			ours, had := own[at]
-			if within(at, path) && (theirs != ours || has != had) && theirs != presentValue && ours != presentValue {
+			if part(at) && (theirs != ours || has != had) && theirs != presentValue && ours != presentValue {
 				e.Values = append(e.Values, conflictValue(at, was, is, own))
 			}
 		}
@@ -62,14 +66,22 @@ func conflictValue(path string, was, is, own map[string]string) ConflictValue {
 	return ConflictValue{path, value(was), value(is), value(own)}
 }
 
-// presence is whether a configuration has the object at all.
+// presence is what present is shown as.
 func presence(flat map[string]string, path string) string {
-	for at := range flat {
-		if within(at, path) {
-			return presentValue
-		}
+	if present(flat, path) {
+		return presentValue
 	}
 	return noValue
+}
+
+// present says whether a configuration has the object at all.
+func present(flat map[string]string, path string) bool {
+	for at := range flat {
+		if within(at, path) {
+			return true
+		}
+	}
+	return false
 }
 
 // within says whether a setting's path is that of an object or belongs to it.
@@ -93,11 +105,11 @@ func (s *Store) changesSince(number int) (list []commitChanges) {
 	return list
 }
 
-// lastChange returns the commit that changed an object last; the running one where that is not known.
-func (s *Store) lastChange(commits []commitChanges, object string) Revision {
+// lastChange returns the commit that changed one of an object's settings last; the running one where that is not known.
+func (s *Store) lastChange(commits []commitChanges, part func(path string) bool) Revision {
 	for _, c := range commits {
 		for _, change := range c.changes {
-			if within(change.Path, object) {
+			if part(change.Path) {
 				return c.Revision
 			}
 		}

@@ -38,7 +38,7 @@ func threeWay(base, running, candidate *Config) (from *Config, wanted []objectID
 			wanted = append(wanted, id)
 			continue
 		}
-		l, clashes, ok := listenerParts(id, was, is, own)
+		l, clashes, ok := threeListeners(id, was, is, own)
 		if !ok {
 			conflicts = append(conflicts, id.path())
 			continue
@@ -55,8 +55,8 @@ func threeWay(base, running, candidate *Config) (from *Config, wanted []objectID
 	return from, wanted, conflicts
 }
 
-// listenerParts merges a listener that all three have.
-func listenerParts(id objectID, was, is, own object) (l *Listener, conflicts []string, ok bool) {
+// threeListeners merges a listener that all three have.
+func threeListeners(id objectID, was, is, own object) (l *Listener, conflicts []string, ok bool) {
 	a, isA := was.value.(*Listener)
 	b, isB := is.value.(*Listener)
 	c, isC := own.value.(*Listener)

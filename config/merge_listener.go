@@ -4,6 +4,8 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // mergeListener lays what own changed of a listener since base over running, part by part: each recipient, server name,
@@ -27,6 +29,43 @@ func mergeListener(at string, base, running, own *Listener) (merged *Listener, c
 	merged.HostAccess.Policies = pickMap(join(at, "policies"), tables.base.Policies, tables.running.Policies, tables.own.Policies, &conflicts)
 	merged.HostAccess.Groups = pickGroups(join(at, "groups"), tables.base.Groups, tables.running.Groups, tables.own.Groups, &conflicts)
 	return merged, conflicts
+}
+
+// belongsTo returns which settings belong to an object that a merge takes whole. What mergeListener takes apart is not the
+// listener's own, and the order of the sender groups is none of theirs.
+func belongsTo(object string) func(path string) bool {
+	listener, rest, ok := cutListener(object)
+	switch {
+	case ok && rest == "":
+		return func(path string) bool {
+			_, rest, _ := cutListener(path)
+			first, _, nested := strings.Cut(rest, ".")
+			return within(path, listener) && !(nested && slices.Contains(listenerParts, first))
+		}
+	case ok && rest == "host_access.groups":
+		return func(path string) bool { return path == object }
+	}
+	return func(path string) bool { return within(path, object) }
+}
+
+// listenerParts are the tables of a listener whose entries are objects of their own.
+var listenerParts = []string{"host_access", "recipient_access", "server_names"}
+
+// cutListener splits a path behind the listener that it begins with.
+func cutListener(path string) (listener, rest string, ok bool) {
+	name, ok := strings.CutPrefix(path, "listeners.")
+	if !ok {
+		return "", "", false
+	}
+	end := strings.IndexByte(name, '.')
+	if quoted, err := strconv.QuotedPrefix(name); err == nil {
+		end = len(quoted)
+	}
+	if end < 0 || end == len(name) {
+		return path, "", true
+	}
+	at := len("listeners.") + end
+	return path[:at], path[at+1:], true
 }
 
 // three is one part of three configurations.

@@ -104,3 +104,36 @@ func TestMergeParts(t *testing.T) {
 		})
 	}
 }
+
+// A conflict names who changed the object itself, and its own values: not who changed what stands inside it and is an
+// object of its own.
+func TestConflictOfAListenerOnly(t *testing.T) {
+	t.Parallel()
+	for object, c := range map[string]struct{ theirs, mine func(l *Listener) }{
+		`listeners.InboundMail`: {
+			func(l *Listener) { l.MaxConnections = 11 },
+			func(l *Listener) { l.MaxConnections = 12 },
+		},
+		`listeners.InboundMail.host_access.groups`: {
+			func(l *Listener) { l.HostAccess.Groups = l.HostAccess.Groups[1:] },
+			func(l *Listener) { l.HostAccess.Groups = slices.Delete(l.HostAccess.Groups, 1, 2) },
+		},
+	} {
+		t.Run(object, func(t *testing.T) {
+			t.Parallel()
+			s := newTestStore(t)
+			mine := s.Candidate()
+			theirs := mustCommit(t, s, func(conf *Config) { c.theirs(conf.Listeners["InboundMail"]) })
+			mustCommit(t, s, func(c *Config) { // somebody else, inside
+				groups := c.Listeners["InboundMail"].HostAccess.Groups
+				groups[len(groups)-2].Members = []string{"192.0.2.77"}
+			})
+			c.mine(mine.Config.Listeners["InboundMail"])
+			_, err := s.Commit(t.Context(), mine, alice, "", true)
+			conflicts := ConflictErrors(err)
+			if len(conflicts) != 1 || conflicts[0].Object != object || conflicts[0].By != theirs.Revision || len(conflicts[0].Values) != 1 {
+				t.Fatalf("got %v", err)
+			}
+		})
+	}
+}
