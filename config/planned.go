@@ -49,7 +49,7 @@ type Outcome struct {
 
 // String is the line for the log.
 func (o Outcome) String() string {
-	line := fmt.Sprintf("The commit that %s planned for %s", o.Author.User, o.At.Format(time.ANSIC))
+	line := fmt.Sprintf("Planned commit %d of %s for %s", o.Number, o.Author.User, o.At.Format(time.ANSIC))
 	switch {
 	case errors.Is(o.Err, ErrNothing):
 		return line + " changes nothing: all of it is in force already."
