@@ -26,6 +26,9 @@ var binary string
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
+// raceReports is what the names of the race detector's reports begin with.
+const raceReports = "race."
+
 func buildAndRun(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "posthouse-test")
 	if err != nil {
@@ -36,6 +39,7 @@ func buildAndRun(m *testing.M) int {
 	args := []string{"build", "-o", dir}
 	if raceEnabled {
 		args = append(args, "-race")
+		os.Setenv("GORACE", "atexit_sleep_ms=0 log_path="+filepath.Join(dir, raceReports)) // by default each process sleeps a second before it ends
 	}
 	if out, err := exec.Command("go", append(args, "../cmd/posthouse")...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building posthouse: %v\n%s", err, out)
@@ -48,10 +52,25 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.Run()
+	status := m.Run()
+	if tellRaces(dir) {
+		return 1
+	}
+	return status
+}
+
+// tellRaces says which data races the processes had that the tests started, also those that were killed.
+func tellRaces(dir string) (any bool) {
+	reports, _ := filepath.Glob(filepath.Join(dir, raceReports+"*"))
+	for _, file := range reports {
+		text, _ := os.ReadFile(file)
+		fmt.Fprintf(os.Stderr, "the appliance has a data race:\n%s", text)
+	}
+	return len(reports) > 0
 }
 
 func TestStories(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 ".",
 		Setup:               setup,
@@ -127,6 +146,9 @@ func setup(env *testscript.Env) error {
 	env.Setenv("PATH", strings.Join([]string{bin, binary, os.Getenv("PATH"), "/usr/sbin", "/sbin"}, ":"))
 	env.Setenv("HOME", home)
 	env.Setenv("TZ", "UTC")
+	if raceEnabled {
+		env.Setenv("GORACE", os.Getenv("GORACE"))
+	}
 	if ssh, err := exec.LookPath("ssh"); err == nil {
 		wrapper := fmt.Sprintf("#!/bin/sh\nexec %s -F '%s/ssh_config' \"$@\"\n", ssh, env.WorkDir)
 		if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte(wrapper), 0o755); err != nil {

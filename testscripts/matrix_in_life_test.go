@@ -11,6 +11,7 @@ import (
 
 // TestRelayIn lets clients relay by their certificate, checked anew for every connection, resumed or not.
 func TestRelayIn(t *testing.T) {
+	t.Parallel()
 	in := newInward(t,
 		"listenerconfig edit InboundMail hostaccess new policy PARTNERS relay",
 		"listenerconfig edit InboundMail hostaccess new sendergroup PARTNERS cert[friend.example,root] policy PARTNERS",
@@ -64,6 +65,7 @@ func TestRelayIn(t *testing.T) {
 // TestRenewedIn puts a renewed certificate in service while 50 connections are open: new ones get it within a second, and
 // the others go on.
 func TestRenewedIn(t *testing.T) {
+	t.Parallel()
 	in := newInward(t)
 	open := make([]*caller, 50)
 	for i := range open {
@@ -99,6 +101,7 @@ func TestRenewedIn(t *testing.T) {
 
 // TestImplicitIn sends over a listener of implicit TLS, by clients of several kinds.
 func TestImplicitIn(t *testing.T) {
+	t.Parallel()
 	in := newInward(t)
 	c := in.newcomer(t, offered).call("Submissions")
 	c.secure(&tls.Config{})

@@ -12,6 +12,7 @@ import (
 // TestResponseInjection is the attack on us as a client: replies behind the 220, which somebody on the way wants us to take
 // for what the peer says under TLS. The connection is given up, nothing more is said on it, and the message waits.
 func TestResponseInjection(t *testing.T) {
+	t.Parallel()
 	const replies = "250-mx.victim.example\r\n250-REQUIRETLS\r\n250 SIZE 100\r\n250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 go\r\n250 2.0.0 taken\r\n"
 	for _, attack := range []struct {
 		name, want  string

@@ -13,6 +13,7 @@ import (
 
 // TestSettingsIn changes what the listeners speak, and finds it in force for the next client, by OpenSSL's names.
 func TestSettingsIn(t *testing.T) {
+	t.Parallel()
 	in := newInward(t)
 	in.commit(t, in.imported(t, "rsa", mintFor(t, in.root, rsaKey(t, 2048), "mail.example.com", enciphering)),
 		"listenerconfig edit InboundMail certificate ours,rsa")
@@ -64,6 +65,7 @@ type settingsClient struct {
 
 // TestNamesIn gives clients the certificate of the name that they ask for, of the kind that they can check.
 func TestNamesIn(t *testing.T) {
+	t.Parallel()
 	in := newInward(t)
 	in.commit(t,
 		in.imported(t, "named", mint(t, in.root, "mx.example.com")),
@@ -104,6 +106,7 @@ func TestNamesIn(t *testing.T) {
 
 // TestUnusableIn is L1: a key that TLS has no signatures for. STARTTLS is answered with 454, and mail may go on in clear.
 func TestUnusableIn(t *testing.T) {
+	t.Parallel()
 	in := newInward(t)
 	key, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 // TestMatrixIn lets a client fail for every cause for which a client can fail, and holds what mail_logs and findevent say
 // of it against the cause: that id, and no other.
 func TestMatrixIn(t *testing.T) {
+	t.Parallel()
 	metrics := anyFreePort(t)
 	in := newInward(t, "metricsconfig "+metrics)
 	rows := slices.Concat(startRows(), nothingCommonRows(), brokenRows(), alertRows(in), certificateRows(t, in))

@@ -37,6 +37,7 @@ var lowered = map[string]string{
 // TestTestssl lets testssl.sh look at a listener as it is by default, with certificates of an authority that it trusts, one
 // with an ECDSA and one with an RSA key.
 func TestTestssl(t *testing.T) {
+	t.Parallel()
 	path, err := exec.LookPath("testssl")
 	if err != nil {
 		t.Skip("needs testssl, of Debian's testssl.sh")

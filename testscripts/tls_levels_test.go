@@ -89,6 +89,7 @@ func levelRows(t *testing.T, root *authority) []levelRow {
 
 // TestTLSLevels delivers to every kind of host under every setting, and holds the log against the table.
 func TestTLSLevels(t *testing.T) {
+	t.Parallel()
 	root := newAuthority(t, "root")
 	rows := levelRows(t, root)
 	data := filepath.Join(t.TempDir(), "mail")
