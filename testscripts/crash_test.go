@@ -22,9 +22,6 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// killRounds is how often the appliance is killed under load.
-const killRounds = 20
-
 // TestKillUnderLoad sends with smtp-source, kills the appliance with SIGKILL at a random moment, again and again, and
 // then requires at the sink every message that was acknowledged.
 func TestKillUnderLoad(t *testing.T) {
@@ -37,7 +34,11 @@ func TestKillUnderLoad(t *testing.T) {
 		"--ssh", "127.0.0.1:0", "--inbound", "127.0.0.1:0", "--outbound", "127.0.0.1:0", "--admin-password-stdin")
 	route(t, data, sink.addr)
 	acks := newAckRecorder(t)
-	for range killRounds {
+	rounds := 20
+	if raceEnabled {
+		rounds = 5
+	}
+	for range rounds {
 		server := startServer(t, data)
 		acks.target(server.outbound)
 		source := exec.Command("smtp-source", "-s", "10", "-m", "100000", "-l", "3000", "-f", "a@example.com", "-t", "b@sink.example", acks.addr)
