@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,22 +23,24 @@ func (e *ConflictError) Error() string {
 // ConflictValue is a setting as it was, as it runs now and as the candidate has it, shown as Diff shows values.
 type ConflictValue struct{ Path, Was, Theirs, Ours string }
 
-// conflict makes the error of a merge that failed.
+// conflict makes the error of a merge that failed. There may be as many conflicts as a table has entries, so what belongs
+// to each is looked up in order, not searched for.
 func (s *Store) conflict(paths []string, since int, base, running, wanted *Config) error {
 	was, is, own := flatten(base), flatten(running), flatten(wanted)
-	commits := s.changesSince(since)
+	keys, commits := allKeys(joined(was, is), own), s.changesSince(since)
 	faults := make([]error, len(paths))
 	for i, path := range paths {
 		e := &ConflictError{Object: path, By: s.lastChange(commits, path)}
-		for _, at := range allKeys(is, own) {
+		settings := belonging(keys, path, func(key string) string { return key })
+		for _, at := range settings {
 			theirs, has := is[at]
 			ours, had := own[at]
-			if within(at, path) && (theirs != ours || has != had) && theirs != presentValue && ours != presentValue {
+			if (theirs != ours || has != had) && theirs != presentValue && ours != presentValue {
 				e.Values = append(e.Values, conflictValue(at, was, is, own))
 			}
 		}
 		if len(e.Values) == 0 { // the object as such was removed, or nothing of it is set
-			e.Values = append(e.Values, ConflictValue{path, presence(was, path), presence(is, path), presence(own, path)})
+			e.Values = append(e.Values, ConflictValue{path, presence(was, settings), presence(is, settings), presence(own, settings)})
 		}
 		faults[i] = e
 	}
@@ -62,19 +65,25 @@ func conflictValue(path string, was, is, own map[string]string) ConflictValue {
 	return ConflictValue{path, value(was), value(is), value(own)}
 }
 
-// presence is whether a configuration has the object at all.
-func presence(flat map[string]string, path string) string {
-	for at := range flat {
-		if within(at, path) {
+// presence is whether a configuration has any of an object's settings.
+func presence(flat map[string]string, settings []string) string {
+	for _, at := range settings {
+		if _, has := flat[at]; has {
 			return presentValue
 		}
 	}
 	return noValue
 }
 
-// within says whether a setting's path is that of an object or belongs to it.
-func within(path, object string) bool {
-	return path == object || strings.HasPrefix(path, object+".")
+// belonging are the elements of a list whose path is that of an object or of a setting of it. They stand together, since the
+// list is in the order of comparePaths.
+func belonging[T any](list []T, object string, path func(T) string) []T {
+	first, _ := slices.BinarySearchFunc(list, object, func(e T, object string) int { return comparePaths(path(e), object) })
+	end := first
+	for end < len(list) && (path(list[end]) == object || strings.HasPrefix(path(list[end]), object+".")) {
+		end++
+	}
+	return list[first:end]
 }
 
 // commitChanges is a commit with what it changed.
@@ -96,10 +105,8 @@ func (s *Store) changesSince(number int) (list []commitChanges) {
 // lastChange returns the commit that changed an object last; the running one where that is not known.
 func (s *Store) lastChange(commits []commitChanges, object string) Revision {
 	for _, c := range commits {
-		for _, change := range c.changes {
-			if within(change.Path, object) {
-				return c.Revision
-			}
+		if len(belonging(c.changes, object, func(c Change) string { return c.Path })) > 0 {
+			return c.Revision
 		}
 	}
 	return s.Running().Revision

@@ -87,12 +87,31 @@ func isUserSecret(path string) bool {
 }
 
 func allKeys(a, b map[string]string) []string {
+	return slices.SortedFunc(maps.Keys(joined(a, b)), comparePaths)
+}
+
+// joined has what either has, b's values where both have one.
+func joined(a, b map[string]string) map[string]string {
 	all := maps.Clone(a)
 	maps.Copy(all, b)
-	// The order is that of the parts of a path, so that an object's own line stands right before its settings.
-	return slices.SortedFunc(maps.Keys(all), func(x, y string) int {
-		return strings.Compare(strings.ReplaceAll(x, ".", "\x00"), strings.ReplaceAll(y, ".", "\x00"))
-	})
+	return all
+}
+
+// comparePaths is the order of the parts of paths: a full stop comes before every other sign, so that an object's own line
+// stands right before its settings.
+func comparePaths(x, y string) int {
+	for i := range min(len(x), len(y)) {
+		switch {
+		case x[i] == y[i]:
+		case x[i] == '.':
+			return -1
+		case y[i] == '.':
+			return 1
+		default:
+			return int(x[i]) - int(y[i])
+		}
+	}
+	return len(x) - len(y)
 }
 
 // FormatChanges returns the changes as showchanges prints them, a line each. The values begin in one column, counted
