@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -206,9 +205,4 @@ type plannedListJSON struct {
 // cancelledJSON is what --json prints of commit at cancel.
 type cancelledJSON struct {
 	Cancelled plannedJSON `json:"cancelled"`
-}
-
-// plannedTitle says in words which planned commit is meant.
-func plannedTitle(p config.Planned) string {
-	return fmt.Sprintf("planned commit %d", p.Number)
 }
