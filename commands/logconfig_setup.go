@@ -96,12 +96,12 @@ func (l *logSettings) setHeaders(list []string) error {
 
 // hostKeysJSON is the document of hostkeyconfig list.
 type hostKeysJSON struct {
-	HostKeys []hostKeyJSON `json:"host_keys"`
+	HostKeys []hostKeyJSON `json:"host_keys" doc:"in order of host"`
 }
 
 type hostKeyJSON struct {
-	Host        string `json:"host"`
-	Fingerprint string `json:"fingerprint"` // SHA-256 of the certificate, in hexadecimal
+	Host        string `json:"host" doc:"a syslog server"`
+	Fingerprint string `json:"fingerprint" doc:"SHA-256 of its certificate, in hexadecimal"`
 }
 
 func (l *logSettings) hosts() []string { return slices.Sorted(maps.Keys(l.logs().HostKeys)) }

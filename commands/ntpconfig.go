@@ -107,10 +107,10 @@ func ntpMenu(ctx context.Context, a *Appliance, s *shell.Session) error {
 
 // clockDocument is what ntpconfig list --json prints.
 type clockDocument struct {
-	Synchronized *bool    `json:"synchronized"` // what the kernel says; null where it says nothing
-	Program      string   `json:"program"`      // that keeps the clock; empty: none was found
-	Files        []string `json:"files"`        // where its servers stand
-	Servers      []string `json:"servers"`
+	Synchronized *bool    `json:"synchronized" doc:"what the kernel says; null where it says nothing"`
+	Program      string   `json:"program" doc:"that keeps the clock; empty: none was found"`
+	Files        []string `json:"files" doc:"in which its servers stand"`
+	Servers      []string `json:"servers" doc:"as they stand there"`
 }
 
 // findClock looks for the program that keeps the host's clock; the first that names servers counts.
@@ -186,10 +186,10 @@ func printClock(s *shell.Session, d clockDocument) {
 
 // offsetDocument is what ntpconfig query --json prints.
 type offsetDocument struct {
-	Server  string  `json:"server"`
-	Stratum int     `json:"stratum"`
-	Offset  float64 `json:"offset_seconds"` // what has to be added to this clock
-	Delay   float64 `json:"delay_seconds"`  // of the question and its answer
+	Server  string  `json:"server" doc:"as it was typed"`
+	Stratum int     `json:"stratum" doc:"how far it is from a reference clock"`
+	Offset  float64 `json:"offset_seconds" doc:"what has to be added to this clock"`
+	Delay   float64 `json:"delay_seconds" doc:"of the question and its answer"`
 }
 
 func queryClock(ctx context.Context, a *Appliance, s *shell.Session, server string) error {

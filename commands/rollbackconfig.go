@@ -237,17 +237,17 @@ func listedCommit(r config.Revision) string {
 
 // previousCommitJSON is one line of rollbackconfig list.
 type previousCommitJSON struct {
-	Number   int       `json:"number"`   // what rollbackconfig takes; it changes with every commit
-	Revision int       `json:"revision"` // what showchanges takes
-	Time     time.Time `json:"time"`
-	User     string    `json:"user"`
-	From     string    `json:"from"`
-	Comment  string    `json:"comment"`
+	Number   int       `json:"number" doc:"what rollbackconfig takes; it changes with every commit"`
+	Revision int       `json:"revision" doc:"what showchanges takes"`
+	Time     time.Time `json:"time" doc:"when it came into force"`
+	User     string    `json:"user" doc:"the account that committed it"`
+	From     string    `json:"from" doc:"the address that the operator came from"`
+	Comment  string    `json:"comment" doc:"as the operator gave it"`
 }
 
 // previousJSON is what --json prints of rollbackconfig list.
 type previousJSON struct {
-	Previous []previousCommitJSON `json:"previous"`
+	Previous []previousCommitJSON `json:"previous" doc:"the newest first"`
 }
 
 func previousOf(list []config.Revision) previousJSON {
@@ -260,8 +260,8 @@ func previousOf(list []config.Revision) previousJSON {
 
 // rolledBackJSON is what --json prints of a rollback.
 type rolledBackJSON struct {
-	RevertedTo revisionJSON  `json:"reverted_to"`
-	Committed  bool          `json:"committed"`
-	Revision   *revisionJSON `json:"revision,omitempty"` // the new one
-	Changes    []changeJSON  `json:"changes"`            // against what was running
+	RevertedTo revisionJSON  `json:"reverted_to" doc:"whose configuration it is"`
+	Committed  bool          `json:"committed" doc:"it is in force"`
+	Revision   *revisionJSON `json:"revision,omitempty" doc:"the new one"`
+	Changes    []changeJSON  `json:"changes" doc:"against what was running"`
 }

@@ -51,13 +51,13 @@ name of your own and without a number they are encrypted.
 
 // savedConfigJSON says where the configuration was saved.
 type savedConfigJSON struct {
-	File        string `json:"file"`        // the name in /configuration
-	Passphrases string `json:"passphrases"` // "masked" or "encrypted"
+	File        string `json:"file" doc:"its name in the folder configuration"`
+	Passphrases string `json:"passphrases" doc:"masked or encrypted"`
 }
 
 // exportKeyJSON is the key that saved configurations are encrypted under.
 type exportKeyJSON struct {
-	Key string `json:"key"`
+	Key string `json:"key" doc:"the export key: as secret as everything that is encrypted under it"`
 }
 
 func showExportKey(a *Appliance, s *shell.Session) error {

@@ -43,8 +43,8 @@ them under the appliance's export key. Certificates are shown in full either way
 
 // shownConfigJSON is the whole configuration in one document.
 type shownConfigJSON struct {
-	Passphrases string `json:"passphrases"` // "masked" or "encrypted"
-	XML         string `json:"xml"`
+	Passphrases string `json:"passphrases" doc:"masked or encrypted"`
+	XML         string `json:"xml" doc:"the whole configuration"`
 }
 
 func passphrases(masked bool) string {

@@ -57,10 +57,10 @@ type supporting struct {
 
 // supportDocument is what supportrequest --json prints.
 type supportDocument struct {
-	File      string   `json:"file"`
-	Size      int64    `json:"size"` // bytes
-	Encrypted bool     `json:"encrypted"`
-	MailedTo  []string `json:"mailed_to"`
+	File      string   `json:"file" doc:"its name in the folder configuration"`
+	Size      int64    `json:"size" doc:"bytes"`
+	Encrypted bool     `json:"encrypted" doc:"secrets are in it"`
+	MailedTo  []string `json:"mailed_to" doc:"addresses"`
 }
 
 func supportWanted(a *Appliance, s *shell.Session, args []string) (*supporting, error) {
