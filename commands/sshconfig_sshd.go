@@ -122,6 +122,9 @@ func (c *sshServer) show() error {
 
 // setup asks for every list; they are stored together when the last one is answered.
 func (c *sshServer) setup() error {
+	if err := c.s.Permit("sshd", config.SSHLists[0].Key); err != nil {
+		return err
+	}
 	var answers [len(config.SSHLists)]string
 	for i, list := range config.SSHLists {
 		answer, err := c.s.Ask(shell.Question{
