@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"crypto/sha256"
 	"maps"
 	"slices"
 	"strings"
@@ -130,7 +131,13 @@ func (l *logSettings) printHostKeys() {
 }
 
 func (l *logSettings) newHostKey() error {
-	host, err := l.s.Ask(shell.Question{Text: "Please enter the hostname or IP address of the server:", Required: true})
+	host, err := l.s.Ask(shell.Question{
+		Text:     "Please enter the hostname or IP address of the server:",
+		Required: true,
+		Check: func(answer string) error {
+			return acceptable(l.s, func(c *config.Config) { setHostKey(&c.Logs, answer, strings.Repeat("00", sha256.Size)) })
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -155,7 +162,7 @@ func setHostKey(c *config.Logs, host, print string) {
 	if keys == nil {
 		keys = map[string]string{}
 	}
-	keys[strings.ToLower(strings.TrimSuffix(host, "."))] = config.Fingerprint(print)
+	keys[hostWord(host)] = config.Fingerprint(print)
 	c.HostKeys = keys
 }
 
@@ -176,7 +183,7 @@ func (l *logSettings) askHostKeyRemoval() error {
 }
 
 func (l *logSettings) removeHostKey(host string) error {
-	host = strings.ToLower(host)
+	host = hostWord(host)
 	if _, ok := l.logs().HostKeys[host]; !ok {
 		return shell.Fail("Unknown host %q: %s.", host, acceptedAre(l.hosts()))
 	}
