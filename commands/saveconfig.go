@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -135,7 +133,7 @@ func saveWords(s *shell.Session, args []string) (name string, masked bool, err e
 func unusedName(a *Appliance, now time.Time) string {
 	for {
 		name := configName(a, now)
-		if _, err := os.Lstat(filepath.Join(a.Files, name)); err != nil {
+		if _, err := configuration(a).Stat(name); err != nil {
 			return name
 		}
 		now = now.Add(time.Second)
