@@ -127,13 +127,14 @@ func (l *loading) run(ctx context.Context) error {
 		return shell.Fail("Unable to read the export key: %v.", err)
 	}
 	l.keys = append(l.keys, own)
-	if len(l.s.Changes()) > 0 && !l.s.JSON {
-		l.s.Println("What was entered and not committed is replaced.")
-	}
+	entered := len(l.s.Changes())
 	l.s.StartOver()
 	loaded, err := l.read(ctx)
 	if err != nil {
 		return l.refusal(err)
+	}
+	if entered > 0 {
+		l.s.Println("What was entered and not committed is replaced.")
 	}
 	l.s.SetCandidate(loaded.Config)
 	return l.tell(loaded)
