@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"maps"
 	"slices"
@@ -66,7 +67,7 @@ func (l *logSettings) batchHeaders(words []string) error {
 		if l.s.JSON {
 			return l.printJSON(l.names())
 		}
-		l.s.Println("Headers that are logged: " + orWord(strings.Join(l.logs().Headers, ", "), "none"))
+		l.s.Println("Headers that are logged: " + cmp.Or(strings.Join(l.logs().Headers, ", "), "none"))
 		return nil
 	}
 	list := headerList(strings.Join(words, ","))

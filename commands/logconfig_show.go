@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,15 +61,15 @@ func (l *logSettings) json(name string) logJSON {
 	sub := l.logs().All()[name]
 	size, files := l.logs().Limits(sub)
 	j := logJSON{
-		Name: name, Type: string(sub.Type), Title: sub.Type.Title(), File: sub.File, Level: orWord(sub.Level, "information"),
-		MaxFileSize: size, MaxFiles: files, Rollover: orWord(sub.Rollover, "none"), Retrieval: "manual",
+		Name: name, Type: string(sub.Type), Title: sub.Type.Title(), File: sub.File, Level: cmp.Or(sub.Level, "information"),
+		MaxFileSize: size, MaxFiles: files, Rollover: cmp.Or(sub.Rollover, "none"), Retrieval: "manual",
 	}
 	status, _ := l.a.Logs.Status(name)
 	if y := sub.Syslog; y != nil {
 		j.Retrieval = "syslog"
 		j.Syslog = &syslogJSON{
-			Host: y.Host, Port: y.Port, Protocol: y.Protocol, Framing: framingOf(y), Format: orWord(y.Format, "rfc5424"),
-			Facility: orWord(y.Facility, "mail"),
+			Host: y.Host, Port: y.Port, Protocol: y.Protocol, Framing: framingOf(y), Format: cmp.Or(y.Format, "rfc5424"),
+			Facility: cmp.Or(y.Facility, "mail"),
 		}
 		if p := status.Push; p != nil {
 			s := j.Syslog
@@ -86,15 +87,7 @@ func framingOf(y *config.Syslog) string {
 	if y.Protocol == "udp" {
 		return "datagrams"
 	}
-	return orWord(y.Framing, "octets")
-}
-
-// orWord is s, and the word for nothing.
-func orWord(s, nothing string) string {
-	if s == "" {
-		return nothing
-	}
-	return s
+	return cmp.Or(y.Framing, "octets")
 }
 
 func (l *logSettings) printJSON(names []string) error {
@@ -211,7 +204,7 @@ func (l *logSettings) printDetail(j logJSON) {
 		rows = append(rows, [][]string{
 			{"Recorded:", fmt.Sprintf("%s, %s", d.Peer, map[bool]string{true: "with content", false: "headers without content"}[d.Content])},
 			{"Limits:", fmt.Sprintf("%d sessions, %d minutes (0: none)", d.Sessions, d.Minutes)},
-			{"State:", orWord(status.Debug, "not committed")},
+			{"State:", cmp.Or(status.Debug, "not committed")},
 		}...)
 	}
 	l.s.Table(shell.Table{Rows: rows})
