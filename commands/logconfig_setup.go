@@ -18,7 +18,7 @@ func (l *logSettings) setup() error {
 	if c.MaxFileSize, c.MaxFiles, err = l.askSizes(c.MaxFileSize, c.MaxFiles); err != nil {
 		return err
 	}
-	if c.StatusInterval, err = askFigure(l.s, "Number of seconds between two lines of Status Logs:", statusIntervalOf(&c), 1, 3600); err != nil {
+	if c.StatusInterval, err = askFigure(l.s, "Number of seconds between two lines of Status Logs:", c.StatusSeconds(), 1, 3600); err != nil {
 		return err
 	}
 	return l.settle(c)

@@ -92,19 +92,12 @@ func framingOf(y *config.Syslog) string {
 
 func (l *logSettings) printJSON(names []string) error {
 	c := l.logs()
-	doc := logListJSON{Logs: []logJSON{}, MaxFileSize: c.MaxFileSize, MaxFiles: c.MaxFiles, StatusInterval: statusIntervalOf(c), Headers: []string{}}
+	doc := logListJSON{Logs: []logJSON{}, MaxFileSize: c.MaxFileSize, MaxFiles: c.MaxFiles, StatusInterval: c.StatusSeconds(), Headers: []string{}}
 	for _, name := range names {
 		doc.Logs = append(doc.Logs, l.json(name))
 	}
 	doc.Headers = append(doc.Headers, c.Headers...)
 	return l.s.PrintJSON(doc)
-}
-
-func statusIntervalOf(c *config.Logs) int {
-	if c.StatusInterval == 0 {
-		return 60
-	}
-	return c.StatusInterval
 }
 
 // print is the table.
