@@ -70,20 +70,12 @@ func dropPresence(changes []Change) []Change {
 	return out
 }
 
-// secretNames are what the ends of a user's keys in Refs are shown as.
-var secretNames = map[string]string{"passphrase": "passphrase", "history": "passphrase_history", "two_factor": "two_factor_secret"}
-
 // isUserSecret says whether the path is that of a user's secret.
 func isUserSecret(path string) bool {
 	if !strings.HasPrefix(path, "users.") {
 		return false
 	}
-	for _, name := range secretNames {
-		if strings.HasSuffix(path, "."+name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(userSecrets[:], func(what userSecret) bool { return strings.HasSuffix(path, "."+what.shown) })
 }
 
 func allKeys(a, b map[string]string) []string {
@@ -147,7 +139,7 @@ func flatten(c *Config) map[string]string {
 	out := make(map[string]string)
 	flattenStruct(out, "", reflect.ValueOf(c).Elem())
 	for ref, id := range c.Refs {
-		if _, what, _ := userRef(ref); what == "history" {
+		if _, what, _ := userRef(ref); what.end == "history" {
 			continue // it changes with the passphrase, which says so
 		}
 		out[refPath(ref)] = id
@@ -161,7 +153,7 @@ func refPath(ref string) string {
 		return join("certificates", key(name), "content")
 	}
 	if user, what, ok := userRef(ref); ok {
-		return join("users", key(user), secretNames[what])
+		return join("users", key(user), what.shown)
 	}
 	return join(ref, "content")
 }
