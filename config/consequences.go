@@ -57,8 +57,8 @@ func (l *Listener) relaysForAll() string {
 		if p == nil || p.Behavior == Continue || !slices.ContainsFunc(g.Members, everybody) {
 			continue
 		}
-		if behavior, label = p.Behavior, "sender group "+groupLabel(l.HostAccess.Groups, i); g.Name == "" {
-			label = "the entry " + groupLabel(l.HostAccess.Groups, i)
+		if behavior, label = p.Behavior, "sender group "+groupLabels(l.HostAccess.Groups)[i]; g.Name == "" {
+			label = "the entry " + groupLabels(l.HostAccess.Groups)[i]
 		}
 		break
 	}
