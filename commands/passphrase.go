@@ -115,12 +115,14 @@ func commitPassphrase(ctx context.Context, a *Appliance, s *shell.Session, fresh
 		return err
 	}
 	const comment = "a new passphrase"
-	if _, err := a.Config.Commit(ctx, candidate, s.Author(), comment, false); err != nil {
+	result, err := a.Config.Commit(ctx, candidate, s.Author(), comment, false)
+	if err != nil {
 		return refusal(err)
 	}
 	if a.Committed != nil {
 		a.Committed(s.User(), comment)
 	}
 	s.Println("Your passphrase is changed.")
+	(&committing{a: a, s: s}).waits(result)
 	return nil
 }
