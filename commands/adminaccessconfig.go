@@ -31,9 +31,12 @@ are taken from standard input, up to one that is a single full stop or to its en
 ipaccess: connections from elsewhere are refused at once, and logged in authentication. Sessions that are open live on, and
 the console of the machine's owner is always there. A commit that would keep out the very session that commits asks once
 more; in exec and in scripts it needs commit force.`,
-		Commit:    true,
-		Documents: []shell.Document{{For: "adminaccessconfig show", Value: adminAccessJSON{}}},
-		Roles:     shell.Readers,
+		Commit: true,
+		Documents: []shell.Document{
+			{For: "adminaccessconfig show", Value: adminAccessJSON{}},
+			shell.Says("adminaccessconfig banner, welcome, ipaccess, timeout"),
+		},
+		Roles: shell.Readers,
 		RolesFor: func(args []string) shell.Roles {
 			if len(args) > 0 && strings.EqualFold(args[0], "show") {
 				return shell.Readers
@@ -97,10 +100,10 @@ func (c *adminAccess) batch(args []string) error {
 
 // adminAccessJSON is what adminaccessconfig show prints for programs.
 type adminAccessJSON struct {
-	Banner         []string `json:"banner"`
-	Welcome        []string `json:"welcome"`
-	IPAccess       []string `json:"ip_access"` // empty: all
-	TimeoutMinutes int      `json:"timeout_minutes"`
+	Banner         []string `json:"banner" doc:"its lines"`
+	Welcome        []string `json:"welcome" doc:"its lines"`
+	IPAccess       []string `json:"ip_access" doc:"addresses and networks; none: everybody may connect"`
+	TimeoutMinutes int      `json:"timeout_minutes" doc:"after which an idle session ends"`
 }
 
 func (c *adminAccess) show() error {

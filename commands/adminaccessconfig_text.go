@@ -72,6 +72,8 @@ func (t *loginText) batch(args []string) error {
 			return err
 		}
 		return t.set(text)
+	case len(args) == 1 && strings.EqualFold(args[0], "import"):
+		return shell.Misformed("Invalid command: the name of a file is missing behind \"import\"")
 	case len(args) == 1:
 		return t.set(args[0])
 	case !strings.EqualFold(args[0], "import"):

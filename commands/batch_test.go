@@ -36,6 +36,9 @@ const (
 	groupThere    = listenerThere + `; listenerconfig edit In hostaccess new sendergroup FRIENDS 192.0.2.1,192.0.2.2 policy ACCEPTED comment "as they are"; commit -y`
 )
 
+// oneKey is a public key that nobody has the other half of.
+const oneKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUFbzPjmgRmGrJjGNq5J5bD9RSBoHa1oBvQf5bFz1Kp ops@example.com"
+
 // bothWays has at least one entry for everything that a menu offers.
 func bothWays() []twoWays {
 	in := func(lines ...string) []string {
@@ -59,7 +62,22 @@ func bothWays() []twoWays {
 	const serverThere = "dnsconfig new 192.0.2.53; commit -y"
 	const interfaceThere = "interfaceconfig new Data1 192.0.2.11/24 mx1.example.com; commit -y"
 	const namedThere = listenerThere + "; listenerconfig edit In servername mx.example.com Demo; commit -y"
+	const bobThere = `userconfig new bob readonly "Bob" generate; commit -y`
+	const logThere = "logconfig new second mail host 192.0.2.1 facility local3; commit -y"
+	const keyThere = "sshconfig userkey new admin \"" + oneKey + "\"; commit -y"
+	print := strings.Repeat("ab", 32)
 	return []twoWays{
+		{"adminaccessconfig BANNER NEW", "", typing("adminaccessconfig", "banner", "new", "Authorised use only.", "  And no other.\t", "", "."),
+			"adminaccessconfig banner", "Authorised use only.\n  And no other.\n"},
+		{"adminaccessconfig BANNER IMPORT", "smtproutes new x.example mx.x.example; smtproutes export lines; commit -y", typing("adminaccessconfig", "banner", "import", "lines"), "adminaccessconfig banner import lines", ""},
+		{"adminaccessconfig WELCOME IMPORT", "smtproutes new x.example mx.x.example; smtproutes export lines; commit -y", typing("adminaccessconfig", "welcome", "import", "lines"), "adminaccessconfig welcome import lines", ""},
+		{"adminaccessconfig BANNER DELETE", "adminaccessconfig banner x; commit -y", typing("adminaccessconfig", "banner", "delete"), `adminaccessconfig banner ""`, ""},
+		{"adminaccessconfig WELCOME NEW", "", typing("adminaccessconfig", "welcome", "new", "Good morning", "."), `adminaccessconfig welcome "Good morning"`, ""},
+		{"adminaccessconfig IPACCESS RESTRICT", "", typing("adminaccessconfig", "ipaccess", "restrict", "192.0.2.7/24", "new", "2001:DB8::1", "new", "198.51.100.0/24", "delete", "2"),
+			"adminaccessconfig ipaccess list 2001:db8::1 192.0.2.0/24", ""},
+		{"adminaccessconfig IPACCESS ALL", "adminaccessconfig ipaccess list 127.0.0.0/8; commit -y", typing("adminaccessconfig", "ipaccess", "all"), "adminaccessconfig ipaccess all", ""},
+		{"adminaccessconfig TIMEOUT", "", typing("adminaccessconfig", "timeout", "7"), "adminaccessconfig timeout 7", ""},
+
 		{"alertconfig NEW", "", typing("alertconfig", "new", "b@x.example", "2,3", "2", "n"), "alertconfig new b@X.example class system,hardware severity critical", ""},
 		{"alertconfig EDIT", alertThere, typing("alertconfig", "edit", "1", "2", "2,3", "y", "3", "1", "n"), "alertconfig edit a@x.example class system severity critical,warning class hardware", ""},
 		{"alertconfig DELETE", alertThere, typing("alertconfig", "delete", "1"), "alertconfig delete a@x.example", ""},
@@ -162,6 +180,37 @@ func bothWays() []twoWays {
 		{"sethostname", "", typing("sethostname", "mail4.example.com"), "sethostname mail4.example.com", ""},
 
 		{"smtproutes NEW", "", typing("smtproutes", "new", "Partner.example", "[192.0.2.1]:2525,10/mx.partner.example"), "smtproutes new partner.example [192.0.2.1]:2525 10/mx.partner.example", ""},
+		{"logconfig NEW", "", typing("logconfig", "new", "1", "third", "2", "1", "tertius", "20M", "5", "y", "Daily 3:00"),
+			`logconfig new third mail level warning file tertius size 20M files 5 rollover "daily 03:00"`, ""},
+		{"logconfig NEW", "", typing("logconfig", "new", "System Logs", "pushed", "", "2", "Logs.Example", "3", "", "2", "2", "local3", "", "", "", "n"),
+			"logconfig new pushed system host logs.example protocol tls framing lines format rfc3164 facility local3", ""},
+		{"logconfig NEW", "", typing("logconfig", "new", "5", "partner", "Partner.example", "3", "0", "y", "", "", "", "", "", "n"),
+			"logconfig new partner domain_debug peer partner.example sessions 3 content on", ""},
+		{"logconfig EDIT", logThere, typing("logconfig", "edit", "second", "4", "", "192.0.2.2", "2", "1514", "", "", "mail", "", "7", "y", "90m"),
+			"logconfig edit second level debug host 192.0.2.2 protocol tcp port 1514 facility mail files 7 rollover 90m", ""},
+		{"logconfig EDIT", logThere, typing("logconfig", "edit", "second", "", "1", "", "", "n"), "logconfig edit second retrieval manual", ""},
+		{"logconfig DELETE", logThere, typing("logconfig", "delete", "second", "y"), "logconfig delete second", ""},
+		{"logconfig SETUP", "", typing("logconfig", "setup", "30M", "7", "15"), "logconfig setup size 30M files 7 status_interval 15", ""},
+		{"logconfig LOGHEADERS", "", typing("logconfig", "logheaders", "Subject, X-Tag:"), "logconfig logheaders Subject X-Tag", ""},
+		{"logconfig HOSTKEYCONFIG NEW", "", typing("logconfig", "hostkeyconfig", "new", "Logs.Example.", "SHA256 Fingerprint="+strings.ToUpper(print)), "logconfig hostkeyconfig new logs.example " + print, ""},
+		{"logconfig HOSTKEYCONFIG DELETE", "logconfig hostkeyconfig new logs.example " + print + "; commit -y", typing("logconfig", "hostkeyconfig", "delete", "1"), "logconfig hostkeyconfig delete logs.example", ""},
+
+		{"settz HOST", "settz Etc/GMT; commit -y", typing("settz", "host"), "settz host", ""},
+
+		{"sshconfig SSHD SETUP", "", typing("sshconfig", "sshd", "setup", "", "aes128-CBC,default", "", "rsa-sha2-256, ssh-ed25519"),
+			"sshconfig sshd ciphers default,aes128-cbc; sshconfig sshd hostkeys ssh-ed25519,rsa-sha2-256", ""},
+		{"sshconfig USERKEY NEW", "", typing("sshconfig", "userkey", "new", oneKey, ""), "sshconfig userkey new admin \"" + oneKey + "\"", ""},
+		{"sshconfig USERKEY DELETE", keyThere, typing("sshconfig", "userkey", "delete", "1"), "sshconfig userkey delete admin 1", ""},
+
+		{"userconfig NEW", "", typing("userconfig", "new", "carol", "Carol C.", "2", "n", "quite a long one 5"), `userconfig new carol operator "Carol C."`, "quite a long one 5\n"},
+		{"userconfig EDIT", bobThere, typing("userconfig", "edit", "bob", "Bob B.", "4", "y", "n"), `userconfig edit bob full_name "Bob B." role guest must_change on`, ""},
+		{"userconfig DELETE", bobThere, typing("userconfig", "delete", "bob", "y"), "userconfig delete bob", ""},
+		{"userconfig ROLE", bobThere, typing("userconfig", "role", "bob", "Help Desk User"), "userconfig role bob helpdesk", ""},
+		{"userconfig STATUS", bobThere, typing("userconfig", "status", "bob", "y"), "userconfig status bob lock", ""},
+		{"userconfig PASSPHRASE", bobThere, typing("userconfig", "passphrase", "bob", "n", "quite a long one 5"), "userconfig passphrase bob", "quite a long one 5\n"},
+		{"userconfig POLICY", "", typing("userconfig", "policy", "7", "9", "12", "y", "n", "y", "5", "90", "y"),
+			"userconfig policy lockout_attempts 7 lockout_minutes 9 min_length 12 cases on special on history 5 max_age 90 reset on", ""},
+
 		{"smtproutes EDIT", routeThere, typing("smtproutes", "edit", "x.example", "/dev/null"), "smtproutes edit x.example /dev/null", ""},
 		{"smtproutes DELETE", routeThere, typing("smtproutes", "delete", "x.example"), "smtproutes delete x.example", ""},
 		{"smtproutes PRINT", routeThere, typing("smtproutes", "print"), "smtproutes print", ""},
@@ -218,12 +267,7 @@ var elsewhere = map[string]string{
 	"tlsreportconfig SHOW":                   "tlsreportconfig dkim show",
 	"tlsreportconfig DELETE":                 "tlsreportconfig dkim delete",
 	"workqueue RATE":                         "workqueue rate",
-	"adminaccessconfig BANNER NEW":           "adminaccessconfig banner [TEXT]",
-	"adminaccessconfig WELCOME NEW":          "adminaccessconfig welcome [TEXT]",
-	"adminaccessconfig IPACCESS ALL":         "adminaccessconfig ipaccess all",
-	"adminaccessconfig IPACCESS RESTRICT":    "adminaccessconfig ipaccess list",
 	"settz SETUP":                            "settz ZONE|host",
-	"sshconfig SSHD SETUP":                   "sshconfig sshd ",
 	"sshconfig USERKEY USER":                 "sshconfig userkey list [USER]",
 }
 
@@ -462,7 +506,7 @@ func (w *menuWalk) anyForm(word string) bool {
 // lastMenu is what the last menu on a screen offers, if a menu is what waits there.
 func lastMenu(out string) []string {
 	out, _, _ = strings.Cut(out, "Error: the input ended at")
-	i := strings.LastIndex(out, "Choose the operation you want to perform:")
+	i := max(strings.LastIndex(out, "Choose the operation you want to perform:"), strings.LastIndex(out, "Please select the mode:"))
 	if i < 0 {
 		return nil
 	}

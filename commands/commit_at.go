@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -168,14 +167,14 @@ func findPlanned(a *Appliance, word string) (config.Planned, error) {
 
 // plannedJSON is a planned commit for programs.
 type plannedJSON struct {
-	Number   int       `json:"number"`
-	At       time.Time `json:"at"`
-	Entered  time.Time `json:"entered"`
-	User     string    `json:"user"`
-	From     string    `json:"from"`
-	Comment  string    `json:"comment"`
-	Rollback bool      `json:"rollback"`
-	Changes  int       `json:"changes"`
+	Number   int       `json:"number" doc:"it grows for ever"`
+	At       time.Time `json:"at" doc:"when it is carried out"`
+	Entered  time.Time `json:"entered" doc:"when it was planned"`
+	User     string    `json:"user" doc:"the account"`
+	From     string    `json:"from" doc:"the address that the operator came from"`
+	Comment  string    `json:"comment" doc:"as the operator gave it"`
+	Rollback bool      `json:"rollback" doc:"the replaced configuration is offered for rollback"`
+	Changes  int       `json:"changes" doc:"how many settings"`
 }
 
 func plannedOf(p config.Planned) plannedJSON {
@@ -192,23 +191,18 @@ func plannedAll(list []config.Planned) []plannedJSON {
 
 // plannedCommitJSON is what --json prints of commit at TIME.
 type plannedCommitJSON struct {
-	Committed bool           `json:"committed"` // false: it is planned
-	Planned   plannedJSON    `json:"planned"`
-	Kept      []revisionJSON `json:"kept"`
-	Changes   []changeJSON   `json:"changes"`
+	Committed bool           `json:"committed" doc:"false: it is planned"`
+	Planned   plannedJSON    `json:"planned" doc:"what was planned"`
+	Kept      []revisionJSON `json:"kept" doc:"commits of others since the candidate was made"`
+	Changes   []changeJSON   `json:"changes" doc:"settings that differ"`
 }
 
 // plannedListJSON is what --json prints of commit at.
 type plannedListJSON struct {
-	Planned []plannedJSON `json:"planned"`
+	Planned []plannedJSON `json:"planned" doc:"the next first"`
 }
 
 // cancelledJSON is what --json prints of commit at cancel.
 type cancelledJSON struct {
-	Cancelled plannedJSON `json:"cancelled"`
-}
-
-// plannedTitle says in words which planned commit is meant.
-func plannedTitle(p config.Planned) string {
-	return fmt.Sprintf("planned commit %d", p.Number)
+	Cancelled plannedJSON `json:"cancelled" doc:"what is planned no more"`
 }

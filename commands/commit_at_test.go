@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -75,7 +76,8 @@ func TestCommitAt(t *testing.T) {
 		if p := list.Planned[0]; p.Number != 1 || p.User != "admin" || p.Comment != "at night" || p.Rollback || p.Changes != 1 || !p.At.Equal(p.Entered.Add(2*time.Hour)) {
 			t.Errorf("%+v", p)
 		}
-		contains(t, b.exec(0, "showchanges planned 2", ""), "hostname:  mail.example.com -> third.example\n1 change from running to planned commit 2.\n")
+		second := fmt.Sprintf("hostname:  mail.example.com -> third.example\n1 change from revision %d to planned commit 2.\n", b.a.Config.Running().Revision.Number)
+		contains(t, b.exec(0, "showchanges planned 2", ""), second)
 		b.fails("commit at cancel", "", "Invalid use of commit at cancel: the number is missing; accepted are 1, 2.")
 		b.fails("commit at cancel two", "", `Invalid number "two"`)
 		b.fails("commit at cancel 7", "", "Unknown planned commit 7: accepted are 1, 2.")
@@ -88,6 +90,7 @@ func TestCommitAt(t *testing.T) {
 			t.Errorf("the host is %s", b.running().Hostname)
 		}
 		contains(t, b.exec(0, "commitdetail", ""), `comments: "at night"`, "It was planned commit 1.")
+		contains(t, b.exec(0, "showchanges planned 2", ""), second) // whatever runs by now
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if len(told) != 2 || len(config.ConflictErrors(told[1].Err)) != 1 || b.running().Hostname != "other.example" {

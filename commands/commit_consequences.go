@@ -96,10 +96,10 @@ func absent(err error) bool {
 
 // consequenceJSON is one consequence for programs.
 type consequenceJSON struct {
-	Kind   string `json:"kind"`
-	Object string `json:"object"`
-	Text   string `json:"text"`
-	Before bool   `json:"before"` // it was so before
+	Kind   string `json:"kind" doc:"a word that stays the same from release to release"`
+	Object string `json:"object" doc:"its path, as in posthouse.toml"`
+	Text   string `json:"text" doc:"a sentence"`
+	Before bool   `json:"before" doc:"it was so before"`
 }
 
 func consequencesJSON(all []config.Consequence) []consequenceJSON {

@@ -39,11 +39,10 @@ func rightsOf(c *config.Config, user string) rightsPart {
 	c.Normalize()
 	part := rightsPart{map[string]config.User{}, map[string]string{}, c.Passphrases, c.Shell}
 	for name, u := range c.Users {
-		part.users[name] = *u
 		if name == user {
 			u.MustChange = false
-			part.users[name] = *u
 		}
+		part.users[name] = *u
 	}
 	maps.Copy(part.refs, c.Refs)
 	maps.DeleteFunc(part.refs, func(ref, _ string) bool {

@@ -134,16 +134,16 @@ func printCommit(s *shell.Session, r config.Revision, w config.Waiting, changes 
 
 // keptRevisionJSON is one line of commitdetail list.
 type keptRevisionJSON struct {
-	Number  int       `json:"number"`
-	Time    time.Time `json:"time"`
-	User    string    `json:"user"`
-	From    string    `json:"from"`
-	Comment string    `json:"comment"`
+	Number  int       `json:"number" doc:"of the revision"`
+	Time    time.Time `json:"time" doc:"of the commit"`
+	User    string    `json:"user" doc:"the account"`
+	From    string    `json:"from" doc:"the address that the operator came from"`
+	Comment string    `json:"comment" doc:"as the operator gave it"`
 }
 
 // revisionListJSON is what --json prints of commitdetail list.
 type revisionListJSON struct {
-	Revisions []keptRevisionJSON `json:"revisions"` // the newest first
+	Revisions []keptRevisionJSON `json:"revisions" doc:"the newest first"`
 }
 
 func listRevisions(s *shell.Session, revisions []config.Revision) error {

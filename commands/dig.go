@@ -180,25 +180,25 @@ func printReply(s *shell.Session, server string, r *dns.Reply) {
 
 // digDocument is what dig --json prints.
 type digDocument struct {
-	Server        string      `json:"server"`
-	Transport     string      `json:"transport"` // "udp" or "tcp"
-	Status        string      `json:"status"`
-	Flags         []string    `json:"flags"`
-	Authenticated bool        `json:"authenticated"` // the ad flag: the server says that DNSSEC proves the answer
-	Question      string      `json:"question"`
-	Type          string      `json:"type"`
-	Answer        []digRecord `json:"answer"`
-	Authority     []digRecord `json:"authority"`
-	Additional    []digRecord `json:"additional"`
-	Milliseconds  int64       `json:"milliseconds"`
-	Bytes         int         `json:"bytes"`
+	Server        string      `json:"server" doc:"who was asked, ADDRESS:PORT"`
+	Transport     string      `json:"transport" doc:"udp or tcp"`
+	Status        string      `json:"status" doc:"NOERROR, NXDOMAIN and so on"`
+	Flags         []string    `json:"flags" doc:"of the header: qr, aa, tc, rd, ra, ad, cd"`
+	Authenticated bool        `json:"authenticated" doc:"the flag ad: the server says that DNSSEC proves the answer"`
+	Question      string      `json:"question" doc:"the name that was asked for"`
+	Type          string      `json:"type" doc:"A, MX and so on"`
+	Answer        []digRecord `json:"answer" doc:"records of the answer"`
+	Authority     []digRecord `json:"authority" doc:"records of who is responsible"`
+	Additional    []digRecord `json:"additional" doc:"records that may help"`
+	Milliseconds  int64       `json:"milliseconds" doc:"until the answer came"`
+	Bytes         int         `json:"bytes" doc:"of the answer"`
 }
 
 type digRecord struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
-	TTL  int64  `json:"ttl_seconds"`
-	Data string `json:"data"`
+	Name string `json:"name" doc:"of the record"`
+	Type string `json:"type" doc:"A, MX and so on"`
+	TTL  int64  `json:"ttl_seconds" doc:"for how long it may be kept"`
+	Data string `json:"data" doc:"as a zone file has it"`
 }
 
 func digJSON(server string, r *dns.Reply) digDocument {

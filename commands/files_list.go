@@ -34,14 +34,14 @@ and sftp, with the commands that import and export, and with delete.`,
 
 // filesDocument is what files --json prints.
 type filesDocument struct {
-	Files []fileDocument `json:"files"`
-	Bytes int64          `json:"bytes"` // of all that are listed
+	Files []fileDocument `json:"files" doc:"in order of name"`
+	Bytes int64          `json:"bytes" doc:"of all that are listed"`
 }
 
 type fileDocument struct {
-	Name    string    `json:"name"`
-	Size    int64     `json:"size"` // bytes
-	Changed time.Time `json:"changed"`
+	Name    string    `json:"name" doc:"in the folder configuration"`
+	Size    int64     `json:"size" doc:"bytes"`
+	Changed time.Time `json:"changed" doc:"when it was written"`
 }
 
 // filesLike are the files whose names match the pattern, where there is one.

@@ -38,16 +38,16 @@ func last(*Appliance) *shell.Command {
 
 // lastJSON is what last prints for programs.
 type lastJSON struct {
-	Logins []pastLoginJSON `json:"logins"`
+	Logins []pastLoginJSON `json:"logins" doc:"the newest first"`
 }
 
 type pastLoginJSON struct {
-	User          string    `json:"user"`
-	Remote        string    `json:"remote_host"`
-	Login         time.Time `json:"login_time"`
-	Logout        time.Time `json:"logout_time,omitzero"`
-	StillLoggedIn bool      `json:"still_logged_in"`
-	TotalSeconds  int64     `json:"total_seconds"` // 0 where the end is not known
+	User          string    `json:"user" doc:"the account"`
+	Remote        string    `json:"remote_host" doc:"an address, or console"`
+	Login         time.Time `json:"login_time" doc:"when it began"`
+	Logout        time.Time `json:"logout_time,omitzero" doc:"when it ended, where that is known"`
+	StillLoggedIn bool      `json:"still_logged_in" doc:"it goes on"`
+	TotalSeconds  int64     `json:"total_seconds" doc:"0 where the end is not known"`
 }
 
 func printLast(s *shell.Session, logins []shell.LoginInfo) error {

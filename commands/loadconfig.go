@@ -52,17 +52,17 @@ passphrases are not understood: users that are not here yet are left out. A file
 
 // loadedConfigJSON says what a file has changed in the candidate.
 type loadedConfigJSON struct {
-	Loaded        bool                `json:"loaded"` // false: nothing differs
-	Changes       []changeJSON        `json:"changes"`
-	NotUnderstood []notUnderstoodJSON `json:"not_understood"`
-	More          int                 `json:"more_not_understood"` // beyond the list
+	Loaded        bool                `json:"loaded" doc:"false: nothing differs"`
+	Changes       []changeJSON        `json:"changes" doc:"settings that differ from what runs"`
+	NotUnderstood []notUnderstoodJSON `json:"not_understood" doc:"elements that were left out, at most 1000"`
+	More          int                 `json:"more_not_understood" doc:"beyond the list"`
 }
 
 // notUnderstoodJSON is an element that was passed over.
 type notUnderstoodJSON struct {
-	Path string `json:"path"`
-	Line int    `json:"line"`
-	Text string `json:"text"`
+	Path string `json:"path" doc:"of the element, such as config/listeners/listener[2]/protocol"`
+	Line int    `json:"line" doc:"of the file"`
+	Text string `json:"text" doc:"why"`
 }
 
 // loading is one run of loadconfig.
@@ -127,13 +127,14 @@ func (l *loading) run(ctx context.Context) error {
 		return shell.Fail("Unable to read the export key: %v.", err)
 	}
 	l.keys = append(l.keys, own)
-	if len(l.s.Changes()) > 0 && !l.s.JSON {
-		l.s.Println("What was entered and not committed is replaced.")
-	}
+	entered := len(l.s.Changes())
 	l.s.StartOver()
 	loaded, err := l.read(ctx)
 	if err != nil {
 		return l.refusal(err)
+	}
+	if entered > 0 {
+		l.s.Println("What was entered and not committed is replaced.")
 	}
 	l.s.SetCandidate(loaded.Config)
 	return l.tell(loaded)

@@ -47,7 +47,9 @@ certificate by SHA-256 fingerprint. While it is away lines wait, up to 8 MiB; wh
 		Documents: []shell.Document{
 			{For: "logconfig list", Value: logListJSON{}},
 			{For: "logconfig detail", Value: logListJSON{}},
+			{For: "logconfig logheaders", Value: logListJSON{}},
 			{For: "logconfig hostkeyconfig list", Value: hostKeysJSON{}},
+			shell.Says("logconfig with other words"),
 		},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			l := &logSettings{a, s}
@@ -141,9 +143,7 @@ func (l *logSettings) remove(word string) error {
 	if err := change(l.s, func(c *config.Config) error { delete(c.Logs.Subscriptions, name); return nil }); err != nil {
 		return err
 	}
-	if !l.s.JSON {
-		l.s.Printf("Log \"%s\" deleted. Its files stay on disk in the folder %s.\n", name, name)
-	}
+	l.s.Printf("Log \"%s\" deleted. Its files stay on disk in the folder %s.\n", name, name)
 	return nil
 }
 
@@ -179,9 +179,7 @@ func (l *logSettings) start(word string) error {
 	if err != nil {
 		return err
 	}
-	if !l.s.JSON {
-		status, _ := l.a.Logs.Status(name)
-		l.s.Printf("Log \"%s\" is %s.\n", name, status.Debug)
-	}
+	status, _ := l.a.Logs.Status(name)
+	l.s.Printf("Log \"%s\" is %s.\n", name, status.Debug)
 	return nil
 }

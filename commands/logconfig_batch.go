@@ -93,7 +93,8 @@ func (l *logSettings) apply(sub *config.Subscription, words []string) error {
 	server := func(key string, set func(y *config.Syslog, v string) error) setting {
 		return setting{key, func(v string) error { return set(syslogOf(sub), v) }}
 	}
-	return applySettings(words, []setting{
+	port := 0 // what is named, whatever the protocol's usual one is
+	err := applySettings(words, []setting{
 		word("level", &sub.Level, config.LogLevels[:]...),
 		text("file", &sub.File),
 		{"size", func(v string) (err error) { sub.MaxFileSize, err = bytesOf("size", v); return err }},
@@ -116,7 +117,7 @@ func (l *logSettings) apply(sub *config.Subscription, words []string) error {
 			return err
 		}},
 		server("host", func(y *config.Syslog, v string) error { y.Host = v; return nil }),
-		server("port", func(y *config.Syslog, v string) (err error) { y.Port, err = number("port", v, 1, 65535); return err }),
+		figure("port", &port, 1, 65535),
 		server("protocol", setProtocol),
 		server("framing", func(y *config.Syslog, v string) (err error) {
 			y.Framing, err = oneOf("framing", v, "octets", "lines")
@@ -135,6 +136,10 @@ func (l *logSettings) apply(sub *config.Subscription, words []string) error {
 		figure("minutes", &sub.Minutes, 0, 1440),
 		{"content", func(v string) (err error) { sub.Content, err = switched("content", v); return err }},
 	})
+	if port != 0 {
+		syslogOf(sub).Port = port
+	}
+	return err
 }
 
 // The usual ports of syslog: RFC 5426 §3.3 and RFC 5425 §4.1.
@@ -172,6 +177,7 @@ func bytesOf(what, word string) (int64, error) {
 	for i, unit := range []string{"K", "M", "G"} {
 		if rest, ok := strings.CutSuffix(digits, unit); ok {
 			digits, shift = rest, 10*(i+1)
+			break
 		}
 	}
 	n, err := strconv.ParseInt(digits, 10, 33)

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,7 +114,7 @@ func (l *logSettings) askLevel(sub *config.Subscription) error {
 	for _, w := range config.LogLevels {
 		titles = append(titles, strings.ToUpper(w[:1])+w[1:])
 	}
-	present := max(0, slices.Index(config.LogLevels[:], orWord(sub.Level, "information")))
+	present := max(0, slices.Index(config.LogLevels[:], cmp.Or(sub.Level, "information")))
 	n, err := l.s.Choose("Log level:", titles, present+1)
 	if err != nil {
 		return err
@@ -177,12 +178,12 @@ func (l *logSettings) askServer(y *config.Syslog) (err error) {
 		return err
 	}
 	if y.Protocol != "udp" {
-		y.Framing = orWord(y.Framing, "octets")
+		y.Framing = cmp.Or(y.Framing, "octets")
 		choose("How do you want messages to be told apart?", []string{"octets", "lines"}, []string{"Octet counting", "Line feeds"}, &y.Framing)
 	}
-	y.Format = orWord(y.Format, "rfc5424")
+	y.Format = cmp.Or(y.Format, "rfc5424")
 	choose("Which format do you want messages to have?", []string{"rfc5424", "rfc3164"}, []string{"RFC 5424", "RFC 3164"}, &y.Format)
-	y.Facility = orWord(y.Facility, "mail")
+	y.Facility = cmp.Or(y.Facility, "mail")
 	choose("Which facility do you want the log data to be sent as?", config.SyslogFacilities[:], config.SyslogFacilities[:], &y.Facility)
 	if y.Framing == "octets" {
 		y.Framing = ""
@@ -259,7 +260,7 @@ func (l *logSettings) askRollover(sub *config.Subscription) error {
 	}
 	answer, err := l.s.Ask(shell.Question{
 		Text:    "Enter when files are rolled over: a span such as 30m or 2h, daily HH:MM or weekly DAY HH:MM.",
-		Default: orWord(sub.Rollover, "daily 00:00"), Required: true,
+		Default: cmp.Or(sub.Rollover, "daily 00:00"), Required: true,
 		Check: func(answer string) error { _, err := parse(answer); return err },
 	})
 	if err != nil {

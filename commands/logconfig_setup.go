@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"maps"
 	"slices"
 	"strings"
@@ -16,7 +18,7 @@ func (l *logSettings) setup() error {
 	if c.MaxFileSize, c.MaxFiles, err = l.askSizes(c.MaxFileSize, c.MaxFiles); err != nil {
 		return err
 	}
-	if c.StatusInterval, err = askFigure(l.s, "Number of seconds between two lines of Status Logs:", statusIntervalOf(&c), 1, 3600); err != nil {
+	if c.StatusInterval, err = askFigure(l.s, "Number of seconds between two lines of Status Logs:", c.StatusSeconds(), 1, 3600); err != nil {
 		return err
 	}
 	return l.settle(c)
@@ -65,7 +67,7 @@ func (l *logSettings) batchHeaders(words []string) error {
 		if l.s.JSON {
 			return l.printJSON(l.names())
 		}
-		l.s.Println("Headers that are logged: " + orWord(strings.Join(l.logs().Headers, ", "), "none"))
+		l.s.Println("Headers that are logged: " + cmp.Or(strings.Join(l.logs().Headers, ", "), "none"))
 		return nil
 	}
 	list := headerList(strings.Join(words, ","))
@@ -96,12 +98,12 @@ func (l *logSettings) setHeaders(list []string) error {
 
 // hostKeysJSON is the document of hostkeyconfig list.
 type hostKeysJSON struct {
-	HostKeys []hostKeyJSON `json:"host_keys"`
+	HostKeys []hostKeyJSON `json:"host_keys" doc:"in order of host"`
 }
 
 type hostKeyJSON struct {
-	Host        string `json:"host"`
-	Fingerprint string `json:"fingerprint"` // SHA-256 of the certificate, in hexadecimal
+	Host        string `json:"host" doc:"a syslog server"`
+	Fingerprint string `json:"fingerprint" doc:"SHA-256 of its certificate, in hexadecimal"`
 }
 
 func (l *logSettings) hosts() []string { return slices.Sorted(maps.Keys(l.logs().HostKeys)) }
@@ -130,7 +132,13 @@ func (l *logSettings) printHostKeys() {
 }
 
 func (l *logSettings) newHostKey() error {
-	host, err := l.s.Ask(shell.Question{Text: "Please enter the hostname or IP address of the server:", Required: true})
+	host, err := l.s.Ask(shell.Question{
+		Text:     "Please enter the hostname or IP address of the server:",
+		Required: true,
+		Check: func(answer string) error {
+			return acceptable(l.s, func(c *config.Config) { setHostKey(&c.Logs, answer, strings.Repeat("00", sha256.Size)) })
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -155,7 +163,7 @@ func setHostKey(c *config.Logs, host, print string) {
 	if keys == nil {
 		keys = map[string]string{}
 	}
-	keys[strings.ToLower(strings.TrimSuffix(host, "."))] = config.Fingerprint(print)
+	keys[hostWord(host)] = config.Fingerprint(print)
 	c.HostKeys = keys
 }
 
@@ -176,7 +184,7 @@ func (l *logSettings) askHostKeyRemoval() error {
 }
 
 func (l *logSettings) removeHostKey(host string) error {
-	host = strings.ToLower(host)
+	host = hostWord(host)
 	if _, ok := l.logs().HostKeys[host]; !ok {
 		return shell.Fail("Unknown host %q: %s.", host, acceptedAre(l.hosts()))
 	}

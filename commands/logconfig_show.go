@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,64 +12,64 @@ import (
 
 // logJSON is one subscription; what it leaves to setup is filled in.
 type logJSON struct {
-	Name        string      `json:"name"`
-	Type        string      `json:"type"`
-	Title       string      `json:"title"`
-	File        string      `json:"file"`
-	Level       string      `json:"level"`
-	MaxFileSize int64       `json:"max_file_size"` // bytes
-	MaxFiles    int         `json:"max_files"`
-	Rollover    string      `json:"rollover"` // "none", "2h", "daily 03:00", "weekly mon 03:00"
-	Retrieval   string      `json:"retrieval"`
-	Syslog      *syslogJSON `json:"syslog"` // null: manual download
-	Debug       *debugJSON  `json:"debug"`  // null: not a debug log
+	Name        string      `json:"name" doc:"the log"`
+	Type        string      `json:"type" doc:"mail, delivery, bounce, status, domain-debug, injection-debug, system, cli, authentication, event"`
+	Title       string      `json:"title" doc:"what the type is called in lists"`
+	File        string      `json:"file" doc:"what its files' names begin with"`
+	Level       string      `json:"level" doc:"critical, warning, information, debug or trace"`
+	MaxFileSize int64       `json:"max_file_size" doc:"bytes at which a file is finished"`
+	MaxFiles    int         `json:"max_files" doc:"that are kept"`
+	Rollover    string      `json:"rollover" doc:"none, 2h, daily 03:00, weekly mon 03:00"`
+	Retrieval   string      `json:"retrieval" doc:"manual or syslog"`
+	Syslog      *syslogJSON `json:"syslog" doc:"where lines are pushed to; null: manual download"`
+	Debug       *debugJSON  `json:"debug" doc:"null: not a debug log"`
 }
 
 type syslogJSON struct {
-	Host     string `json:"host"`
-	Port     int    `json:"port"`
-	Protocol string `json:"protocol"`
-	Framing  string `json:"framing"`
-	Format   string `json:"format"`
-	Facility string `json:"facility"`
+	Host     string `json:"host" doc:"a name or an address"`
+	Port     int    `json:"port" doc:"of the server"`
+	Protocol string `json:"protocol" doc:"udp, tcp or tls"`
+	Framing  string `json:"framing" doc:"octets, lines, or datagrams of udp"`
+	Format   string `json:"format" doc:"rfc5424 or rfc3164"`
+	Facility string `json:"facility" doc:"as in RFC 5424"`
 
-	Connected bool   `json:"connected"` // of the running configuration, as what follows
-	Queued    int    `json:"queued"`
-	Sent      uint64 `json:"sent"`
-	Dropped   uint64 `json:"dropped"`
-	Fault     string `json:"fault"`
+	Connected bool   `json:"connected" doc:"in the running configuration, as what follows"`
+	Queued    int    `json:"queued" doc:"lines that wait"`
+	Sent      uint64 `json:"sent" doc:"lines since the start"`
+	Dropped   uint64 `json:"dropped" doc:"lines that found no room while they waited"`
+	Fault     string `json:"fault" doc:"the latest; empty: none"`
 }
 
 type debugJSON struct {
-	Peer     string `json:"peer"`
-	Sessions int    `json:"sessions"`
-	Minutes  int    `json:"minutes"`
-	Content  bool   `json:"content"`
-	On       bool   `json:"on"` // in the running configuration
+	Peer     string `json:"peer" doc:"whose conversations are recorded"`
+	Sessions int    `json:"sessions" doc:"after which it switches itself off; 0: no such limit"`
+	Minutes  int    `json:"minutes" doc:"after which it switches itself off; 0: no such limit"`
+	Content  bool   `json:"content" doc:"bodies are recorded too"`
+	On       bool   `json:"on" doc:"in the running configuration"`
 }
 
 // logListJSON is the document of list and detail.
 type logListJSON struct {
-	Logs           []logJSON `json:"logs"`
-	MaxFileSize    int64     `json:"max_file_size"` // bytes, of logs that say nothing else
-	MaxFiles       int       `json:"max_files"`
-	StatusInterval int       `json:"status_interval"` // seconds
-	Headers        []string  `json:"headers"`
+	Logs           []logJSON `json:"logs" doc:"in the order of the list"`
+	MaxFileSize    int64     `json:"max_file_size" doc:"bytes at which a file is finished, of logs that say nothing else"`
+	MaxFiles       int       `json:"max_files" doc:"that are kept, of logs that say nothing else"`
+	StatusInterval int       `json:"status_interval" doc:"seconds between two lines of Status Logs"`
+	Headers        []string  `json:"headers" doc:"header fields that the line Message done ends with"`
 }
 
 func (l *logSettings) json(name string) logJSON {
 	sub := l.logs().All()[name]
 	size, files := l.logs().Limits(sub)
 	j := logJSON{
-		Name: name, Type: string(sub.Type), Title: sub.Type.Title(), File: sub.File, Level: orWord(sub.Level, "information"),
-		MaxFileSize: size, MaxFiles: files, Rollover: orWord(sub.Rollover, "none"), Retrieval: "manual",
+		Name: name, Type: string(sub.Type), Title: sub.Type.Title(), File: sub.File, Level: cmp.Or(sub.Level, "information"),
+		MaxFileSize: size, MaxFiles: files, Rollover: cmp.Or(sub.Rollover, "none"), Retrieval: "manual",
 	}
 	status, _ := l.a.Logs.Status(name)
 	if y := sub.Syslog; y != nil {
 		j.Retrieval = "syslog"
 		j.Syslog = &syslogJSON{
-			Host: y.Host, Port: y.Port, Protocol: y.Protocol, Framing: framingOf(y), Format: orWord(y.Format, "rfc5424"),
-			Facility: orWord(y.Facility, "mail"),
+			Host: y.Host, Port: y.Port, Protocol: y.Protocol, Framing: framingOf(y), Format: cmp.Or(y.Format, "rfc5424"),
+			Facility: cmp.Or(y.Facility, "mail"),
 		}
 		if p := status.Push; p != nil {
 			s := j.Syslog
@@ -86,32 +87,17 @@ func framingOf(y *config.Syslog) string {
 	if y.Protocol == "udp" {
 		return "datagrams"
 	}
-	return orWord(y.Framing, "octets")
-}
-
-// orWord is s, and the word for nothing.
-func orWord(s, nothing string) string {
-	if s == "" {
-		return nothing
-	}
-	return s
+	return cmp.Or(y.Framing, "octets")
 }
 
 func (l *logSettings) printJSON(names []string) error {
 	c := l.logs()
-	doc := logListJSON{Logs: []logJSON{}, MaxFileSize: c.MaxFileSize, MaxFiles: c.MaxFiles, StatusInterval: statusIntervalOf(c), Headers: []string{}}
+	doc := logListJSON{Logs: []logJSON{}, MaxFileSize: c.MaxFileSize, MaxFiles: c.MaxFiles, StatusInterval: c.StatusSeconds(), Headers: []string{}}
 	for _, name := range names {
 		doc.Logs = append(doc.Logs, l.json(name))
 	}
 	doc.Headers = append(doc.Headers, c.Headers...)
 	return l.s.PrintJSON(doc)
-}
-
-func statusIntervalOf(c *config.Logs) int {
-	if c.StatusInterval == 0 {
-		return 60
-	}
-	return c.StatusInterval
 }
 
 // print is the table.
@@ -211,7 +197,7 @@ func (l *logSettings) printDetail(j logJSON) {
 		rows = append(rows, [][]string{
 			{"Recorded:", fmt.Sprintf("%s, %s", d.Peer, map[bool]string{true: "with content", false: "headers without content"}[d.Content])},
 			{"Limits:", fmt.Sprintf("%d sessions, %d minutes (0: none)", d.Sessions, d.Minutes)},
-			{"State:", orWord(status.Debug, "not committed")},
+			{"State:", cmp.Or(status.Debug, "not committed")},
 		}...)
 	}
 	l.s.Table(shell.Table{Rows: rows})

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func TestLogConfigBatch(t *testing.T) {
 			t.Errorf("%q is %d, %v", word, got, err)
 		}
 	}
-	for _, word := range []string{"", "M", "-1", "1T", "9999999999G", "1.5M"} {
+	for _, word := range []string{"", "M", "-1", "1T", "9999999999G", "1.5M", "1MK"} {
 		if got, err := bytesOf("size", word); err == nil {
 			t.Errorf("%q is %d", word, got)
 		}
@@ -39,4 +40,32 @@ func TestLogConfigBatch(t *testing.T) {
 	if got := headerList("None"); got != nil {
 		t.Errorf("headers %q", got)
 	}
+}
+
+// A port that is named stays, wherever it stands; one that is not is the usual one of the protocol.
+func TestLogConfigPorts(t *testing.T) {
+	b := newBench(t)
+	for words, want := range map[string]int{
+		"host a.example":                            514,
+		"host a.example protocol tls":               6514,
+		"host a.example port 6514 protocol tcp":     6514,
+		"host a.example protocol tcp port 6514":     6514,
+		"port 514 protocol tls host a.example":      514,
+		"host a.example port 1514 retrieval syslog": 1514,
+	} {
+		var list logListJSON
+		out := b.exec(1, "logconfig new pushed mail "+words+"; logconfig detail pushed --json", "")
+		if err := json.Unmarshal([]byte(out), &list); err != nil || list.Logs[0].Syslog.Port != want {
+			t.Errorf("%s: %v, %s", words, err, out)
+		}
+	}
+}
+
+// A server whose certificate is noted is found again however its name is written.
+func TestHostKeyNames(t *testing.T) {
+	b := newBench(t)
+	print := strings.Repeat("ab", 32)
+	out := b.exec(0, "logconfig hostkeyconfig new Logs.Example. "+print+"; logconfig hostkeyconfig list; logconfig hostkeyconfig delete logs.example.; logconfig hostkeyconfig list", "")
+	contains(t, out, "1. logs.example SHA-256 "+print, "Currently installed host keys: none")
+	b.fails("logconfig", "hostkeyconfig\nnew\nno host\n", "no host")
 }

@@ -43,9 +43,9 @@ The sender is that of the alerts.`,
 
 // mailedConfigJSON says who was sent the configuration.
 type mailedConfigJSON struct {
-	File        string   `json:"file"` // the attachment's name
-	Recipients  []string `json:"recipients"`
-	Passphrases string   `json:"passphrases"` // "masked" or "encrypted"
+	File        string   `json:"file" doc:"the attachment's name"`
+	Recipients  []string `json:"recipients" doc:"addresses"`
+	Passphrases string   `json:"passphrases" doc:"masked or encrypted"`
 }
 
 // askMailTo asks for the addresses, unless args have them.

@@ -62,7 +62,9 @@ func senderGroups(c *config.Config) []string {
 	var list []string
 	for _, l := range c.Listeners {
 		for _, g := range l.HostAccess.Groups {
-			list = append(list, g.Name)
+			if g.Name != "" { // an entry without one
+				list = append(list, g.Name)
+			}
 		}
 	}
 	slices.Sort(list)

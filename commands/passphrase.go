@@ -19,7 +19,8 @@ func passphrase(a *Appliance) *shell.Command {
 		Batch:   []string{"passphrase (the old one, the new one and the new one again on standard input, a line each)"},
 		Help: `A passphrase has at least 8 characters, more where "userconfig policy" says so, and neither holds the user name nor is
 one that everybody tries. It is kept as an argon2id hash. The old one holds until commit; of a user whose role does not
-permit commit, and where the passphrase has to be changed at the login, the new one holds at once.
+permit commit, who can change it five times a day, and where the passphrase has to be changed at the login, the new one
+holds at once.
 
 A passphrase that is lost is set anew at the console of the machine's owner, which does not ask for the old one:
 posthouse console.`,
@@ -43,27 +44,47 @@ posthouse console.`,
 }
 
 func changePassphrase(ctx context.Context, a *Appliance, s *shell.Session) error {
-	if s.Candidate().Users[s.User()] == nil {
+	must := mustChange(a, s)
+	atOnce := must || !s.MayRun("commit")
+	c := s.Candidate()
+	if atOnce { // the candidate may be older than the present passphrase and the rules
+		c = a.Config.Running().Config
+	}
+	if c.Users[s.User()] == nil {
 		return shell.Fail("Error: there is no user %q.", s.User())
+	}
+	if atOnce && !must && changedOften(a, c, s.User(), time.Now()) {
+		return shell.Fail("Error: a passphrase can be changed %d times a day; try again tomorrow, or ask an administrator.", changesADay)
 	}
 	// At the console a lost passphrase is set anew: whoever owns the machine could change it in any case.
 	if !s.Console() {
-		if err := askOldPassphrase(a, s); err != nil {
+		if err := askOldPassphrase(a, s, c); err != nil {
 			return err
 		}
 	}
-	fresh, refused, err := tryPassphrase(a, s)
+	fresh, refused, err := tryPassphrase(a, s, c)
 	if err := cmp.Or(err, refused); err != nil {
 		return err
 	}
-	if mustChange(a, s) || !s.MayRun("commit") {
+	if atOnce {
 		return commitPassphrase(ctx, a, s, fresh)
 	}
 	return change(s, func(c *config.Config) error { return setOwnPassphrase(a, c, s.User(), fresh) })
 }
 
-func askOldPassphrase(a *Appliance, s *shell.Session) error {
-	hash, err := a.Config.Vault().Get(s.Candidate().Refs[config.PassphraseRef(s.User())])
+// changesADay is how often a user who may not commit can change the passphrase: each time is a commit, and fifty of them
+// would leave nothing else to look at or to go back to.
+const changesADay = 5
+
+// changedOften says whether a user's passphrase was changed as often as that within the last day.
+func changedOften(a *Appliance, c *config.Config, user string, now time.Time) bool {
+	list := passphrasesOf(a, c, user)
+	return len(list) >= changesADay && now.Sub(list[changesADay-1].set) < day
+}
+
+// askOldPassphrase asks for the passphrase that the session's user has in c.
+func askOldPassphrase(a *Appliance, s *shell.Session, c *config.Config) error {
+	hash, err := a.Config.Vault().Get(c.Refs[config.PassphraseRef(s.User())])
 	if err != nil {
 		return shell.Fail("Unable to read the present passphrase of %q.", s.User())
 	}
@@ -83,7 +104,8 @@ func setOwnPassphrase(a *Appliance, c *config.Config, user, fresh string) error 
 	return storePassphrase(a, c, user, fresh, time.Now())
 }
 
-// commitPassphrase puts a new passphrase of the session's user in force, and nothing else of the session's candidate.
+// commitPassphrase puts a new passphrase of the session's user in force, and nothing else of the session's candidate. What
+// it replaces is not offered for rollback: nobody goes back to an old passphrase alone.
 func commitPassphrase(ctx context.Context, a *Appliance, s *shell.Session, fresh string) error {
 	candidate := a.Config.Candidate()
 	if candidate.Config.Users[s.User()] == nil {
@@ -93,12 +115,14 @@ func commitPassphrase(ctx context.Context, a *Appliance, s *shell.Session, fresh
 		return err
 	}
 	const comment = "a new passphrase"
-	if _, err := a.Config.Commit(ctx, candidate, s.Author(), comment, true); err != nil {
+	result, err := a.Config.Commit(ctx, candidate, s.Author(), comment, false)
+	if err != nil {
 		return refusal(err)
 	}
 	if a.Committed != nil {
 		a.Committed(s.User(), comment)
 	}
 	s.Println("Your passphrase is changed.")
+	(&committing{a: a, s: s}).waits(result)
 	return nil
 }

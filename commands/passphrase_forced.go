@@ -54,7 +54,7 @@ func Greet(a *Appliance) func(context.Context, *shell.Session) error {
 		}
 		s.Println("\nYour passphrase must be changed before you go on.")
 		for range passphraseTries {
-			fresh, refused, err := tryPassphrase(a, s)
+			fresh, refused, err := tryPassphrase(a, s, a.Config.Running().Config)
 			switch {
 			case errors.Is(err, shell.ErrInterrupted):
 				return notChanged()
@@ -73,12 +73,12 @@ func notChanged() error {
 	return shell.Fail("Error: the passphrase was not changed; the session ends.")
 }
 
-// tryPassphrase asks once for a new passphrase. What is wrong with it is no failure to ask.
-func tryPassphrase(a *Appliance, s *shell.Session) (fresh string, refused, err error) {
+// tryPassphrase asks once for a new passphrase that the rules of c take. What is wrong with it is no failure to ask.
+func tryPassphrase(a *Appliance, s *shell.Session, c *config.Config) (fresh string, refused, err error) {
 	if fresh, err = s.Secret("New Passphrase:"); err != nil {
 		return "", nil, err
 	}
-	if refused = checkPassphrase(a, s.Candidate(), s.User(), fresh); refused != nil {
+	if refused = checkPassphrase(a, c, s.User(), fresh); refused != nil {
 		return "", refused, nil
 	}
 	again, err := s.Secret("Retype new Passphrase:")

@@ -222,13 +222,13 @@ func (p *pinging) isAnswer(protocol int, packet []byte, seq int) bool {
 
 // pingDocument is what ping --json prints.
 type pingDocument struct {
-	Host     string  `json:"host"`
-	Address  string  `json:"address"`
-	Sent     int     `json:"sent"`
-	Received int     `json:"received"`
-	Least    float64 `json:"min_ms"` // 0 where nothing was received
-	Mean     float64 `json:"avg_ms"`
-	Most     float64 `json:"max_ms"`
+	Host     string  `json:"host" doc:"as it was typed"`
+	Address  string  `json:"address" doc:"that was asked"`
+	Sent     int     `json:"sent" doc:"packets"`
+	Received int     `json:"received" doc:"answers"`
+	Least    float64 `json:"min_ms" doc:"0 where nothing was received"`
+	Mean     float64 `json:"avg_ms" doc:"0 where nothing was received"`
+	Most     float64 `json:"max_ms" doc:"0 where nothing was received"`
 }
 
 // finish prints the summary, after Ctrl-C too, and fails where nothing answered.

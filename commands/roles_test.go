@@ -41,6 +41,7 @@ func TestRolesOfOddWords(t *testing.T) {
 		{"logconfig star odd", "", "logconfig star odd"},
 		{"logconfig \u017fTART odd", "", "logconfig"},
 		{"logconfig", "start\n1\n", "logconfig start odd"},
+		{"sshconfig sshd", "setup\n\n\n\n\n", "sshconfig sshd kex"},
 	} {
 		_, errs, status := shell.RunExecAs(t.Context(), b.opts, "rita", c.line, c.stdin)
 		if status == 0 || !strings.Contains(errs, "Error: your role does not permit "+c.want) {

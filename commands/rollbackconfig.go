@@ -137,9 +137,7 @@ func (r *rollingBack) now(ctx context.Context, to config.Revision, commit bool) 
 		return err
 	}
 	document := rolledBackJSON{RevertedTo: revisionOf(to), Changes: changesJSON(r.s.Changes())}
-	if !r.s.JSON {
-		r.s.Println(reverted(to))
-	}
+	r.s.Println(reverted(to))
 	switch {
 	case len(r.s.Changes()) == 0 && !r.s.JSON:
 		return r.same()
@@ -148,9 +146,8 @@ func (r *rollingBack) now(ctx context.Context, to config.Revision, commit bool) 
 		if err != nil || result == nil {
 			return err
 		}
-		if document.Revision = new(revisionOf(result.Revision)); !r.s.JSON {
-			r.s.Println("Committed the changes successfully")
-		}
+		document.Revision, document.Confirmed = new(revisionOf(result.Revision)), revisionsJSON(result.Confirmed)
+		r.s.Println("Committed the changes successfully")
 	}
 	if r.s.JSON {
 		document.Committed = document.Revision != nil
@@ -161,7 +158,7 @@ func (r *rollingBack) now(ctx context.Context, to config.Revision, commit bool) 
 
 // revert puts the earlier configuration in the place of the candidate, with what is running now as its base.
 func (r *rollingBack) revert(to config.Revision) (done bool, err error) {
-	if n := len(r.s.Changes()); n > 0 && !r.s.JSON {
+	if n := len(r.s.Changes()); n > 0 {
 		r.s.Printf("What is entered and not committed (%s) is lost by this.\n", changeCount(n))
 	}
 	if !r.sure {
@@ -199,9 +196,8 @@ func (r *rollingBack) commit(ctx context.Context, to config.Revision) (*config.C
 	if r.a.Committed != nil {
 		r.a.Committed(r.s.User(), c.comment)
 	}
-	if !r.s.JSON {
-		c.kept(result.Kept)
-	}
+	c.kept(result.Kept)
+	c.waits(result)
 	return result, nil
 }
 
@@ -237,17 +233,17 @@ func listedCommit(r config.Revision) string {
 
 // previousCommitJSON is one line of rollbackconfig list.
 type previousCommitJSON struct {
-	Number   int       `json:"number"`   // what rollbackconfig takes; it changes with every commit
-	Revision int       `json:"revision"` // what showchanges takes
-	Time     time.Time `json:"time"`
-	User     string    `json:"user"`
-	From     string    `json:"from"`
-	Comment  string    `json:"comment"`
+	Number   int       `json:"number" doc:"what rollbackconfig takes; it changes with every commit"`
+	Revision int       `json:"revision" doc:"what showchanges takes"`
+	Time     time.Time `json:"time" doc:"when it came into force"`
+	User     string    `json:"user" doc:"the account that committed it"`
+	From     string    `json:"from" doc:"the address that the operator came from"`
+	Comment  string    `json:"comment" doc:"as the operator gave it"`
 }
 
 // previousJSON is what --json prints of rollbackconfig list.
 type previousJSON struct {
-	Previous []previousCommitJSON `json:"previous"`
+	Previous []previousCommitJSON `json:"previous" doc:"the newest first"`
 }
 
 func previousOf(list []config.Revision) previousJSON {
@@ -260,8 +256,9 @@ func previousOf(list []config.Revision) previousJSON {
 
 // rolledBackJSON is what --json prints of a rollback.
 type rolledBackJSON struct {
-	RevertedTo revisionJSON  `json:"reverted_to"`
-	Committed  bool          `json:"committed"`
-	Revision   *revisionJSON `json:"revision,omitempty"` // the new one
-	Changes    []changeJSON  `json:"changes"`            // against what was running
+	RevertedTo revisionJSON   `json:"reverted_to" doc:"whose configuration it is"`
+	Committed  bool           `json:"committed" doc:"it is in force"`
+	Revision   *revisionJSON  `json:"revision,omitempty" doc:"the new one"`
+	Confirmed  []revisionJSON `json:"confirmed,omitempty" doc:"commits that waited and stay now"`
+	Changes    []changeJSON   `json:"changes" doc:"against what was running"`
 }

@@ -74,6 +74,15 @@ func TestRollbackReplacesTheCandidate(t *testing.T) {
 	}
 }
 
+// Going back is a plain commit: what waited for a confirmation of the same user stays, and that is said.
+func TestRollbackConfirms(t *testing.T) {
+	b := newBench(t)
+	b.exec(0, `sethostname one.example; commit "one"; sethostname two.example; commit confirmed 5`, "")
+	contains(t, b.exec(0, "rollbackconfig 1 commit y", ""), "Changes confirmed: what admin from 127.0.0.1 committed at ", "Committed the changes successfully")
+	b.exec(0, `sethostname three.example; commit confirmed 5`, "")
+	contains(t, b.exec(0, "rollbackconfig 1 commit y --json", ""), `"confirmed": [`)
+}
+
 // A user who may not change accounts may not bring earlier ones back.
 func TestRollbackIsForAdministrators(t *testing.T) {
 	cmd := rollbackConfig(newBench(t).a)

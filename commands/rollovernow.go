@@ -9,7 +9,7 @@ import (
 
 // rolledJSON is the document of rollovernow.
 type rolledJSON struct {
-	Logs []string `json:"logs"` // whose files were rolled over
+	Logs []string `json:"logs" doc:"whose files were rolled over"`
 }
 
 func rolloverNow(a *Appliance) *shell.Command {

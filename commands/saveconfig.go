@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -51,13 +49,13 @@ name of your own and without a number they are encrypted.
 
 // savedConfigJSON says where the configuration was saved.
 type savedConfigJSON struct {
-	File        string `json:"file"`        // the name in /configuration
-	Passphrases string `json:"passphrases"` // "masked" or "encrypted"
+	File        string `json:"file" doc:"its name in the folder configuration"`
+	Passphrases string `json:"passphrases" doc:"masked or encrypted"`
 }
 
 // exportKeyJSON is the key that saved configurations are encrypted under.
 type exportKeyJSON struct {
-	Key string `json:"key"`
+	Key string `json:"key" doc:"the export key: as secret as everything that is encrypted under it"`
 }
 
 func showExportKey(a *Appliance, s *shell.Session) error {
@@ -135,7 +133,7 @@ func saveWords(s *shell.Session, args []string) (name string, masked bool, err e
 func unusedName(a *Appliance, now time.Time) string {
 	for {
 		name := configName(a, now)
-		if _, err := os.Lstat(filepath.Join(a.Files, name)); err != nil {
+		if _, err := configuration(a).Stat(name); err != nil {
 			return name
 		}
 		now = now.Add(time.Second)

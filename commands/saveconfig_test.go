@@ -185,6 +185,10 @@ func TestLoadConfigElsewhere(t *testing.T) {
 	to.fails("loadconfig x.xml", "", `the question "Enter the export key of the appliance that saved this file:"`)
 	to.fails("loadconfig x.xml", to.exec(0, "saveconfig key", ""), "Invalid export key: the file was saved under another one.")
 	to.fails("loadconfig x.xml", "nonsense\n", "Invalid export key: that is not an export key")
+	out, _, _ := shell.RunExec(t.Context(), to.opts, "sethostname a.example; loadconfig x.xml; showchanges", "nonsense\n")
+	if strings.Contains(out, "is replaced") || !strings.Contains(out, "mail.example.com -> a.example") {
+		t.Errorf("a file that is not loaded replaces what was entered:\n%s", out)
+	}
 	to.exec(0, "loadconfig x.xml; commit -y", key)
 	if to.settings() != from.settings() {
 		t.Error("the two differ")

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-
 	"strings"
 	"time"
 
@@ -19,7 +18,7 @@ func setTZ(a *Appliance) *shell.Command {
 system. What is written and shown has the zone with which the service was started: type reboot after commit. The clock itself
 belongs to the host system, and mail carries its offset from UTC anyway.`,
 		Commit:    true,
-		Documents: []shell.Document{{For: "settz show", Value: zoneDocument{}}},
+		Documents: []shell.Document{{For: "settz show", Value: zoneDocument{}}, shell.Says("settz ZONE")},
 		Roles:     shell.Readers,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			z := &zoning{s: s}
@@ -44,8 +43,8 @@ belongs to the host system, and mail carries its offset from UTC anyway.`,
 
 // zoneDocument is what settz --json prints.
 type zoneDocument struct {
-	TimeZone string `json:"time_zone"` // of the configuration; empty: the host's
-	InForce  string `json:"in_force"`  // with which the service was started; "Local" is the host's
+	TimeZone string `json:"time_zone" doc:"of the configuration; empty: the host's"`
+	InForce  string `json:"in_force" doc:"Local is the host's"`
 }
 
 // zoning is one run of settz on the session's candidate.
@@ -137,33 +136,4 @@ func (z *zoning) set(word string) error {
 	}
 	z.s.Printf("Time zone: %s. After commit it holds from the next start on: type reboot then.\n", zoneName(zone))
 	return nil
-}
-
-func date(*Appliance) *shell.Command {
-	return &shell.Command{
-		Name:      "date",
-		Summary:   "Show the date and the time.",
-		Batch:     []string{"date"},
-		Help:      "In the time zone of logs and screens, see settz. The clock belongs to the host system and is set there, see ntpconfig.",
-		Documents: []shell.Document{{For: "date", Value: dateDocument{}}},
-		Roles:     shell.Everyone,
-		Run: func(_ context.Context, s *shell.Session, args []string) error {
-			if len(args) > 0 {
-				return shell.Usage("Unable to set the clock: it belongs to the host system; set it there with timedatectl set-time, or let it follow a time server.")
-			}
-			now := time.Now()
-			if s.JSON {
-				return s.PrintJSON(dateDocument{now, now.Location().String(), now.Format("MST")})
-			}
-			s.Println(stamp(now))
-			return nil
-		},
-	}
-}
-
-// dateDocument is what date --json prints.
-type dateDocument struct {
-	Time     time.Time `json:"time"`
-	TimeZone string    `json:"time_zone"`    // "Local" is the host's
-	Short    string    `json:"abbreviation"` // "CEST"
 }

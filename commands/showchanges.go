@@ -92,7 +92,7 @@ func changesPlanned(a *Appliance, s *shell.Session, args []string) error {
 	if err != nil {
 		return err
 	}
-	return comparison(s, "running", plannedTitle(p), p.Changes)
+	return comparison(s, revisionTitle(p.Upon), fmt.Sprintf("planned commit %d", p.Number), p.Changes)
 }
 
 func compare(a *Appliance, s *shell.Session, from, to string) error {
@@ -140,8 +140,10 @@ func revisionNamed(a *Appliance, s *shell.Session, word string) (*config.Config,
 	if err != nil {
 		return nil, "", shell.Fail("Unable to read revision %d: %w.", n, err)
 	}
-	return c, fmt.Sprintf("revision %d", n), nil
+	return c, revisionTitle(n), nil
 }
+
+func revisionTitle(n int) string { return fmt.Sprintf("revision %d", n) }
 
 // noRevision says which revisions there are.
 func noRevision(a *Appliance, n int) error {

@@ -31,11 +31,11 @@ them under the appliance's export key. Certificates are shown in full either way
 			if !s.JSON {
 				return writeConfig(a, s, masked)
 			}
-			var b bytes.Buffer
-			if err := writeConfig(a, &b, masked); err != nil {
+			text, err := configText(a, masked)
+			if err != nil {
 				return err
 			}
-			return s.PrintJSON(shownConfigJSON{passphrases(masked), b.String()})
+			return s.PrintJSON(shownConfigJSON{passphrases(masked), string(text)})
 		},
 		Complete: func(_ *shell.Session, args []string) []string { return startingWith(args, []string{"1", "2"}) },
 	}
@@ -43,8 +43,8 @@ them under the appliance's export key. Certificates are shown in full either way
 
 // shownConfigJSON is the whole configuration in one document.
 type shownConfigJSON struct {
-	Passphrases string `json:"passphrases"` // "masked" or "encrypted"
-	XML         string `json:"xml"`
+	Passphrases string `json:"passphrases" doc:"masked or encrypted"`
+	XML         string `json:"xml" doc:"the whole configuration"`
 }
 
 func passphrases(masked bool) string {

@@ -22,12 +22,12 @@ type sshTopic struct {
 }
 
 // sshTopics are the parts of sshconfig in the order of its menu.
-func sshTopics(*Appliance) []sshTopic {
+func sshTopics() []sshTopic {
 	return []sshTopic{sshdTopic(), userKeyTopic()}
 }
 
-func sshConfig(a *Appliance) *shell.Command {
-	topics := sshTopics(a)
+func sshConfig(*Appliance) *shell.Command {
+	topics := sshTopics()
 	command := &shell.Command{
 		Name:    "sshconfig",
 		Summary: "Configure the SSH server and its users' keys.",

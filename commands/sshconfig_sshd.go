@@ -19,9 +19,10 @@ func sshdTopic() sshTopic {
 	return sshTopic{
 		keyword: "SSHD", what: "Edit SSH server settings.", forms: forms,
 		help: `LIST is names of algorithms, separated by commas; "default" among them stands for all that are on where nothing was
-chosen. What is weak (SHA-1 in a key exchange, CBC, RC4) is off unless it is named; hmac-sha1 and ssh-rsa are on, and last. New connections are negotiated so after the commit; open
-ones live on. A connection for which nothing can be agreed on leaves a line in system_logs with both sides' offers.`,
-		document: []shell.Document{{For: "sshconfig sshd show", Value: sshdJSON{}}},
+chosen. What is weak (SHA-1 in a key exchange, CBC, RC4) is off unless it is named; hmac-sha1 and ssh-rsa are on, and last.
+New connections are negotiated so after the commit; open ones live on. A connection for which nothing can be agreed on leaves
+a line in system_logs with both sides' offers.`,
+		document: []shell.Document{{For: "sshconfig sshd show", Value: sshdJSON{}}, shell.Says("sshconfig sshd with other words")},
 		menu:     func(s *shell.Session) error { return (&sshServer{s}).menu() },
 		batch:    func(s *shell.Session, args []string) error { return (&sshServer{s}).batch(args) },
 		roles: func(args []string) shell.Roles {
@@ -93,17 +94,17 @@ func (c *sshServer) print() {
 
 // sshdJSON is what sshconfig sshd show prints for programs: what is on, and what could be.
 type sshdJSON struct {
-	KeyExchanges sshListJSON `json:"kex"`
-	Ciphers      sshListJSON `json:"ciphers"`
-	MACs         sshListJSON `json:"macs"`
-	HostKeys     sshListJSON `json:"hostkeys"`
+	KeyExchanges sshListJSON `json:"kex" doc:"key exchanges"`
+	Ciphers      sshListJSON `json:"ciphers" doc:"ciphers"`
+	MACs         sshListJSON `json:"macs" doc:"digests of packets"`
+	HostKeys     sshListJSON `json:"hostkeys" doc:"algorithms of host keys"`
 }
 
 type sshListJSON struct {
-	On        []string `json:"on"`
-	Available []string `json:"available"`
-	Weak      []string `json:"weak"`
-	Default   bool     `json:"default"`
+	On        []string `json:"on" doc:"in the order in which they are offered"`
+	Available []string `json:"available" doc:"what can be chosen"`
+	Weak      []string `json:"weak" doc:"what is off unless it is named"`
+	Default   bool     `json:"default" doc:"nothing was chosen: the standard ones are on"`
 }
 
 func (c *sshServer) show() error {
@@ -114,13 +115,16 @@ func (c *sshServer) show() error {
 	var document sshdJSON
 	for i, to := range []*sshListJSON{&document.KeyExchanges, &document.Ciphers, &document.MACs, &document.HostKeys} {
 		list := config.SSHLists[i]
-		*to = sshListJSON{list.Chosen(c.settings()), list.All(), list.Weak, len(*list.Of(c.settings())) == 0}
+		*to = sshListJSON{list.Chosen(c.settings()), list.All(), append([]string{}, list.Weak...), len(*list.Of(c.settings())) == 0}
 	}
 	return c.s.PrintJSON(document)
 }
 
 // setup asks for every list; they are stored together when the last one is answered.
 func (c *sshServer) setup() error {
+	if err := c.s.Permit("sshd", config.SSHLists[0].Key); err != nil {
+		return err
+	}
 	var answers [len(config.SSHLists)]string
 	for i, list := range config.SSHLists {
 		answer, err := c.s.Ask(shell.Question{

@@ -31,28 +31,29 @@ A management appliance wants a user of its own with the role readonly and a key 
 
 // keyDocument is what --json prints of a key.
 type keyDocument struct {
-	Number      int      `json:"number"`
-	Kind        string   `json:"kind"`
-	Fingerprint string   `json:"fingerprint"`
-	Comment     string   `json:"comment"`
-	Command     string   `json:"command"` // empty: every one that the role permits
-	From        []string `json:"from"`    // empty: everywhere
-	Key         string   `json:"key"`     // the whole line
+	Number      int      `json:"number" doc:"by which it is deleted"`
+	Kind        string   `json:"kind" doc:"such as ssh-ed25519"`
+	Fingerprint string   `json:"fingerprint" doc:"SHA-256, as OpenSSH writes it"`
+	Comment     string   `json:"comment" doc:"as the line has it"`
+	Command     string   `json:"command" doc:"the only one that it runs; empty: every one that the role permits"`
+	From        []string `json:"from" doc:"the addresses that it is taken from; none: every one"`
+	Key         string   `json:"key" doc:"the whole line"`
 }
 
 type userKeysDocument struct {
-	User string        `json:"user"`
-	Keys []keyDocument `json:"keys"`
+	User string        `json:"user" doc:"the account"`
+	Keys []keyDocument `json:"keys" doc:"in order"`
 }
 
 type keysDocument struct {
-	Users []userKeysDocument `json:"users"`
+	Users []userKeysDocument `json:"users" doc:"in order of name"`
 }
 
 func userKeyDocuments() []shell.Document {
 	return []shell.Document{
 		{For: "sshconfig userkey list", Value: keysDocument{}},
 		{For: "sshconfig userkey print", Value: keyDocument{}},
+		shell.Says("sshconfig userkey new, delete"),
 	}
 }
 
@@ -250,7 +251,7 @@ func userKeyBatch(s *shell.Session, args []string) error {
 		}
 		return userKeyMenu(s)
 	}
-	return dispatch("sshconfig", args, []subcommand{
+	return dispatch("sshconfig userkey", args, []subcommand{
 		{"list", 0, 1, func(rest []string) error { return listUserKeys(s, rest) }},
 		{"new", 2, 6, func(rest []string) error { return newUserKey(s, rest) }},
 		{"print", 2, 2, func(rest []string) error { return numberedKey(s, rest, (*userKeys).show) }},
@@ -320,9 +321,7 @@ func newUserKey(s *shell.Session, words []string) error {
 	if err := k.add(key); err != nil {
 		return err
 	}
-	if !s.JSON {
-		s.Printf("Key added for %s: %s\n", k.user, shortKey(key))
-	}
+	s.Printf("Key added for %s: %s\n", k.user, shortKey(key))
 	return nil
 }
 

@@ -57,10 +57,10 @@ type supporting struct {
 
 // supportDocument is what supportrequest --json prints.
 type supportDocument struct {
-	File      string   `json:"file"`
-	Size      int64    `json:"size"` // bytes
-	Encrypted bool     `json:"encrypted"`
-	MailedTo  []string `json:"mailed_to"`
+	File      string   `json:"file" doc:"its name in the folder configuration"`
+	Size      int64    `json:"size" doc:"bytes"`
+	Encrypted bool     `json:"encrypted" doc:"secrets are in it"`
+	MailedTo  []string `json:"mailed_to" doc:"addresses"`
 }
 
 func supportWanted(a *Appliance, s *shell.Session, args []string) (*supporting, error) {
@@ -79,7 +79,7 @@ func supportWanted(a *Appliance, s *shell.Session, args []string) (*supporting, 
 	err := dispatch("supportrequest", args, []subcommand{
 		{"file", 0, 1, megabytes},
 		{"mail", 1, 2, func(args []string) (err error) {
-			if want.to, err = supportAddresses(s, args[0]); err != nil {
+			if want.to, err = mailAddresses(s, args[0]); err != nil {
 				return err
 			}
 			return megabytes(args[1:])
@@ -88,31 +88,18 @@ func supportWanted(a *Appliance, s *shell.Session, args []string) (*supporting, 
 	return want, err
 }
 
-// supportAddresses reads addresses, separated by commas; none where there is nothing.
-func supportAddresses(s *shell.Session, text string) ([]string, error) {
-	var list []string
-	for word := range strings.SplitSeq(text, ",") {
-		address := mailAddress(strings.TrimSpace(word))
-		if err := acceptable(s, func(c *config.Config) { c.Alerts.From = address }); err != nil || address == "" {
-			return nil, shell.Fail("Invalid address %q: addresses such as admin@example.com, separated by commas, are accepted.", word)
-		}
-		list = append(list, address)
-	}
-	return list, nil
-}
-
 func askSupport(a *Appliance, s *shell.Session) (*supporting, error) {
 	want := &supporting{}
 	address, err := s.Ask(shell.Question{
 		Text: "The bundle is written to a file in /configuration, and sent by mail where an address is given.\n" +
 			"Please enter the email address to which you want to send the bundle. Separate multiple addresses with commas.",
-		Check: func(answer string) error { _, err := supportAddresses(s, answer); return err },
+		Check: func(answer string) error { _, err := mailAddresses(s, answer); return err },
 	})
 	if err != nil {
 		return nil, err
 	}
 	if address != "" {
-		if want.to, err = supportAddresses(s, address); err != nil {
+		if want.to, err = mailAddresses(s, address); err != nil {
 			return nil, err
 		}
 	}

@@ -51,6 +51,7 @@ was given a passphrase by an administrator changes it at the next login), lockou
 			{For: "userconfig passphrase", Value: newUserDocument{}},
 			{For: "userconfig status", Value: userDocument{}},
 			{For: "userconfig twofactor", Value: secondFactorDocument{}},
+			shell.Says("userconfig with other words"),
 		},
 		Redact: redactUserConfig,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
@@ -137,25 +138,25 @@ func (u *users) mark(name string) string {
 
 // userDocument is what --json prints of a user.
 type userDocument struct {
-	Name       string            `json:"name"`
-	FullName   string            `json:"full_name"`
-	Role       string            `json:"role"`   // admin, operator, readonly, guest, technician, helpdesk
-	Status     string            `json:"status"` // active, locked
-	Lockouts   []lockoutDocument `json:"lockouts"`
-	MustChange bool              `json:"must_change_passphrase"`
-	TwoFactor  bool              `json:"two_factor"`
-	Keys       int               `json:"keys"`
+	Name       string            `json:"name" doc:"the account"`
+	FullName   string            `json:"full_name" doc:"of whoever has it"`
+	Role       string            `json:"role" doc:"admin, operator, readonly, guest, technician, helpdesk"`
+	Status     string            `json:"status" doc:"active, locked"`
+	Lockouts   []lockoutDocument `json:"lockouts" doc:"after wrong passphrases; they end by themselves"`
+	MustChange bool              `json:"must_change_passphrase" doc:"a new one is asked for at the next login"`
+	TwoFactor  bool              `json:"two_factor" doc:"a code is needed as well"`
+	Keys       int               `json:"keys" doc:"how many public keys"`
 }
 
 // lockoutDocument is one source from which a user is refused after wrong passphrases.
 type lockoutDocument struct {
-	Source string `json:"source"`
-	Until  string `json:"until"`
+	Source string `json:"source" doc:"an address, or a block of IPv6 addresses"`
+	Until  string `json:"until" doc:"when it ends, as in RFC 3339"`
 }
 
 type usersDocument struct {
-	Users                  []userDocument `json:"users"`
-	ExternalAuthentication bool           `json:"external_authentication"`
+	Users                  []userDocument `json:"users" doc:"in order of name"`
+	ExternalAuthentication bool           `json:"external_authentication" doc:"false: there is none"`
 }
 
 func (u *users) list() error {

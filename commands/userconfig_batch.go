@@ -34,8 +34,8 @@ func (u *users) named(do func(name string, rest []string) error) func([]string) 
 
 // newUserDocument is what --json prints of a user that was made, or whose passphrase was.
 type newUserDocument struct {
-	Name       string  `json:"name"`
-	Passphrase *string `json:"passphrase"` // null unless it was generated
+	Name       string  `json:"name" doc:"the account"`
+	Passphrase *string `json:"passphrase" doc:"null unless it was generated"`
 }
 
 func generated(pass string, yes bool) *string {

@@ -6,15 +6,15 @@ import (
 
 // policyDocument is the rules for passphrases and lockouts.
 type policyDocument struct {
-	MinLength       int  `json:"min_length"`
-	Cases           bool `json:"cases"`
-	Digit           bool `json:"digit"`
-	Special         bool `json:"special"`
-	History         int  `json:"history"`
-	MaxAge          int  `json:"max_age_days"`
-	Reset           bool `json:"reset"`
-	LockoutAttempts int  `json:"lockout_attempts"`
-	LockoutMinutes  int  `json:"lockout_minutes"`
+	MinLength       int  `json:"min_length" doc:"characters"`
+	Cases           bool `json:"cases" doc:"an upper and a lower case letter are needed"`
+	Digit           bool `json:"digit" doc:"a digit is needed"`
+	Special         bool `json:"special" doc:"a sign that is neither letter nor digit is needed"`
+	History         int  `json:"history" doc:"how many of the latest are not taken again"`
+	MaxAge          int  `json:"max_age_days" doc:"after which a new one is asked for; 0: never"`
+	Reset           bool `json:"reset" doc:"one that an administrator has set is changed at the next login"`
+	LockoutAttempts int  `json:"lockout_attempts" doc:"wrong passphrases from one source"`
+	LockoutMinutes  int  `json:"lockout_minutes" doc:"for which it is locked out then"`
 }
 
 func policyOf(c *config.Config) policyDocument {

@@ -74,13 +74,13 @@ func (u *users) holders(role string) []string {
 
 // rolesDocument is what --json prints of the roles.
 type rolesDocument struct {
-	Roles []roleDocument `json:"roles"`
+	Roles []roleDocument `json:"roles" doc:"the most powerful first"`
 }
 
 type roleDocument struct {
-	Role  string   `json:"role"`
-	Title string   `json:"title"`
-	Users []string `json:"users"`
+	Role  string   `json:"role" doc:"as userconfig takes it"`
+	Title string   `json:"title" doc:"what it is called"`
+	Users []string `json:"users" doc:"who has it"`
 }
 
 // printRoles lists the roles with who has them. There are no others.

@@ -191,9 +191,23 @@ func TestForcedPassphrase(t *testing.T) {
 func TestOwnPassphraseWithoutCommit(t *testing.T) {
 	b := newBench(t)
 	b.exec(0, `userconfig new greta guest "Greta"; commit -y`, "first of g 1\n")
+	offered := len(b.a.Config.Previous())
 	out, _ := b.as("greta", 0, "passphrase", "first of g 1\nsecond of g 2\nsecond of g 2\n")
 	if !strings.Contains(out, "Your passphrase is changed.") || !b.opens("greta", "second of g 2") {
 		t.Errorf("changed nothing: %s", out)
+	}
+	if got := len(b.a.Config.Previous()); got != offered {
+		t.Errorf("%d configurations are offered for rollback, %d were before", got, offered)
+	}
+	for i := 2; i < changesADay; i++ {
+		b.as("greta", 0, "passphrase", fmt.Sprintf("second of g %d\nsecond of g %d\nsecond of g %d\n", i, i+1, i+1))
+	}
+	commits := len(b.a.Config.Revisions())
+	if _, errs := b.as("greta", 1, "passphrase", "second of g 5\nsixth of g 6\nsixth of g 6\n"); !strings.Contains(errs, "5 times a day") {
+		t.Errorf("the sixth change: %q", errs)
+	}
+	if len(b.a.Config.Revisions()) != commits || !b.opens("greta", "second of g 5") {
+		t.Error("a refused change is committed")
 	}
 	b.as("admin", 0, "passphrase; commit -y", benchPassphrase+"\nanother of his 2\nanother of his 2\n")
 	if !b.opens("admin", "another of his 2") {

@@ -10,10 +10,10 @@ import (
 
 // secondFactorDocument is what --json prints when a second factor is set up; the code is asked for behind it.
 type secondFactorDocument struct {
-	Name      string `json:"name"`
-	TwoFactor bool   `json:"two_factor"`
-	Secret    string `json:"secret,omitempty"` // in base32
-	URI       string `json:"uri,omitempty"`    // otpauth://
+	Name      string `json:"name" doc:"the account"`
+	TwoFactor bool   `json:"two_factor" doc:"a code is needed as well"`
+	Secret    string `json:"secret,omitempty" doc:"in base32; it is shown this once"`
+	URI       string `json:"uri,omitempty" doc:"otpauth://, for an application that scans it"`
 }
 
 // twoFactor switches a user's second factor. A new secret is shown once, and holds when a code of it was entered.

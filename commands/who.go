@@ -15,14 +15,19 @@ func who(*Appliance) *shell.Command {
 		Summary: "Show who is logged in.",
 		Roles:   shell.Everyone,
 		Batch:   []string{"who"},
-		Help: `Below the table stands who has changed something and not committed it, and what. A session's changes are listed
-once the command that made them has ended.`,
+		Help: `Below the table stands who has changed something and not committed it, and what, for whoever may see the configuration.
+A session's changes are listed once the command that made them has ended.`,
 		Documents: []shell.Document{{For: "who", Value: whoDocument{}}},
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			if err := noWords("who", args); err != nil {
 				return err
 			}
 			sessions := s.Sessions()
+			if !s.MayRun("showchanges") { // the names of objects are the configuration's
+				for i := range sessions {
+					sessions[i].Changes, sessions[i].Objects = 0, nil
+				}
+			}
 			if s.JSON {
 				return s.PrintJSON(whoDocument{loginsJSON(sessions)})
 			}

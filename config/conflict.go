@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,18 +23,19 @@ func (e *ConflictError) Error() string {
 // ConflictValue is a setting as it was, as it runs now and as the candidate has it, shown as Diff shows values.
 type ConflictValue struct{ Path, Was, Theirs, Ours string }
 
-// conflict makes the error of a merge that failed.
+// conflict makes the error of a merge that failed. There may be as many conflicts as a table has entries, so what belongs
+// to each is looked up in order, not searched for.
 func (s *Store) conflict(paths []string, since int, base, running, wanted *Config) error {
 	was, is, own := flatten(base), flatten(running), flatten(wanted)
-	commits := s.changesSince(since)
+	keys, commits := allKeys(joined(was, is), own), s.changesSince(since)
 	faults := make([]error, len(paths))
 	for i, path := range paths {
-		part := belongsTo(path)
-		if !present(is, path) || !present(own, path) { // what is gone went with all that belonged to it
-			part = func(at string) bool { return within(at, path) }
+		settings, part := belonging(keys, path, func(key string) string { return key }), belongsTo(path)
+		if presence(is, settings) != presence(own, settings) { // what is gone went with all that belonged to it
+			part = func(string) bool { return true }
 		}
-		e := &ConflictError{Object: path, By: s.lastChange(commits, part)}
-		for _, at := range allKeys(is, own) {
+		e := &ConflictError{Object: path, By: s.lastChange(commits, path, part)}
+		for _, at := range settings {
 			theirs, has := is[at]
 			ours, had := own[at]
 			if part(at) && (theirs != ours || has != had) && theirs != presentValue && ours != presentValue {
@@ -41,7 +43,7 @@ func (s *Store) conflict(paths []string, since int, base, running, wanted *Confi
 			}
 		}
 		if len(e.Values) == 0 { // the object as such was removed, or nothing of it is set
-			e.Values = append(e.Values, ConflictValue{path, presence(was, path), presence(is, path), presence(own, path)})
+			e.Values = append(e.Values, ConflictValue{path, presence(was, settings), presence(is, settings), presence(own, settings)})
 		}
 		faults[i] = e
 	}
@@ -66,22 +68,25 @@ func conflictValue(path string, was, is, own map[string]string) ConflictValue {
 	return ConflictValue{path, value(was), value(is), value(own)}
 }
 
-// presence is what present is shown as.
-func presence(flat map[string]string, path string) string {
-	if present(flat, path) {
-		return presentValue
+// presence is whether a configuration has any of an object's settings.
+func presence(flat map[string]string, settings []string) string {
+	for _, at := range settings {
+		if _, has := flat[at]; has {
+			return presentValue
+		}
 	}
 	return noValue
 }
 
-// present says whether a configuration has the object at all.
-func present(flat map[string]string, path string) bool {
-	for at := range flat {
-		if within(at, path) {
-			return true
-		}
+// belonging are the elements of a list whose path is that of an object or of a setting of it. They stand together, since the
+// list is in the order of comparePaths.
+func belonging[T any](list []T, object string, path func(T) string) []T {
+	first, _ := slices.BinarySearchFunc(list, object, func(e T, object string) int { return comparePaths(path(e), object) })
+	end := first
+	for end < len(list) && within(path(list[end]), object) {
+		end++
 	}
-	return false
+	return list[first:end]
 }
 
 // within says whether a setting's path is that of an object or belongs to it.
@@ -105,13 +110,12 @@ func (s *Store) changesSince(number int) (list []commitChanges) {
 	return list
 }
 
-// lastChange returns the commit that changed one of an object's settings last; the running one where that is not known.
-func (s *Store) lastChange(commits []commitChanges, part func(path string) bool) Revision {
+// lastChange returns the commit that changed one of an object's settings last, of those that part takes; the running one
+// where that is not known.
+func (s *Store) lastChange(commits []commitChanges, object string, part func(path string) bool) Revision {
 	for _, c := range commits {
-		for _, change := range c.changes {
-			if part(change.Path) {
-				return c.Revision
-			}
+		if slices.ContainsFunc(belonging(c.changes, object, func(c Change) string { return c.Path }), func(c Change) bool { return part(c.Path) }) {
+			return c.Revision
 		}
 	}
 	return s.Running().Revision

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -58,8 +57,8 @@ func (l *Listener) relaysForAll() string {
 		if p == nil || p.Behavior == Continue || !slices.ContainsFunc(g.Members, everybody) {
 			continue
 		}
-		if behavior, label = p.Behavior, "sender group "+groupLabel(l.HostAccess.Groups, i); g.Name == "" {
-			label = "the entry " + groupLabel(l.HostAccess.Groups, i)
+		if behavior, label = p.Behavior, "sender group "+groupLabels(l.HostAccess.Groups)[i]; g.Name == "" {
+			label = "the entry " + groupLabels(l.HostAccess.Groups)[i]
 		}
 		break
 	}
@@ -133,6 +132,8 @@ func rightsLost(old, new *Config) (list []Consequence) {
 			text = fmt.Sprintf("The account %s is gone; its sessions end with their next command.", name)
 		case was.Role != is.Role && !mightier(is.Role, was.Role):
 			text = fmt.Sprintf("The account %s goes from role %s to role %s, from its next command on.", name, was.Role, is.Role)
+		case is.Locked && !was.Locked:
+			text = fmt.Sprintf("The account %s is locked: it is let in no more, by passphrase or key.", name)
 		case lostKeys(was.Keys, is.Keys) > 0:
 			text = fmt.Sprintf("The account %s loses %d of its %d public keys.", name, lostKeys(was.Keys, is.Keys), len(was.Keys))
 		}
@@ -149,18 +150,8 @@ func mightier(a, b string) bool {
 	return i >= 0 && (j < 0 || i < j)
 }
 
-func lostKeys(was, is any) (n int) {
-	before, after := reflect.ValueOf(was), reflect.ValueOf(is)
-	for i := range before.Len() {
-		found := false
-		for j := range after.Len() {
-			found = found || reflect.DeepEqual(before.Index(i).Interface(), after.Index(j).Interface())
-		}
-		if !found {
-			n++
-		}
-	}
-	return n
+func lostKeys(was, is []string) int {
+	return len(slices.DeleteFunc(slices.Clone(was), func(key string) bool { return slices.Contains(is, key) }))
 }
 
 // deadRoutes finds the routes that lead back to a public or private listener of ours, or that throw mail away.

@@ -126,7 +126,7 @@ func TestConsequences(t *testing.T) {
 			}},
 		"rights": {
 			func(c *Config) {
-				for _, name := range []string{"bob", "carl", "dora", "emil"} {
+				for _, name := range []string{"bob", "carl", "dora", "emil", "fred"} {
 					c.Users[name] = &User{Role: RoleOperator, Keys: []string{"ssh-ed25519 A", "ssh-ed25519 B"}}
 				}
 			},
@@ -135,10 +135,12 @@ func TestConsequences(t *testing.T) {
 				c.Users["carl"].Role = RoleGuest
 				c.Users["dora"].Role = RoleAdministrator
 				c.Users["emil"].Keys = c.Users["emil"].Keys[1:]
+				c.Users["fred"].Locked = true
 			}, []string{
 				"rights_lost users.bob The account bob is gone; its sessions end with their next command.",
 				"rights_lost users.carl The account carl goes from role operator to role guest, from its next command on.",
 				"rights_lost users.emil The account emil loses 1 of its 2 public keys.",
+				"rights_lost users.fred The account fred is locked: it is let in no more, by passphrase or key.",
 			}},
 		"routes to nothing": {
 			func(c *Config) { c.Routes["old.example"] = &Route{Hops: []string{"/dev/null"}} },

@@ -149,8 +149,7 @@ func weakerReceiving(old, new *Config) (list []Consequence) {
 			add(join(at, "host_access", "default"), fmt.Sprintf("Listener %s: %s in the default policy.", name, text))
 		}
 		groups := groupsByLabel(was.HostAccess.Groups)
-		for i := range is.HostAccess.Groups {
-			label := groupLabel(is.HostAccess.Groups, i)
+		for i, label := range groupLabels(is.HostAccess.Groups) {
 			before := groups[label]
 			if before == nil {
 				continue

@@ -70,29 +70,40 @@ func dropPresence(changes []Change) []Change {
 	return out
 }
 
-// secretNames are what the ends of a user's keys in Refs are shown as.
-var secretNames = map[string]string{"passphrase": "passphrase", "history": "passphrase_history", "two_factor": "two_factor_secret"}
-
 // isUserSecret says whether the path is that of a user's secret.
 func isUserSecret(path string) bool {
 	if !strings.HasPrefix(path, "users.") {
 		return false
 	}
-	for _, name := range secretNames {
-		if strings.HasSuffix(path, "."+name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(userSecrets[:], func(what userSecret) bool { return strings.HasSuffix(path, "."+what.shown) })
 }
 
 func allKeys(a, b map[string]string) []string {
+	return slices.SortedFunc(maps.Keys(joined(a, b)), comparePaths)
+}
+
+// joined has what either has, b's values where both have one.
+func joined(a, b map[string]string) map[string]string {
 	all := maps.Clone(a)
 	maps.Copy(all, b)
-	// The order is that of the parts of a path, so that an object's own line stands right before its settings.
-	return slices.SortedFunc(maps.Keys(all), func(x, y string) int {
-		return strings.Compare(strings.ReplaceAll(x, ".", "\x00"), strings.ReplaceAll(y, ".", "\x00"))
-	})
+	return all
+}
+
+// comparePaths is the order of the parts of paths: a full stop comes before every other sign, so that an object's own line
+// stands right before its settings.
+func comparePaths(x, y string) int {
+	for i := range min(len(x), len(y)) {
+		switch {
+		case x[i] == y[i]:
+		case x[i] == '.':
+			return -1
+		case y[i] == '.':
+			return 1
+		default:
+			return int(x[i]) - int(y[i])
+		}
+	}
+	return len(x) - len(y)
 }
 
 // FormatChanges returns the changes as showchanges prints them, a line each. The values begin in one column, counted
@@ -128,7 +139,7 @@ func flatten(c *Config) map[string]string {
 	out := make(map[string]string)
 	flattenStruct(out, "", reflect.ValueOf(c).Elem())
 	for ref, id := range c.Refs {
-		if _, what, _ := userRef(ref); what == "history" {
+		if _, what, _ := userRef(ref); what.end == "history" {
 			continue // it changes with the passphrase, which says so
 		}
 		out[refPath(ref)] = id
@@ -142,7 +153,7 @@ func refPath(ref string) string {
 		return join("certificates", key(name), "content")
 	}
 	if user, what, ok := userRef(ref); ok {
-		return join("users", key(user), secretNames[what])
+		return join("users", key(user), what.shown)
 	}
 	return join(ref, "content")
 }
@@ -182,24 +193,29 @@ func flattenValue(out map[string]string, path string, v reflect.Value) {
 // flattenSlice shows a list of words as one value. A list of tables is shown as the order of their labels, which is
 // a setting too, and as a table for each label.
 func flattenSlice(out map[string]string, path string, v reflect.Value) {
-	var labels []string
-	for i := range v.Len() {
-		switch list := v.Interface().(type) {
-		case []SenderGroup:
-			labels = append(labels, groupLabel(list, i))
-		case []DNSServer:
-			labels = append(labels, serverLabel(list, i))
-		case []AlertSubscription:
-			labels = append(labels, list[i].Class+" ("+strings.Join(list[i].Severities, ", ")+")")
-			continue
-		default:
-			labels = append(labels, scalar(v.Index(i)))
-			continue
+	var names []string
+	objects := true // each has settings of its own, and not only a value
+	switch list := v.Interface().(type) {
+	case []SenderGroup:
+		names = groupLabels(list)
+	case []DNSServer:
+		names = serverLabels(list)
+	case []AlertSubscription:
+		objects = false
+		for _, sub := range list {
+			names = append(names, sub.Class+" ("+strings.Join(sub.Severities, ", ")+")")
 		}
-		flattenStruct(out, join(path, key(labels[i])), v.Index(i))
+	default:
+		objects = false
+		for i := range v.Len() {
+			names = append(names, scalar(v.Index(i)))
+		}
 	}
-	if len(labels) > 0 {
-		out[path] = strings.Join(labels, ", ")
+	for i := 0; objects && i < len(names); i++ {
+		flattenStruct(out, join(path, key(names[i])), v.Index(i))
+	}
+	if len(names) > 0 {
+		out[path] = strings.Join(names, ", ")
 	}
 }
 
@@ -224,35 +240,34 @@ func sortedKeys(v reflect.Value) []reflect.Value {
 	})
 }
 
-// groupLabel names an entry of a host access table: its group's name or its member, with a number behind a later
+// groupLabels name the entries of a host access table: each by its group's name or its member, with a number behind a later
 // entry of the same member.
-func groupLabel(groups []SenderGroup, i int) string {
-	return label(len(groups), i, func(j int) string {
-		if g := &groups[j]; g.Name != "" || len(g.Members) == 0 {
+func groupLabels(groups []SenderGroup) []string {
+	return labels(groups, func(g *SenderGroup) string {
+		if g.Name != "" || len(g.Members) == 0 {
 			return g.Name
 		}
-		return groups[j].Members[0]
+		return g.Members[0]
 	})
 }
 
-func serverLabel(servers []DNSServer, i int) string {
-	return label(len(servers), i, func(j int) string {
-		if servers[j].Domain != "" {
-			return servers[j].Address + " for " + servers[j].Domain
+func serverLabels(servers []DNSServer) []string {
+	return labels(servers, func(s *DNSServer) string {
+		if s.Domain != "" {
+			return s.Address + " for " + s.Domain
 		}
-		return servers[j].Address
+		return s.Address
 	})
 }
 
-func label(n, i int, name func(int) string) string {
-	own, count := name(i), 1
-	for j := range min(i, n) {
-		if name(j) == own {
-			count++
+func labels[T any](list []T, name func(*T) string) []string {
+	all, count := make([]string, len(list)), make(map[string]int, len(list))
+	for i := range list {
+		all[i] = name(&list[i])
+		count[all[i]]++
+		if n := count[all[i]]; n > 1 {
+			all[i] += "#" + strconv.Itoa(n)
 		}
 	}
-	if count > 1 {
-		return own + "#" + strconv.Itoa(count)
-	}
-	return own
+	return all
 }

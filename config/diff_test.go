@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -104,5 +105,14 @@ func TestDiff(t *testing.T) {
 				t.Errorf("got\n%swant\n%s", got, c.want)
 			}
 		})
+	}
+}
+
+// Entries without a name of their own are told apart, and naming each does not look at all the others: a block list has tens of
+// thousands.
+func TestGroupLabels(t *testing.T) {
+	groups := []SenderGroup{{Name: "A", Members: []string{"192.0.2.1"}}, {Members: []string{"192.0.2.1"}}, {Members: []string{"192.0.2.1"}}, {}, {Members: []string{"192.0.2.1"}}, {Name: "A"}}
+	if got := strings.Join(groupLabels(groups), "|"); got != "A|192.0.2.1|192.0.2.1#2||192.0.2.1#3|A#2" {
+		t.Errorf("got %s", got)
 	}
 }

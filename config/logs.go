@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -223,6 +224,9 @@ func (l *Logs) normalize() {
 }
 
 const defaultStatusInterval = 60
+
+// StatusSeconds is how many seconds lie between two lines of Status Logs.
+func (l *Logs) StatusSeconds() int { return cmp.Or(l.StatusInterval, defaultStatusInterval) }
 
 func (s *Subscription) normalize() {
 	if s.Level == "information" {

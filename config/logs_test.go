@@ -87,6 +87,7 @@ func TestLogsThatAreRefused(t *testing.T) {
 		"is not one of mail, delivery":       func(l *Logs) { l.Put("x", &Subscription{Type: "letters", File: "x"}) },
 		"every appliance has cli_logs":       func(l *Logs) { l.Put("cli_logs", &Subscription{Type: MailLogs, File: "cli"}) },
 		`there is a log "mail_logs"`:         func(l *Logs) { l.Put("Mail_logs", &Subscription{Type: MailLogs, File: "x"}) },
+		"is the folder of your files":        func(l *Logs) { l.Put("Configuration", &Subscription{Type: MailLogs, File: "x"}) },
 		"a number of sessions or of minutes": func(l *Logs) { l.Put("x", &Subscription{Type: DomainDebugLogs, File: "x", Peer: "a.example"}) },
 		"is not an address, a network": func(l *Logs) {
 			l.Put("x", &Subscription{Type: InjectionDebugLogs, File: "x", Peer: "a b", Sessions: 1})

@@ -127,17 +127,10 @@ func pickGroups(path string, base, running, own []SenderGroup, conflicts *[]stri
 	return merged
 }
 
-func groupLabels(groups []SenderGroup) (labels []string) {
-	for i := range groups {
-		labels = append(labels, groupLabel(groups, i))
-	}
-	return labels
-}
-
 func groupsByLabel(groups []SenderGroup) map[string]*SenderGroup {
 	all := make(map[string]*SenderGroup, len(groups))
-	for i := range groups {
-		all[groupLabel(groups, i)] = &groups[i]
+	for i, label := range groupLabels(groups) {
+		all[label] = &groups[i]
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -135,5 +136,36 @@ func TestConflictOfAListenerOnly(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 		})
+	}
+}
+
+// Two operators import tables of the same recipients with other actions: every entry is a conflict, and each is named with
+// both values. What one of them costs must not grow with their number, since nobody can commit meanwhile.
+func TestManyConflicts(t *testing.T) {
+	t.Parallel()
+	const entries = 2000
+	s := newTestStore(t)
+	table := func(accept bool, code int) map[string]*RecipientRule {
+		rules := make(map[string]*RecipientRule, entries)
+		for i := range entries {
+			rules[fmt.Sprintf("user%d@example.com", i)] = &RecipientRule{Accept: accept, Code: code}
+		}
+		return rules
+	}
+	ours, theirs := s.Candidate(), s.Candidate()
+	theirs.Config.Listeners["InboundMail"].RecipientAccess = table(false, 550)
+	ours.Config.Listeners["InboundMail"].RecipientAccess = table(true, 0)
+	if _, err := s.Commit(t.Context(), theirs, Author{User: "anna"}, "", true); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Commit(t.Context(), ours, Author{User: "bert"}, "", true)
+	conflicts := ConflictErrors(err)
+	if len(conflicts) != entries {
+		t.Fatalf("%d conflicts, want %d", len(conflicts), entries)
+	}
+	for _, e := range conflicts {
+		if e.By.Author.User != "anna" || len(e.Values) == 0 || e.Values[0].Theirs == e.Values[0].Ours {
+			t.Fatalf("got %+v", e)
+		}
 	}
 }

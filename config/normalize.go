@@ -137,7 +137,7 @@ func (c *Config) owns(key string) bool {
 	}
 	if user, what, ok := userRef(key); ok {
 		u := c.Users[user]
-		return u != nil && (what != "two_factor" || u.TwoFactor)
+		return u != nil && (what.end != "two_factor" || u.TwoFactor)
 	}
 	switch key {
 	case AuthoritiesRef, ACMEAccountRef, ACMETSIGRef, ACMEEABRef, ReportKeyRef:

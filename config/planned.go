@@ -37,7 +37,8 @@ type Planned struct {
 	Author   Author
 	Comment  string
 	Rollback bool
-	Changes  []Change // against what ran when it was entered
+	Upon     int      // the revision that ran when it was entered
+	Changes  []Change // against that one
 }
 
 // Outcome tells what became of a planned commit whose time had come.
@@ -79,8 +80,9 @@ func (s *Store) Plan(ctx context.Context, c *Candidate, a Author, comment string
 		return nil, Planned{}, err
 	}
 	running := s.Running()
-	p := plan{base: running.Config, own: next, upon: running.Revision.Number, Planned: Planned{
-		At: at, Entered: now.Truncate(time.Second).Local(), Author: Author{User: oneLine(a.User), From: oneLine(a.From)},
+	p := plan{base: running.Config, own: next, Planned: Planned{
+		Upon: running.Revision.Number,
+		At:   at, Entered: now.Truncate(time.Second).Local(), Author: Author{User: oneLine(a.User), From: oneLine(a.From)},
 		Comment: oneLine(comment), Rollback: rollback, Changes: result.Changes,
 	}}
 	s.mu.Lock()
@@ -219,7 +221,7 @@ func (s *Store) commitPlan(ctx context.Context, p plan) (*CommitResult, error) {
 	if err := s.repair(); err != nil {
 		return nil, err
 	}
-	next, result, err := s.plan(&Candidate{Base: &Snapshot{Config: p.base, Revision: Revision{Number: p.upon}}, Config: p.own})
+	next, result, err := s.plan(&Candidate{Base: &Snapshot{Config: p.base, Revision: Revision{Number: p.Upon}}, Config: p.own})
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,6 @@ const (
 type plan struct {
 	Planned
 	base, own *Config
-	upon      int // the revision that it was planned upon
 }
 
 // planHead is the first part of a planned commit's file.
@@ -61,7 +60,7 @@ func encodePlan(p plan) []byte {
 	enc.Indent = ""
 	if err := enc.Encode(planHead{
 		Format: plannedFormat, Number: p.Number, At: p.At.UTC(), Entered: p.Entered.UTC(), User: p.Author.User, From: p.Author.From,
-		Comment: p.Comment, Rollback: p.Rollback, Upon: p.upon, Digest: digestOf(settings), Refs: p.own.Refs, UponRefs: p.base.Refs,
+		Comment: p.Comment, Rollback: p.Rollback, Upon: p.Upon, Digest: digestOf(settings), Refs: p.own.Refs, UponRefs: p.base.Refs,
 	}); err != nil {
 		panic(fmt.Sprintf("encode planned commit: %v", err)) // as in Encode
 	}
@@ -89,9 +88,9 @@ func decodePlan(data []byte) (p plan, err error) {
 	case h.Digest != digestOf(settings):
 		return plan{}, errors.New("its settings do not match its digest")
 	}
-	p = plan{upon: h.Upon, Planned: Planned{
+	p = plan{Planned: Planned{
 		Number: h.Number, At: h.At.Local(), Entered: h.Entered.Local(), Author: Author{User: h.User, From: h.From},
-		Comment: h.Comment, Rollback: h.Rollback,
+		Comment: h.Comment, Rollback: h.Rollback, Upon: h.Upon,
 	}}
 	if p.own, err = Decode(own); err == nil {
 		p.base, err = Decode(base)

@@ -18,21 +18,23 @@ func PassphraseHistoryRef(user string) string { return "users." + user + ".histo
 // TwoFactorRef returns the key in Refs of the secret that a user's codes are made from, in base32.
 func TwoFactorRef(user string) string { return "users." + user + ".two_factor" }
 
-// userRefs are the ends of the keys in Refs that belong to users.
-var userRefs = []string{"passphrase", "history", "two_factor"}
+// userSecret is the end of a key in Refs that belongs to a user, and what the content is shown as.
+type userSecret struct{ end, shown string }
+
+var userSecrets = [...]userSecret{{"passphrase", "passphrase"}, {"history", "passphrase_history"}, {"two_factor", "two_factor_secret"}}
 
 // userRef takes a key in Refs that belongs to a user apart; ok is false for any other.
-func userRef(ref string) (user, what string, ok bool) {
+func userRef(ref string) (user string, what userSecret, ok bool) {
 	rest, ok := strings.CutPrefix(ref, "users.")
 	if !ok {
-		return "", "", false
+		return "", userSecret{}, false
 	}
-	for _, what := range userRefs {
-		if user, ok := strings.CutSuffix(rest, "."+what); ok {
+	for _, what := range userSecrets {
+		if user, ok := strings.CutSuffix(rest, "."+what.end); ok {
 			return user, what, true
 		}
 	}
-	return "", "", false
+	return "", userSecret{}, false
 }
 
 // The keys in Refs of single secrets.

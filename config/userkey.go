@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -69,13 +68,9 @@ func (k UserKey) String() string {
 
 // Sources lists From: single addresses without their length.
 func (k UserKey) Sources() string {
-	var words []string
-	for _, p := range k.From {
-		if p.IsSingleIP() {
-			words = append(words, p.Addr().String())
-		} else {
-			words = append(words, p.String())
-		}
+	words := make([]string, len(k.From))
+	for i, p := range k.From {
+		words[i] = networkText(p)
 	}
 	return strings.Join(words, ",")
 }
@@ -182,26 +177,14 @@ func BoundCommand(name string) (string, error) {
 func ParseSources(text string) ([]netip.Prefix, error) {
 	var list []netip.Prefix
 	for word := range strings.SplitSeq(text, ",") {
-		p, err := parseSource(strings.TrimSpace(word))
-		if err != nil {
+		p, ok := ParseNetwork(strings.TrimSpace(word))
+		if !ok {
 			return nil, fmt.Errorf("%q is not an address or a CIDR block", clipKey(word))
 		}
 		list = append(list, p)
 	}
 	slices.SortFunc(list, func(a, b netip.Prefix) int { return a.Compare(b) })
 	return slices.Compact(list), nil
-}
-
-func parseSource(word string) (netip.Prefix, error) {
-	if a, err := netip.ParseAddr(word); err == nil && a.Zone() == "" {
-		a = a.Unmap()
-		return netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(word)
-	if err == nil && p.Addr().Is4In6() {
-		err = errors.New("an IPv4 address in IPv6")
-	}
-	return p.Masked(), err
 }
 
 func clipKey(s string) string {

@@ -198,8 +198,9 @@ func (f *faults) singletons(c *Config) {
 
 func (f *faults) servers(servers []DNSServer) {
 	seen := make(map[string]bool)
+	labels := serverLabels(servers)
 	for i, s := range servers {
-		at := join("dns", "servers", key(serverLabel(servers, i)))
+		at := join("dns", "servers", key(labels[i]))
 		if _, err := s.AddrPort(); err != nil {
 			f.add(join(at, "address"), "%v", err)
 		}

@@ -38,13 +38,20 @@ func (f *faults) logs(l *Logs) {
 	f.logFolders(l)
 }
 
-// logFolders refuses two logs whose folders differ in case only: not every disk tells them apart.
+// filesFolder is the folder of the operators' files, which scp and sftp show beside those of the logs.
+const filesFolder = "configuration"
+
+// logFolders refuses two logs whose folders differ in case only, since not every disk tells them apart, and one whose files
+// could not be fetched.
 func (f *faults) logFolders(l *Logs) {
 	seen := map[string]string{}
 	for _, name := range l.Names() {
 		folded := strings.ToLower(name)
 		if other, taken := seen[folded]; taken {
 			f.add(join("logs.subscriptions", key(name)), "there is a log %q", other)
+		}
+		if folded == filesFolder {
+			f.add(join("logs.subscriptions", key(name)), "%q is the folder of your files; a log needs another name", name)
 		}
 		seen[folded] = name
 	}

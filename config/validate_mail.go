@@ -75,9 +75,9 @@ func (f *faults) policiesAndGroups(path string, h *HostAccess) {
 		f.policy(at, p)
 	})
 	seen := make(map[string]bool)
-	for i := range h.Groups {
+	for i, label := range groupLabels(h.Groups) {
 		g := &h.Groups[i]
-		at := join(path, "groups", key(groupLabel(h.Groups, i)))
+		at := join(path, "groups", key(label))
 		switch lower := strings.ToLower(g.Name); {
 		case g.Name == "" && len(g.Members) != 1:
 			f.add(at, "an entry without a name needs exactly one member")

@@ -108,8 +108,8 @@ func (s *Store) repair() error {
 }
 
 // tidy removes the revisions that are no longer kept and the secrets that none of the others names. The vault stays as
-// it is while a revision or a planned commit is damaged, whose secrets nobody knows. What cannot be removed now is met again at the next
-// commit.
+// it is while a revision or a planned commit is damaged, whose secrets nobody knows. What cannot be removed now is met
+// again at the next commit.
 func (s *Store) tidy() {
 	s.mu.Lock()
 	keep, damaged, oldest := s.history.named(), len(s.history.damaged)+len(s.damagedPlans) > 0, s.history.oldestKept()

@@ -64,7 +64,7 @@ func (r *xmlReader) object(n *node, e element, path, key string, present reflect
 	if t.Kind() == reflect.Pointer {
 		r.table(n, inner, aside, value.Elem(), at)
 	} else {
-		r.bare(n, e, inner, aside, value, at)
+		r.bare(n, inner, aside, value, at)
 	}
 	if r.fatal != nil || e.secrets == nil {
 		return value, true
@@ -105,7 +105,7 @@ func (r *xmlReader) fixed(n *node, e element, key, at string) bool {
 }
 
 // bare reads an entry that is not a table: its value stands in an element of its own.
-func (r *xmlReader) bare(n *node, _ element, path string, aside func(*node) bool, v reflect.Value, at string) {
+func (r *xmlReader) bare(n *node, path string, aside func(*node) bool, v reflect.Value, at string) {
 	own, paths := elementAt(path, "value"), pathsOf(at, n.children)
 	seen := false
 	for i, c := range n.children {

@@ -21,12 +21,8 @@ func inObject(ref string) bool {
 	if name, ok := strings.CutPrefix(ref, CertificateRef("")); ok {
 		return name != ""
 	}
-	name, ok := strings.CutPrefix(ref, "users.")
-	if !ok {
-		return false
-	}
-	name, ok = strings.CutSuffix(name, ".passphrase")
-	return ok && PassphraseRef(name) == ref
+	user, _, ok := userRef(ref)
+	return ok && PassphraseRef(user) == ref
 }
 
 // otherSecrets writes what the vault holds for the configuration beyond its objects: whatever has a reference is here.

@@ -1,7 +1,6 @@
 package docs
 
 import (
-	"cmp"
 	"encoding"
 	"fmt"
 	"os"
@@ -64,7 +63,7 @@ func jsonFields(t reflect.Type, path string) []jsonField {
 		if strings.Contains(options, "omit") {
 			kind = strings.TrimSuffix(kind, " or null") + ", optional"
 		}
-		fields = append(fields, jsonField{at, kind, cmp.Or(f.Tag.Get("doc"), strings.ReplaceAll(name, "_", " "))})
+		fields = append(fields, jsonField{at, kind, f.Tag.Get("doc")})
 		fields = append(fields, jsonFields(f.Type, at)...)
 	}
 	return fields
@@ -202,7 +201,7 @@ func TestJSONContract(t *testing.T) {
 	}
 }
 
-// Every document belongs to its command, and every field has a proper name.
+// Every document belongs to its command, and every field has a proper name and says what it means.
 func TestJSONDocuments(t *testing.T) {
 	proper := regexp.MustCompile(`^[a-z][a-z0-9]*([_-][a-z0-9]+)*$`)
 	documents(func(c *shell.Command, d shell.Document) {
@@ -213,6 +212,9 @@ func TestJSONDocuments(t *testing.T) {
 			name := f.path[strings.LastIndexByte(f.path, '.')+1:]
 			if !proper.MatchString(name) {
 				t.Errorf("%s: the field %s has no proper name", d.For, f.path)
+			}
+			if f.meaning == "" {
+				t.Errorf("%s: the field %s has no meaning: its tag doc is missing", d.For, f.path)
 			}
 		}
 	})

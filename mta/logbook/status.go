@@ -29,10 +29,7 @@ func (b *Book) writeStatus(ctx context.Context) {
 func (b *Book) statusInterval() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if n := b.conf.StatusInterval; n > 0 {
-		return time.Duration(n) * time.Second
-	}
-	return time.Minute
+	return time.Duration(b.conf.StatusSeconds()) * time.Second
 }
 
 // pause waits until the time is over or somebody knocks; false: ctx has ended.

@@ -13,12 +13,12 @@ import (
 
 // ProbeResult is what a peer answers to a hello that offers far more than we speak.
 type ProbeResult struct {
-	Cause  cause.ID `json:"cause,omitempty"`  // H1, H2, H6 or H7: why it refuses our own hello; empty where this does not tell
-	Words  string   `json:"words"`            // what it would take, or how it refuses this hello too
-	Cipher string   `json:"cipher,omitempty"` // as chosen, OpenSSL's name
-	Method string   `json:"method,omitempty"` // the version as chosen, "TLSv1.1"
-	Group  string   `json:"group,omitempty"`  // as chosen, where it says one: "secp224r1"
-	Scheme string   `json:"scheme,omitempty"` // with which it signs, where it says so: "RSA+SHA1"
+	Cause  cause.ID `json:"cause,omitempty" doc:"H1, H2, H6 or H7: why it refuses our own hello; empty where this does not tell"`
+	Words  string   `json:"words" doc:"what it would take, or how it refuses this hello too"`
+	Cipher string   `json:"cipher,omitempty" doc:"as chosen, OpenSSL's name"`
+	Method string   `json:"method,omitempty" doc:"the version as chosen, TLSv1.1"`
+	Group  string   `json:"group,omitempty" doc:"as chosen, where it says one: secp224r1"`
+	Scheme string   `json:"scheme,omitempty" doc:"with which it signs, where it says so: RSA+SHA1"`
 }
 
 // ProbeHello asks a peer that refuses our hello what it would take. conn is a fresh connection on which STARTTLS was
