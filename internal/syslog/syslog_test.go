@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,6 +108,9 @@ func TestServerIsAwayAndBack(t *testing.T) {
 	}
 	if text := <-told; !strings.Contains(text, "takes lines again") {
 		t.Errorf("told %q", text)
+	}
+	for p.Status().Queued > 0 { // the server may have them before their room is free again
+		runtime.Gosched()
 	}
 	p.Add(moment, Info, []byte("after"))
 	if text := <-got; text != fmt.Sprintf("Warning: %d lines were dropped because the server was away", 100-kept) {
