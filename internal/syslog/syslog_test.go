@@ -2,6 +2,7 @@ package syslog
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -136,6 +137,27 @@ func TestUDP(t *testing.T) {
 		n, _, err := server.ReadFrom(buf)
 		if err != nil || string(buf[:n]) != want {
 			t.Errorf("got %q, %v; want %q", buf[:n], err, want)
+		}
+	}
+}
+
+// A host on which no server listens is not said to take lines again because a datagram can be sent there.
+func TestUDPWithoutAServer(t *testing.T) {
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := server.LocalAddr().String()
+	server.Close()
+	p := &Pusher{opts: Options{Protocol: UDP, Address: nobody, Queue: defaultQueue}, wake: make(chan struct{}, 1)}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	for _, wasAway := range []bool{false, true} {
+		p.Add(moment, Info, []byte("line"))
+		there := false
+		err := p.session(ctx, wasAway, func() { there = true })
+		if err == nil || ctx.Err() != nil || there == wasAway {
+			t.Errorf("away before: %v, said to be there: %v, %v", wasAway, there, err)
 		}
 	}
 }
