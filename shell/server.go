@@ -257,7 +257,7 @@ func (srv *Server) register(p *peer) bool {
 	for q := range srv.peers {
 		if !q.known.Load() {
 			strangers++
-			if q.remote == p.remote {
+			if q.source == p.source {
 				same++
 			}
 		}
