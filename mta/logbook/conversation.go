@@ -3,6 +3,7 @@ package logbook
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strconv"
 
 	"posthouse/internal/eventlog"
@@ -135,13 +136,22 @@ func (c *Conversation) command(line []byte) bool {
 	case "DATA":
 		c.data = true
 	case "BDAT":
-		if len(words) > 1 {
-			c.chunk, _ = strconv.ParseInt(string(words[1]), 10, 64)
-			c.chunk = max(0, c.chunk)
-		}
+		c.chunk = chunkSize(words)
 	}
 	c.write(false, string(line))
 	return !c.data && c.chunk == 0
+}
+
+// chunkSize is how many bytes of content follow a BDAT command. Behind one that is malformed nobody knows where the next
+// command begins, so that all of it is content.
+func chunkSize(words [][]byte) int64 {
+	last := len(words) == 3 && bytes.EqualFold(words[2], []byte("LAST"))
+	if len(words) == 2 || last {
+		if n, err := strconv.ParseUint(string(words[1]), 10, 63); err == nil {
+			return int64(n)
+		}
+	}
+	return math.MaxInt64
 }
 
 // body is a line of content.

@@ -95,6 +95,18 @@ func TestConversationWithADotThatIsNoEnd(t *testing.T) {
 	}
 }
 
+// Behind a BDAT that the session does not understand everything may be content.
+func TestConversationWithAMalformedChunk(t *testing.T) {
+	for _, command := range []string{"BDAT", "BDAT x", "BDAT -1", "BDAT +1", "BDAT 1 FIRST", "BDAT 1 LAST more", "BDAT 99999999999999999999"} {
+		b := injection(t, false)
+		said(t, b, []string{"S220 mail\r\n", "CMAIL FROM:<a@x>\r\n", "S250 ok\r\n", "C" + command + "\r\n\r\nSECRET\r\nSECRET\r\n", "S501 no\r\n"}, 1<<20)
+		got := strings.Join(texts(t, b.Log("inj")), "\n")
+		if strings.Contains(got, "SECRET") || !strings.Contains(got, "'"+command+"'") || !strings.Contains(got, "'501 no'") {
+			t.Errorf("%s: got\n%s", command, got)
+		}
+	}
+}
+
 func FuzzConversation(f *testing.F) {
 	f.Add("EHLO a\r\nMAIL FROM:<a>\r\nDATA\r\n", "220 a\r\n250 b\r\n354 go\r\n", true)
 	f.Add("BDAT 99999999999999999999\r\nBDAT -1\r\n", "", false)
