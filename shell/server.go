@@ -23,7 +23,8 @@ import (
 type Server struct {
 	opts     Options
 	lock     *lockouts
-	refused  refusals
+	refused  refusals     // for the address
+	garbled  refusals     // in the handshake, before anybody tried to log in
 	channels atomic.Int64 // sessions over all connections
 	sessions *sessionList
 
@@ -228,15 +229,22 @@ func (srv *Server) handshakeFailed(p *peer, err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return // somebody only looked whether the port is open, or was too slow
 	}
+	text := "An SSH connection from " + p.remote + " failed: " + handshakeFault(err)
+	if text = srv.garbled.line(srv.opts.now(), text, "failure"); text != "" {
+		log(srv.opts.System, text)
+	}
+}
+
+// handshakeFault is why a handshake failed, in words that a stranger may have chosen.
+func handshakeFault(err error) string {
 	var apart *gossh.AlgorithmNegotiationError
 	if errors.As(err, &apart) {
-		srv.system("An SSH connection from %s failed: no common %s; offered here: %s; offered there: %s", p.remote, apart.What,
+		return fmt.Sprintf("no common %s; offered here: %s; offered there: %s", apart.What,
 			offers(apart.SupportedAlgorithms), offers(apart.RequestedAlgorithms))
-		return
 	}
 	const most = 1000
 	text := err.Error()
-	srv.system("An SSH connection from %s failed: %q", p.remote, text[:min(len(text), most)])
+	return fmt.Sprintf("%q", text[:min(len(text), most)])
 }
 
 // enter counts a session in, so that stop waits for it.
