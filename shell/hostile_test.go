@@ -282,6 +282,14 @@ func TestStrangers(t *testing.T) {
 		t.Error("others have no room")
 	}
 	a.undisturbed(t)
+	for from("127.0.0.1") {
+	}
+	conn, err := net.Dial("tcp", a.Addresses()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	a.logs.wait(t, "A connection from 127.0.0.1 was refused: too many are open already, or wait to log in.")
 }
 
 // TestUnusedConnection ends a connection over which nothing is done.

@@ -25,6 +25,7 @@ type Server struct {
 	lock     *lockouts
 	refused  refusals     // for the address
 	garbled  refusals     // in the handshake, before anybody tried to log in
+	crowded  refusals     // for want of room
 	channels atomic.Int64 // sessions over all connections
 	sessions *sessionList
 
@@ -186,6 +187,10 @@ func (srv *Server) admit(conn net.Conn) {
 	if !srv.register(p) {
 		p.over()
 		conn.Close()
+		text := "A connection from " + p.remote + " was refused: too many are open already, or wait to log in."
+		if text = srv.crowded.line(srv.opts.now(), text, "refusal"); text != "" {
+			log(srv.opts.System, text)
+		}
 		return
 	}
 	srv.wg.Go(func() {
