@@ -67,10 +67,7 @@ func Open(opts Options) (*Book, error) {
 		opts.Now = time.Now
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	b := &Book{
-		opts: opts, stop: stop, conf: opts.Logs, hostname: opts.Hostname,
-		trusted: make(chan struct{}), changed: make(chan struct{}, 1), asked: make(chan struct{}, 1),
-	}
+	b := &Book{opts: opts, stop: stop, trusted: make(chan struct{}), changed: make(chan struct{}, 1), asked: make(chan struct{}, 1), conf: opts.Logs, hostname: opts.Hostname}
 	for name, sub := range opts.Logs.All() {
 		e, err := b.open(name, sub, &opts.Logs)
 		if err != nil {
