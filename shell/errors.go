@@ -60,10 +60,7 @@ func (c *Command) withForms(err error, args []string) error {
 	if !ok || !f.forms {
 		return err
 	}
-	forms, _ := c.following(args)
-	for n := len(args); len(forms) == 0 && n > 0; n-- {
-		forms, _ = c.following(args[:n-1])
-	}
+	forms := c.nearest(args)
 	switch len(forms) {
 	case 0:
 		return &failure{text: f.text + ".", usage: true}

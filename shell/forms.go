@@ -123,7 +123,23 @@ func step(states [][]formPart, typed string) (exact, named [][]formPart) {
 			}
 		}
 	}
-	return exact, named
+	return distinct(exact), distinct(named)
+}
+
+// distinct leaves out what is there already: where groups may come again, many readings of a line come to the same.
+func distinct(states [][]formPart) [][]formPart {
+	var out [][]formPart
+	for _, s := range states {
+		if !slices.ContainsFunc(out, func(o []formPart) bool { return slices.EqualFunc(o, s, formPart.equal) }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// equal says whether the same words may stand at both places.
+func (p formPart) equal(o formPart) bool {
+	return p.repeat == o.repeat && slices.Equal(p.words, o.words) && slices.EqualFunc(p.group, o.group, formPart.equal)
 }
 
 // fits says whether typed is one of the part's words or the beginning of one, and whether it may be the name of something.
@@ -152,27 +168,15 @@ func kind(word string) string {
 	return word
 }
 
+// maxFormWords bounds how many words of a line are followed: a line has room for tens of thousands.
+const maxFormWords = 100
+
 // following are the forms of c that the typed words begin, with what of each comes next. Where a literal word of some form
 // fits, the forms in which a name would stand there do not count.
 func (c *Command) following(typed []string) (forms []string, states [][]formPart) {
-	at := map[string][][]formPart{}
-	for _, form := range c.Batch {
-		at[form] = [][]formPart{parseForm(form)}
-	}
-	for _, word := range typed {
-		exact, named := map[string][][]formPart{}, map[string][][]formPart{}
-		for form, states := range at {
-			e, n := step(states, word)
-			if len(e) > 0 {
-				exact[form] = e
-			}
-			if len(n) > 0 {
-				named[form] = n
-			}
-		}
-		if at = exact; len(exact) == 0 {
-			at = named
-		}
+	at, n := c.follow(typed)
+	if n < len(typed) {
+		return nil, nil
 	}
 	for _, form := range c.Batch {
 		if len(at[form]) > 0 {
@@ -180,6 +184,42 @@ func (c *Command) following(typed []string) (forms []string, states [][]formPart
 		}
 	}
 	return forms, states
+}
+
+// nearest are the forms that as many of the typed words begin as any form does.
+func (c *Command) nearest(typed []string) []string {
+	at, _ := c.follow(typed)
+	return slices.DeleteFunc(slices.Clone(c.Batch), func(form string) bool { return len(at[form]) == 0 })
+}
+
+// follow follows the forms over the typed words, as far as any form goes with them: n words. It returns what of each form
+// comes next there.
+func (c *Command) follow(typed []string) (at map[string][][]formPart, n int) {
+	at = map[string][][]formPart{}
+	for _, form := range c.Batch {
+		at[form] = [][]formPart{parseForm(form)}
+	}
+	for _, word := range typed[:min(len(typed), maxFormWords)] {
+		exact, named := map[string][][]formPart{}, map[string][][]formPart{}
+		for form, states := range at {
+			literal, name := step(states, word)
+			if len(literal) > 0 {
+				exact[form] = literal
+			}
+			if len(name) > 0 {
+				named[form] = name
+			}
+		}
+		next := exact
+		if len(exact) == 0 {
+			next = named
+		}
+		if len(next) == 0 {
+			break
+		}
+		at, n = next, n+1
+	}
+	return at, n
 }
 
 // expected are the words that may come next, and the kinds of names.

@@ -105,6 +105,28 @@ func TestHelpAtQuestions(t *testing.T) {
 	}
 }
 
+// However a line repeats what a form lets come again, few readings of it are kept, and not all of its words are read.
+func TestFormsAreFollowedInBounds(t *testing.T) {
+	for _, form := range []string{"x NAME [speed fast|slow] [limit NUMBER] ...", "x [[A] [b ...] ...] ...", "x [A] [B] [C] [D] [E] ...", "x [b] NAME ... [c]"} {
+		c := &Command{Name: "x", Batch: []string{form}}
+		words := slices.Repeat([]string{"b", "limit"}, maxFormWords)
+		for n := range 20 {
+			if at, _ := c.follow(words[:n]); len(at[form]) > 16 {
+				t.Errorf("%s: %d readings of %d words", form, len(at[form]), n)
+			}
+		}
+		if _, n := c.follow(words); n > maxFormWords {
+			t.Errorf("%s: %d words are followed", form, n)
+		}
+		if forms, _ := c.following(words); len(forms) > 0 {
+			t.Errorf("%s: %q begins so, after %d words", form, forms, len(words))
+		}
+		if got := c.nearest(words); !slices.Equal(got, []string{form}) {
+			t.Errorf("%s: nearest is %q", form, got)
+		}
+	}
+}
+
 func FuzzForms(f *testing.F) {
 	f.Add("thing new NAME [speed fast|slow] [limit NUMBER] ...", "new alpha speed")
 	f.Add("x [[A] [b ...] ...] ...", "b b b b")

@@ -256,26 +256,40 @@ func TestDribble(t *testing.T) {
 	t.Error("the connection stays open")
 }
 
-// TestStrangers fills one address's share of the connections that have not logged in.
+// TestStrangers fills one source's share of the connections that have not logged in: an address, or the /64 of IPv6 that one
+// customer has.
 func TestStrangers(t *testing.T) {
 	a := startServer(t, nil)
+	from := func(remote string) bool {
+		p := newPeer(&deaf{closed: make(chan struct{})}, remote, time.Hour, time.Hour)
+		t.Cleanup(func() {
+			p.over()
+			a.mu.Lock()
+			delete(a.peers, p)
+			a.mu.Unlock()
+		})
+		return a.register(p)
+	}
 	for i := range maxStrangersFrom {
-		if !a.register(newPeer(&deaf{closed: make(chan struct{})}, "192.0.2.1", time.Hour, time.Hour)) {
+		if !from(fmt.Sprintf("2001:db8::%x", i)) {
 			t.Fatalf("the %dth has no room", i+1)
 		}
 	}
-	if a.register(newPeer(&deaf{closed: make(chan struct{})}, "192.0.2.1", time.Hour, time.Hour)) {
-		t.Error("one address can take all the room")
+	if from("2001:db8::ffff:1") {
+		t.Error("one source can take all the room")
+	}
+	if !from("192.0.2.1") || !from("192.0.2.2") || !from("2001:db8:0:1::1") {
+		t.Error("others have no room")
 	}
 	a.undisturbed(t)
-	a.mu.Lock()
-	for p := range a.peers {
-		if p.remote == "192.0.2.1" {
-			p.over()
-			delete(a.peers, p)
-		}
+	for from("127.0.0.1") {
 	}
-	a.mu.Unlock()
+	conn, err := net.Dial("tcp", a.Addresses()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	a.logs.wait(t, "A connection from 127.0.0.1 was refused: too many are open already, or wait to log in.")
 }
 
 // TestUnusedConnection ends a connection over which nothing is done.

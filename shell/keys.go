@@ -26,7 +26,7 @@ const (
 	keyWordRight
 	keyKillWord     // Alt-D
 	keyKillWordBack // Ctrl-W, Alt-Backspace
-	keyControl      // another control byte, in key.r
+	keyControl      // another control character, in key.r
 	keyEscape
 	keyPasteBegin
 	keyPasteEnd
@@ -130,6 +130,9 @@ func (k *keyReader) rune(ctx context.Context, first byte) (key, error) {
 	r, size := utf8.DecodeRune(text)
 	if r == utf8.RuneError && size <= 1 {
 		return key{keyBad, rune(first)}, nil
+	}
+	if isC1(r) {
+		return key{keyControl, r}, nil
 	}
 	return key{r: r}, nil
 }

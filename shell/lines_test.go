@@ -84,6 +84,7 @@ func TestExec(t *testing.T) {
 		{"panic", "crash; version", "", "Version: 1.0.0\n", "Error: crash failed by a fault of its own; system_logs says more.\n", 1},
 		{"exit", "version; exit; nothing", "", "Version: 1.0.0\n", "", 0},
 		{"NUL", "ver\x00sion", "", "", "Invalid line: the byte 0x00 at position 4 (NUL) is not accepted.\n", 2},
+		{"a control character", "say a\u009b2J", "", "", "Invalid line: U+009B at position 6 is a control character.\n", 2},
 		{"no UTF-8", "say \xff", "", "", "Invalid line: the byte 0xff at position 5 is not UTF-8.\n", 2},
 		{"1 MB", "say " + strings.Repeat("x", 1<<20), "", "", "Invalid line: it is longer than 65536 bytes.\n", 2},
 		{"1 MB answer", "rename", strings.Repeat("x", 1<<20) + "\n", "", "Invalid line: it is longer than 65536 bytes.\n", 2},

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +13,7 @@ import (
 const (
 	maxConnections   = 4096 // at once
 	maxStrangers     = 512  // of them not logged in yet
-	maxStrangersFrom = 256  // of those from one address, so that the others still find room
+	maxStrangersFrom = 256  // of those from one source, so that the others still find room
 	maxChannels      = 64   // sessions at once over one connection
 	maxSessions      = 1024 // over all connections: what a client sends ahead of its questions takes up to 2 MiB each
 	maxRefusing      = 4096 // channels of one connection whose refusal its client does not take
@@ -23,8 +24,9 @@ const (
 // peer is one client's connection. It is the net.Conn that the SSH library is given.
 type peer struct {
 	net.Conn
-	remote string // without the port; "console" for the unix socket
-	wrong  int    // passwords; only the handshake's goroutine counts
+	remote string       // without the port; "console" for the unix socket
+	source netip.Prefix // that it counts for; none for the unix socket
+	wrong  int          // passwords; only the handshake's goroutine counts
 
 	handshake *time.Timer // ends the connection unless it is stopped in time
 	known     atomic.Bool // logged in
@@ -39,7 +41,7 @@ type peer struct {
 
 // newPeer takes a connection that has to log in within handshake, and that ends when it has no session for idle.
 func newPeer(conn net.Conn, remote string, handshake, idle time.Duration) *peer {
-	p := &peer{Conn: conn, remote: remote, idle: idle}
+	p := &peer{Conn: conn, remote: remote, source: source(remote), idle: idle}
 	p.handshake = time.AfterFunc(handshake, func() { conn.Close() })
 	p.unused = time.AfterFunc(handshake+idle, func() { conn.Close() }) // until it is logged in, handshake is the limit
 	return p

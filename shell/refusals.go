@@ -3,18 +3,19 @@ package shell
 import (
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
 
-// Refusals of strangers are logged up to refusalsLogged in refusalsWindow; the rest is counted, so that who knocks without
-// end fills no log.
+// Of the connections of strangers that come to nothing in one way refusalsLogged have a line in refusalsWindow; the rest is
+// counted, so that who knocks without end fills no log.
 const (
 	refusalsLogged = 20
 	refusalsWindow = time.Minute
 )
 
-// refusals counts the connections that were refused for the address they come from.
+// refusals counts the connections that came to nothing in one way.
 type refusals struct {
 	mu     sync.Mutex
 	began  time.Time // of the present window
@@ -22,8 +23,9 @@ type refusals struct {
 	silent int       // since the last line
 }
 
-// line says whether a refusal at now is to be logged, and how many before it were not.
-func (r *refusals) line(now time.Time) (yes bool, before int) {
+// line is what is logged about one of them at now, with how many before it had no line; empty where it has none either. what
+// is the word for one.
+func (r *refusals) line(now time.Time, text, what string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if now.Sub(r.began) >= refusalsWindow {
@@ -31,11 +33,14 @@ func (r *refusals) line(now time.Time) (yes bool, before int) {
 	}
 	if r.logged >= refusalsLogged {
 		r.silent++
-		return false, 0
+		return ""
 	}
 	r.logged++
-	before, r.silent = r.silent, 0
-	return true, before
+	if r.silent > 0 {
+		text = strings.TrimSuffix(text, ".") + "; before it, " + plural(r.silent, what) + " left no line."
+		r.silent = 0
+	}
+	return text
 }
 
 // welcome says whether operators may come from where the connection does; if not, the refusal is logged.
@@ -48,11 +53,8 @@ func (srv *Server) welcome(conn net.Conn) bool {
 	if a, err := netip.ParseAddr(remote); err == nil && settings.Admits(a) {
 		return true
 	}
-	if yes, before := srv.refused.line(srv.opts.now()); yes {
-		text := "A connection from " + remote + " was refused: adminaccessconfig does not admit the address."
-		if before > 0 {
-			text += " Before it, " + plural(before, "refusal") + " left no line."
-		}
+	text := "A connection from " + remote + " was refused: adminaccessconfig does not admit the address."
+	if text = srv.refused.line(srv.opts.now(), text, "refusal"); text != "" {
 		log(srv.opts.Auth, text)
 	}
 	return false

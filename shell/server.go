@@ -23,7 +23,9 @@ import (
 type Server struct {
 	opts     Options
 	lock     *lockouts
-	refused  refusals
+	refused  refusals     // for the address
+	garbled  refusals     // in the handshake, before anybody tried to log in
+	crowded  refusals     // for want of room
 	channels atomic.Int64 // sessions over all connections
 	sessions *sessionList
 
@@ -185,6 +187,10 @@ func (srv *Server) admit(conn net.Conn) {
 	if !srv.register(p) {
 		p.over()
 		conn.Close()
+		text := "A connection from " + p.remote + " was refused: too many are open already, or wait to log in."
+		if text = srv.crowded.line(srv.opts.now(), text, "refusal"); text != "" {
+			log(srv.opts.System, text)
+		}
 		return
 	}
 	srv.wg.Go(func() {
@@ -228,15 +234,22 @@ func (srv *Server) handshakeFailed(p *peer, err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return // somebody only looked whether the port is open, or was too slow
 	}
+	text := "An SSH connection from " + p.remote + " failed: " + handshakeFault(err)
+	if text = srv.garbled.line(srv.opts.now(), text, "failure"); text != "" {
+		log(srv.opts.System, text)
+	}
+}
+
+// handshakeFault is why a handshake failed, in words that a stranger may have chosen.
+func handshakeFault(err error) string {
 	var apart *gossh.AlgorithmNegotiationError
 	if errors.As(err, &apart) {
-		srv.system("An SSH connection from %s failed: no common %s; offered here: %s; offered there: %s", p.remote, apart.What,
+		return fmt.Sprintf("no common %s; offered here: %s; offered there: %s", apart.What,
 			offers(apart.SupportedAlgorithms), offers(apart.RequestedAlgorithms))
-		return
 	}
 	const most = 1000
 	text := err.Error()
-	srv.system("An SSH connection from %s failed: %q", p.remote, text[:min(len(text), most)])
+	return fmt.Sprintf("%q", text[:min(len(text), most)])
 }
 
 // enter counts a session in, so that stop waits for it.
@@ -257,7 +270,7 @@ func (srv *Server) register(p *peer) bool {
 	for q := range srv.peers {
 		if !q.known.Load() {
 			strangers++
-			if q.remote == p.remote {
+			if q.source == p.source {
 				same++
 			}
 		}

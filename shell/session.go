@@ -165,8 +165,8 @@ func (s *Session) Println(a ...any) { fmt.Fprintln(s, a...) }
 // Printf prints as fmt.Printf does.
 func (s *Session) Printf(format string, a ...any) { fmt.Fprintf(s, format, a...) }
 
-// Write makes the session a writer. Where a document is wanted, it and its kin only keep what is said to people. It returns ErrEnough when nobody wants more, which a command that prints much returns,
-// and ErrInterrupted after Ctrl-C.
+// Write makes the session a writer. Where a document is wanted, it and its kin only keep what is said to people. It returns
+// ErrEnough when nobody wants more, which a command that prints much returns, and ErrInterrupted after Ctrl-C.
 func (s *Session) Write(b []byte) (int, error) {
 	if s.ctx.Err() != nil {
 		return 0, ErrInterrupted

@@ -171,10 +171,16 @@ func checkText(line string) error {
 			return badByte(0, "(NUL) is not accepted", i)
 		case (r < ' ' && r != '\t') || r == 0x7f:
 			return badByte(line[i], "is a control byte", i)
+		case isC1(r):
+			return Usage("Invalid line: U+%04X at position %d is a control character.", r, i+1)
 		}
 	}
 	return nil
 }
+
+// isC1 says whether r is one of the control characters beyond ASCII (ECMA-48 §5.3). A terminal may obey U+009B as it does
+// an escape: what one operator has entered is shown to others.
+func isC1(r rune) bool { return r >= 0x80 && r <= 0x9f }
 
 var errTooLong = &failure{text: fmt.Sprintf("Invalid line: it is longer than %d bytes.", maxLine), usage: true}
 

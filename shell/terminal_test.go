@@ -57,6 +57,7 @@ func TestEditing(t *testing.T) {
 		{"over a combining character", "take e\u0301x\x1b[D\x1b[D\x1b[3~y\r", "yx"},
 		{"rub out a combining character", "take xe\u0301\x7f\r", "x"},
 		{"ctrl-z", "take ab\x1ac\r", "abc"},
+		{"control characters beyond ASCII", "take a\u009b2Jb\u0083\u0085c\r", "a2Jbc"},
 		{"unknown keys", "take \x1b[25~\x1b[<0;1;1Ma\x1bOPb\x1b[1;2Zc\r", "abc"},
 		{"long", "take " + strings.Repeat("x", 60000) + "\r", strings.Repeat("x", 60000)},
 		{"too long", "take " + strings.Repeat("x", 70000) + "\rtake abc\r", "abc"},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -41,7 +42,7 @@ const (
 type chase struct {
 	Options
 	random    *rand.Rand
-	appliance *appliance
+	appliance *rig.Appliance
 	sink      *rig.Sink
 	tracker   *rig.Tracker
 	load      rig.Load // First is the next message's number
@@ -71,7 +72,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 func newChase(o Options) *chase {
 	messages := int(float64(o.Rounds) * o.Within.Seconds() * perSecond)
 	return &chase{Options: o, random: rand.New(rand.NewPCG(o.Seed, 0)), sink: &rig.Sink{Addr: "127.0.0.1:0"},
-		appliance: &appliance{binary: o.Binary, data: filepath.Join(o.Dir, "data")},
+		appliance: &rig.Appliance{Binary: o.Binary, Data: filepath.Join(o.Dir, "data")},
 		tracker:   rig.NewTracker(messages, 1),
 		load:      rig.Load{Size: o.Size, Sessions: o.Sessions, PerSession: 100, Rcpts: 1}}
 }
@@ -82,12 +83,32 @@ func (c *chase) prepare(ctx context.Context) error {
 		return err
 	}
 	c.sink.Track(c.tracker)
-	return c.appliance.setUp(ctx, c.sink.Addr)
+	return setUp(ctx, c.appliance, c.sink.Addr)
+}
+
+// setUp makes the folder and routes all mail to the sink, with the commands that an operator would type. One host opens all
+// connections here, so the listener's limits are raised.
+func setUp(ctx context.Context, a *rig.Appliance, sink string) error {
+	if err := a.Init(ctx); err != nil {
+		return err
+	}
+	if _, err := a.Start(ctx); err != nil {
+		return err
+	}
+	defer a.End(syscall.SIGTERM)
+	host, port, err := net.SplitHostPort(sink)
+	if err != nil {
+		return err
+	}
+	return a.Console(ctx, "smtproutes new ALL ["+host+"]:"+port,
+		"listenerconfig edit OutboundMail hostaccess default max_concurrency 5000",
+		"listenerconfig edit OutboundMail max_connections 5000",
+		"commit bench")
 }
 
 // end leaves nothing running.
 func (c *chase) end() {
-	c.appliance.end(syscall.SIGKILL)
+	c.appliance.End(syscall.SIGKILL)
 	c.endLoad()
 	c.sink.Stop()
 }
@@ -122,7 +143,7 @@ func (c *chase) round(ctx context.Context, number int) error {
 
 // interruptStart launches and returns at a random moment of the time that a start takes.
 func (c *chase) interruptStart(ctx context.Context) error {
-	if err := c.appliance.launch(); err != nil {
+	if err := c.appliance.Launch(); err != nil {
 		return err
 	}
 	return c.pass(ctx, time.Duration(c.random.Int64N(int64(c.usual)+1)))
@@ -131,7 +152,7 @@ func (c *chase) interruptStart(ctx context.Context) error {
 // underLoad starts, lets deliveries catch up, and returns at a random moment of a load that ends with the kill.
 func (c *chase) underLoad(ctx context.Context, kill *Kill) error {
 	var err error
-	if kill.Start, err = c.appliance.start(ctx); err != nil {
+	if kill.Start, err = c.appliance.Start(ctx); err != nil {
 		return err
 	}
 	c.usual = kill.Start
@@ -145,7 +166,7 @@ func (c *chase) underLoad(ctx context.Context, kill *Kill) error {
 // begin starts a load at full rate.
 func (c *chase) begin(ctx context.Context) {
 	ctx, c.stop = context.WithCancel(ctx)
-	c.load.Addr, c.load.N = c.appliance.listener, c.tracker.Len()-c.load.First
+	c.load.Addr, c.load.N = c.appliance.Listener, c.tracker.Len()-c.load.First
 	c.loaded = make(chan *rig.LoadResult, 1)
 	load := c.load
 	go func() { c.loaded <- load.Run(ctx, c.tracker) }()
@@ -166,11 +187,11 @@ func (c *chase) endLoad() {
 // kill ends the process while the load goes on, then the load, and waits for what the kernel still passes on.
 func (c *chase) kill() error {
 	select {
-	case <-c.appliance.ended:
-		return fmt.Errorf("the appliance ended by itself: %s", c.appliance.output)
+	case <-c.appliance.Ended:
+		return fmt.Errorf("the appliance ended by itself: %s", c.appliance.Output)
 	default:
 	}
-	c.appliance.end(syscall.SIGKILL)
+	c.appliance.End(syscall.SIGKILL)
 	c.endLoad()
 	c.sink.AwaitQuiet()
 	return nil
@@ -182,7 +203,7 @@ func (c *chase) backlog() int64 { return c.tracker.Acknowledged.Load() - c.track
 
 // last lets everything drain and stops the appliance in order.
 func (c *chase) last(ctx context.Context) (*Report, error) {
-	start, err := c.appliance.start(ctx)
+	start, err := c.appliance.Start(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +217,7 @@ func (c *chase) last(ctx context.Context) (*Report, error) {
 	if err := c.calm(ctx); err != nil {
 		return nil, err
 	}
-	c.appliance.end(syscall.SIGTERM)
+	c.appliance.End(syscall.SIGTERM)
 	c.sink.AwaitQuiet()
 	return c.report(start), nil
 }

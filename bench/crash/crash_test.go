@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // what it takes; make bench-kill is strict.
 func options(t *testing.T) Options {
 	return Options{Binary: binary, Dir: t.TempDir(), Rounds: 10, Within: 400 * time.Millisecond, Sessions: 20, Size: 2000,
-		Interval: time.Second, Backlog: 500, Drain: patience, Seed: rand.Uint64(), Progress: t.Output()}
+		Interval: time.Second, Backlog: 500, Drain: rig.Patience, Seed: rand.Uint64(), Progress: t.Output()}
 }
 
 // TestKill is the short version of make bench-kill.
@@ -64,7 +64,7 @@ func TestLossIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.sink.Stop() // nothing is delivered
-	if _, err := c.appliance.start(t.Context()); err != nil {
+	if _, err := c.appliance.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	c.begin(t.Context())
@@ -74,7 +74,7 @@ func TestLossIsSeen(t *testing.T) {
 	if err := c.kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.RemoveAll(filepath.Join(c.appliance.data, "spool")); err != nil {
+	if err := os.RemoveAll(filepath.Join(c.appliance.Data, "spool")); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.sink.Start(); err != nil {

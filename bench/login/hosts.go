@@ -3,24 +3,21 @@ package login
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
-)
 
-// patience bounds every wait for something that a server does.
-const patience = time.Minute
+	"posthouse/bench/rig"
+)
 
 // await asks done again and again: files and ports cannot be waited for.
 func await(ctx context.Context, done func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, rig.Patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -34,79 +31,34 @@ func await(ctx context.Context, done func() bool) error {
 	return nil
 }
 
-// process is a server that runs until end.
-type process struct {
-	cmd    *exec.Cmd
-	output bytes.Buffer
-}
-
-func (p *process) start(binary string, args ...string) error {
-	p.cmd = exec.Command(binary, args...)
-	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return p.cmd.Start()
-}
-
-func (p *process) end() {
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	p.cmd.Wait()
-}
-
-// posthouse is the appliance, which discards the mail that it takes.
-type posthouse struct {
-	process
-	shell, listener string // host:port
-}
-
-func startPosthouse(ctx context.Context, binary, data, key string) (*posthouse, error) {
-	set := exec.CommandContext(ctx, binary, "init", "--data", data, "--hostname", "mta.bench.test", "--authorized-key", key+".pub",
-		"--ssh", "127.0.0.1:0", "--inbound", "127.0.0.1:0", "--outbound", "127.0.0.1:0")
-	if out, err := set.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("init: %w: %s", err, out)
-	}
-	p := new(posthouse)
-	if err := p.start(binary, "serve", "--data", data); err != nil {
+// startPosthouse starts an appliance that discards the mail that it takes.
+func startPosthouse(ctx context.Context, binary, data, key string) (*rig.Appliance, error) {
+	a := &rig.Appliance{Binary: binary, Data: data}
+	if err := a.Init(ctx, "--authorized-key", key+".pub"); err != nil {
 		return nil, err
 	}
-	err := await(ctx, func() bool { return p.bound(data) })
-	if err == nil {
-		err = p.settings(ctx, binary, data)
+	if _, err := a.Start(ctx); err != nil {
+		return nil, err
 	}
+	err := a.Console(ctx, "smtproutes new ALL /dev/null", "listenerconfig edit OutboundMail max_connections 1000",
+		"listenerconfig edit OutboundMail hostaccess default max_concurrency 1000", "commit bench")
 	if err != nil {
-		p.end()
-		return nil, fmt.Errorf("%s: %w: %s", binary, err, &p.output)
+		a.End(syscall.SIGTERM)
+		return nil, err
 	}
-	return p, nil
-}
-
-func (p *posthouse) bound(data string) bool {
-	var at struct {
-		SSH       []string
-		Listeners map[string][]string
-	}
-	text, err := os.ReadFile(filepath.Join(data, "run", "addresses.json"))
-	if err != nil || json.Unmarshal(text, &at) != nil || len(at.SSH) == 0 || len(at.Listeners["OutboundMail"]) == 0 {
-		return false
-	}
-	p.shell, p.listener = at.SSH[0], at.Listeners["OutboundMail"][0]
-	return true
-}
-
-func (p *posthouse) settings(ctx context.Context, binary, data string) error {
-	cmd := exec.CommandContext(ctx, binary, "console", "--data", data)
-	cmd.Stdin = strings.NewReader("smtproutes new ALL /dev/null\nlistenerconfig edit OutboundMail max_connections 1000\n" +
-		"listenerconfig edit OutboundMail hostaccess default max_concurrency 1000\ncommit bench\n")
-	out, err := cmd.CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("Changes committed")) {
-		return fmt.Errorf("console: %v: %s", err, out)
-	}
-	return nil
+	return a, nil
 }
 
 // sshd is OpenSSH's server with the same key, on a port of its own.
 type sshd struct {
-	process
+	cmd           *exec.Cmd
+	output        bytes.Buffer
 	address, user string
+}
+
+func (s *sshd) end() {
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	s.cmd.Wait()
 }
 
 func startSSHD(ctx context.Context, binary, dir, key string) (*sshd, error) {
@@ -135,7 +87,10 @@ func startSSHD(ctx context.Context, binary, dir, key string) (*sshd, error) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	if err := s.start(binary, "-D", "-e", "-f", config); err != nil {
+	s.cmd = exec.Command(binary, "-D", "-e", "-f", config)
+	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
 	err = await(ctx, func() bool {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -35,7 +36,7 @@ type Options struct {
 // bench is one run of the benchmark.
 type bench struct {
 	Options
-	posthouse *posthouse
+	posthouse *rig.Appliance
 	peer      *sshd
 	key       string // the file of the private key
 }
@@ -63,7 +64,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 
 func (b *bench) end() {
 	if b.posthouse != nil {
-		b.posthouse.end()
+		b.posthouse.End(syscall.SIGTERM)
 	}
 	if b.peer != nil {
 		b.peer.end()
@@ -106,7 +107,7 @@ func (b *bench) rateWith(ctx context.Context, crowded bool) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	crowd := &operators.Crowd{Address: b.posthouse.shell, Size: b.Sessions, Pace: b.Pace, Seed: 1, Calm: b.Calm, Config: &ssh.ClientConfig{
+	crowd := &operators.Crowd{Address: b.posthouse.Shell, Size: b.Sessions, Pace: b.Pace, Seed: 1, Calm: b.Calm, Config: &ssh.ClientConfig{
 		User: "admin", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
 	}}
 	sitting, leave := context.WithCancel(ctx)
@@ -122,7 +123,7 @@ func (b *bench) rateWith(ctx context.Context, crowded bool) (float64, error) {
 
 // rate is how many messages a second are accepted.
 func (b *bench) rate(ctx context.Context) (float64, error) {
-	l := rig.Load{Addr: b.posthouse.listener, N: 1 << 20, MaxTime: b.For, Size: 4096, Sessions: 20, PerSession: 100, Rcpts: 1, Domain: "bench.test"}
+	l := rig.Load{Addr: b.posthouse.Listener, N: 1 << 20, MaxTime: b.For, Size: 4096, Sessions: 20, PerSession: 100, Rcpts: 1, Domain: "bench.test"}
 	r := l.Run(ctx, rig.NewTracker(l.N, l.Rcpts))
 	if r.Acked == 0 || r.ConnErr+r.PermFail+r.TempFail > 0 {
 		return 0, fmt.Errorf("the load failed: %d accepted, first fault: %s", r.Acked, r.FirstErr)
@@ -132,7 +133,7 @@ func (b *bench) rate(ctx context.Context) (float64, error) {
 
 // logins compares whole runs of ssh: connect, log in, one command, leave.
 func (b *bench) logins(ctx context.Context) error {
-	ours := func() error { return b.ssh(ctx, b.posthouse.shell, "admin", nil, "version") }
+	ours := func() error { return b.ssh(ctx, b.posthouse.Shell, "admin", nil, "version") }
 	theirs := func() error { return b.ssh(ctx, b.peer.address, b.peer.user, nil, "true") }
 	return b.compare("ssh HOST version", "sshd, true", ours, theirs)
 }
@@ -141,7 +142,7 @@ func (b *bench) logins(ctx context.Context) error {
 func (b *bench) open(ctx context.Context) error {
 	master := func(address, user, path string) (func(), error) { return b.master(ctx, address, user, path) }
 	oursAt, theirsAt := filepath.Join(b.Dir, "ours.ctl"), filepath.Join(b.Dir, "theirs.ctl")
-	closeOurs, err := master(b.posthouse.shell, "admin", oursAt)
+	closeOurs, err := master(b.posthouse.Shell, "admin", oursAt)
 	if err != nil {
 		return err
 	}
@@ -151,7 +152,7 @@ func (b *bench) open(ctx context.Context) error {
 		return err
 	}
 	defer closeTheirs()
-	ours := func() error { return b.ssh(ctx, b.posthouse.shell, "admin", []string{"-S", oursAt}, "status") }
+	ours := func() error { return b.ssh(ctx, b.posthouse.Shell, "admin", []string{"-S", oursAt}, "status") }
 	theirs := func() error { return b.ssh(ctx, b.peer.address, b.peer.user, []string{"-S", theirsAt}, "true") }
 	return b.compare("status on an open connection", "sshd, true", ours, theirs)
 }

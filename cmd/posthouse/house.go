@@ -113,20 +113,32 @@ func (h *house) openShell(id identity) error {
 	}
 	codes := shell.NewCodeBook(filepath.Join(h.dir, "state", "codes"), func(err error) { h.system.Problem(err.Error()) })
 	appliance := &commands.Appliance{
-		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: h.logs, Files: filepath.Join(h.dir, "configuration"),
+		Config: h.store, Certs: h.certs, Engine: h.engine, Alerts: h.engine.Alerts(), Reports: h.engine.Reports(), Logs: h.logs,
+		Files:     filepath.Join(h.dir, "configuration"),
 		About:     commands.About{Version: version, BuildDate: buildDate, InstallDate: id.Installed, Serial: id.Serial},
 		Committed: h.system.Committed, Stop: h.leave, Codes: codes,
 	}
-	if err := commands.SweepFiles(appliance); err != nil {
-		return err
-	}
+	h.tidy(appliance)
 	number, build, _ := strings.Cut(version, "-")
 	h.shell, err = shell.New(shell.Options{
-		Table: commands.Table(appliance), Names: commands.Names(appliance), Files: commands.FileStore(appliance), Config: h.store, Codes: codes, Gate: commands.Gate(appliance), Greet: commands.Greet(appliance),
-		Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build,
-		State: filepath.Join(h.dir, "state"), Audit: h.lines("cli_logs"), Auth: h.lines("authentication"), System: h.lines("system_logs"),
+		Table: commands.Table(appliance), Names: commands.Names(appliance), Files: commands.FileStore(appliance),
+		Config: h.store, Codes: codes, Gate: commands.Gate(appliance), Greet: commands.Greet(appliance),
+		Secrets: h.store.Vault(), HostKeys: keys, Version: number, Build: build, State: filepath.Join(h.dir, "state"),
+		Audit: h.lines("cli_logs"), Auth: h.lines("authentication"), System: h.lines("system_logs"),
 	})
 	return err
+}
+
+// tidy makes the folder of the operators' files where there is none, as in a backup that leaves empty folders out, and clears
+// it of unfinished ones. No mail waits because that fails.
+func (h *house) tidy(a *commands.Appliance) {
+	err := os.MkdirAll(a.Files, 0o700)
+	if err == nil {
+		err = commands.SweepFiles(a)
+	}
+	if err != nil {
+		h.system.Problem("The folder of the operators' files is not in order: " + err.Error())
+	}
 }
 
 // close gives back what open opened, the logs last: the others still write to them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"syscall"
@@ -34,11 +35,18 @@ func (h *house) until(ctx context.Context) context.Context {
 	return ctx
 }
 
-// again says that the service is to start anew.
-func (l *leaving) again() bool {
+// outcome is what serve returns when the service ended with err. At a reboot err is written to words and stops nothing: a disk
+// that is full at the end must not keep an appliance down that somebody wants up again.
+func (l *leaving) outcome(err error, words io.Writer) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.anew
+	if !l.anew {
+		return err
+	}
+	if err != nil {
+		fmt.Fprintf(words, "posthouse serve: %v\n", err)
+	}
+	return errAgain
 }
 
 // leave is the appliance's Stop.

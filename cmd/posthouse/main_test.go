@@ -139,6 +139,9 @@ func TestServe(t *testing.T) {
 	if status, _, errs := call(t, "", "init", "--data", dir, "--ssh", "127.0.0.1:0", "--inbound", "127.0.0.1:0", "--outbound", "127.0.0.1:0"); status != 0 {
 		t.Fatal(errs)
 	}
+	if err := os.Remove(filepath.Join(dir, "configuration")); err != nil { // as a backup leaves it that knows no empty folders
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	up := &upWriter{up: make(chan struct{})}
 	done := make(chan int)
@@ -158,6 +161,9 @@ func TestServe(t *testing.T) {
 	}
 	if err != nil || json.Unmarshal(data, &bound) != nil || len(bound.SSH) != 1 || len(bound.Listeners) != 2 {
 		t.Errorf("addresses.json: %q, %v", data, err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "configuration")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder of the operators' files: %v, %v", info, err)
 	}
 	cancel()
 	if status := <-done; status != 0 {

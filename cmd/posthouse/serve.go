@@ -49,10 +49,7 @@ func serve(ctx context.Context, args []string, std streams) error {
 		return err
 	}
 	err = errors.Join(house.run(house.until(ctx), std), house.close())
-	if err == nil && house.leaving.again() {
-		return errAgain
-	}
-	return err
+	return house.leaving.outcome(err, std.err)
 }
 
 // lock takes the data folder for this process, so that no second one delivers the same mail.

@@ -142,7 +142,7 @@ func (r *resolver) exchange(ctx context.Context, srv Server, name string, qtype 
 			return nil, errBogus
 		}
 	}
-	return nil, fmt.Errorf("answer %s", mdns.RcodeToString[msg.Rcode])
+	return nil, fmt.Errorf("answer %s", rcode(msg))
 }
 
 // roundTrip sends one question and waits for its answer, no longer than the timeout or the context allow, and takes note

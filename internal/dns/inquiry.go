@@ -23,7 +23,7 @@ type Inquiry struct {
 
 // Reply is a server's answer as it came.
 type Reply struct {
-	Status string   // "NOERROR", "NXDOMAIN"
+	Status string   // "NOERROR", "NXDOMAIN", or RCODE and a number that has no name
 	Flags  []string // "qr", "aa", "tc", "rd", "ra", "ad", "cd"
 	Name   string   // what was asked for
 	Type   string
@@ -90,8 +90,9 @@ func (q Inquiry) exchange(ctx context.Context, network string, m *mdns.Msg) (*md
 }
 
 func reply(msg *mdns.Msg, tcp bool, took time.Duration) *Reply {
+	msg.Compress = true // as servers send it: only then is its length the one that came
 	r := &Reply{
-		Status: mdns.RcodeToString[msg.Rcode], TCP: tcp, Bytes: msg.Len(), Took: took,
+		Status: rcode(msg), TCP: tcp, Bytes: msg.Len(), Took: took,
 		Name: msg.Question[0].Name, Type: mdns.TypeToString[msg.Question[0].Qtype],
 		Answer: records(msg.Answer), Authority: records(msg.Ns), Additional: records(msg.Extra),
 	}
@@ -107,6 +108,14 @@ func reply(msg *mdns.Msg, tcp bool, took time.Duration) *Reply {
 		}
 	}
 	return r
+}
+
+// rcode is what a server answers, in a word.
+func rcode(msg *mdns.Msg) string {
+	if name, ok := mdns.RcodeToString[msg.Rcode]; ok {
+		return name
+	}
+	return fmt.Sprintf("RCODE%d", msg.Rcode)
 }
 
 // records are the resource records of a section, without EDNS's own.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -77,10 +78,10 @@ func (u *Upload) makeRoom(n, offset int64) error {
 	if offset+n <= u.allowed {
 		return nil
 	}
-	size := min(offset+n+checkEvery, limit)
-	if u.folder.room(u.name, base(u.file), size) != nil { // not for all of that, perhaps for what is needed
+	size, own := min(offset+n+checkEvery, limit), filepath.Base(u.file.Name())
+	if u.folder.room(u.name, own, size) != nil { // not for all of that, perhaps for what is needed
 		size = offset + n
-		if err := u.folder.room(u.name, base(u.file), size); err != nil {
+		if err := u.folder.room(u.name, own, size); err != nil {
 			return err
 		}
 	}
@@ -151,14 +152,6 @@ func (u *Upload) end() {
 	u.file.Close()
 	os.Remove(u.file.Name())
 	u.file = nil
-}
-
-func base(f *os.File) string {
-	info, err := f.Stat()
-	if err != nil {
-		return ""
-	}
-	return info.Name()
 }
 
 // WriteBy replaces a file by what content writes, within the limits.

@@ -40,6 +40,7 @@ const (
 	writeLimit   = 20 * time.Second
 	firstPause   = 250 * time.Millisecond // before a server is tried again; doubles up to mostPause
 	mostPause    = time.Minute
+	refusalTime  = 2 * time.Second // in which the refusal of a datagram comes back
 	farewellTime = 2 * time.Second // for what is queued when the pusher is closed
 )
 
@@ -175,7 +176,8 @@ func (p *Pusher) run(ctx context.Context) {
 	pause, told := firstPause, false
 	for ctx.Err() == nil && !p.over() {
 		began := time.Now()
-		err := p.session(ctx, func() {
+		err := p.session(ctx, told, func() {
+			p.connected()
 			if told {
 				p.opts.Tell(fmt.Sprintf("Log %s: the syslog server %s takes lines again", p.opts.App, p.opts.Address))
 			}
@@ -210,14 +212,22 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+func (p *Pusher) connected() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status.Connected, p.status.Fault = true, ""
+}
+
 func (p *Pusher) failed(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status.Connected, p.status.Fault = false, err.Error()
 }
 
-// session is one connection. It returns nil when the pusher is closed and everything is sent.
-func (p *Pusher) session(ctx context.Context, connected func()) error {
+// session is one connection. It returns nil when the pusher is closed and everything is sent. there is called when it is
+// known that there is a server. Over UDP nobody says so: where it was away before, it is thought to be back when a line was
+// not refused for a while, or a host without a server would be said to be away and back with every line.
+func (p *Pusher) session(ctx context.Context, wasAway bool, there func()) error {
 	conn, err := p.dial(ctx)
 	if err != nil {
 		return err
@@ -227,10 +237,11 @@ func (p *Pusher) session(ctx context.Context, connected func()) error {
 	defer unhook()
 	gone := p.watch(conn)
 	defer func() { conn.Close(); <-gone }()
-	p.mu.Lock()
-	p.status.Connected, p.status.Fault = true, ""
-	p.mu.Unlock()
-	connected()
+	known := p.opts.Protocol != UDP || !wasAway
+	if known {
+		there()
+	}
+	var began time.Time // when the first line was sent
 	for {
 		n, batch := p.batch()
 		if n == 0 {
@@ -256,6 +267,13 @@ func (p *Pusher) session(ctx context.Context, connected func()) error {
 			return err
 		}
 		p.sent(n)
+		switch {
+		case began.IsZero():
+			began = time.Now()
+		case !known && time.Since(began) >= refusalTime:
+			known = true
+			there()
+		}
 	}
 }
 

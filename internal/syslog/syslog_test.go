@@ -2,9 +2,11 @@ package syslog
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -108,6 +110,9 @@ func TestServerIsAwayAndBack(t *testing.T) {
 	if text := <-told; !strings.Contains(text, "takes lines again") {
 		t.Errorf("told %q", text)
 	}
+	for p.Status().Queued > 0 { // the server may have them before their room is free again
+		runtime.Gosched()
+	}
 	p.Add(moment, Info, []byte("after"))
 	if text := <-got; text != fmt.Sprintf("Warning: %d lines were dropped because the server was away", 100-kept) {
 		t.Errorf("got %q", text)
@@ -132,6 +137,27 @@ func TestUDP(t *testing.T) {
 		n, _, err := server.ReadFrom(buf)
 		if err != nil || string(buf[:n]) != want {
 			t.Errorf("got %q, %v; want %q", buf[:n], err, want)
+		}
+	}
+}
+
+// A host on which no server listens is not said to take lines again because a datagram can be sent there.
+func TestUDPWithoutAServer(t *testing.T) {
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := server.LocalAddr().String()
+	server.Close()
+	p := &Pusher{opts: Options{Protocol: UDP, Address: nobody, Queue: defaultQueue}, wake: make(chan struct{}, 1)}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	for _, wasAway := range []bool{false, true} {
+		p.Add(moment, Info, []byte("line"))
+		there := false
+		err := p.session(ctx, wasAway, func() { there = true })
+		if err == nil || ctx.Err() != nil || there == wasAway {
+			t.Errorf("away before: %v, said to be there: %v, %v", wasAway, there, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package logbook
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strconv"
 
 	"posthouse/internal/eventlog"
@@ -28,6 +29,7 @@ type Conversation struct {
 	auth           bool // what the client says are secrets
 	text           lineJoiner
 	content        bool   // the client sends a message, up to the final dot
+	whole          bool   // the content so far ends in CRLF
 	chunk          int64  // bytes that it sends behind BDAT
 	header         bool   // what it sends of a message is headers
 	skipped        int64  // bytes of content that were left out
@@ -35,7 +37,11 @@ type Conversation struct {
 }
 
 // lineJoiner makes lines of pieces.
-type lineJoiner struct{ part []byte }
+type lineJoiner struct {
+	part []byte
+	last byte // of the line so far, also of one that is too long to be kept
+	crlf bool // the line at hand ends in CRLF
+}
 
 // lines calls do with every line that data completes, without its end, and for as long as do says that lines go on. It
 // returns what it did not look at.
@@ -49,8 +55,9 @@ func (j *lineJoiner) lines(data []byte, do func(line []byte) bool) (rest []byte)
 		j.keep(data[:end])
 		data = data[end+1:]
 		line := bytes.TrimSuffix(j.part, []byte("\r"))
+		j.crlf = j.last == '\r'
 		more := do(line)
-		j.part = j.part[:0]
+		j.part, j.last = j.part[:0], 0
 		if !more {
 			return data
 		}
@@ -59,6 +66,9 @@ func (j *lineJoiner) lines(data []byte, do func(line []byte) bool) (rest []byte)
 }
 
 func (j *lineJoiner) keep(b []byte) {
+	if len(b) > 0 {
+		j.last = b[len(b)-1]
+	}
 	j.part = append(j.part, b[:min(len(b), mostLine-len(j.part))]...)
 }
 
@@ -116,7 +126,7 @@ func (c *Conversation) command(line []byte) bool {
 	c.pending++
 	switch verb {
 	case "MAIL":
-		c.header, c.text.part = true, nil
+		c.header, c.text = true, lineJoiner{}
 	case "AUTH":
 		c.auth = true
 		if len(words) > 2 {
@@ -126,13 +136,22 @@ func (c *Conversation) command(line []byte) bool {
 	case "DATA":
 		c.data = true
 	case "BDAT":
-		if len(words) > 1 {
-			c.chunk, _ = strconv.ParseInt(string(words[1]), 10, 64)
-			c.chunk = max(0, c.chunk)
-		}
+		c.chunk = chunkSize(words)
 	}
 	c.write(false, string(line))
 	return !c.data && c.chunk == 0
+}
+
+// chunkSize is how many bytes of content follow a BDAT command. Behind one that is malformed nobody knows where the next
+// command begins, so that all of it is content.
+func chunkSize(words [][]byte) int64 {
+	last := len(words) == 3 && bytes.EqualFold(words[2], []byte("LAST"))
+	if len(words) == 2 || last {
+		if n, err := strconv.ParseUint(string(words[1]), 10, 63); err == nil {
+			return int64(n)
+		}
+	}
+	return math.MaxInt64
 }
 
 // body is a line of content.
@@ -148,9 +167,11 @@ func (c *Conversation) body(line []byte) {
 	}
 }
 
-// contentLine is a line of content behind DATA.
+// contentLine is a line of content behind DATA. Only CRLF.CRLF ends it (RFC 5321 §4.1.1.4): what stands behind a dot between
+// bare line feeds is content, and whoever takes it for commands has it in the log.
 func (c *Conversation) contentLine(line []byte) bool {
-	if len(line) == 1 && line[0] == '.' {
+	begins := c.whole
+	if c.whole = c.text.crlf; begins && c.whole && len(line) == 1 && line[0] == '.' {
 		c.leftOut()
 		c.content = false
 		c.pending++
@@ -197,7 +218,7 @@ func (c *Conversation) replied(code string) {
 	c.pending = max(0, c.pending-1)
 	switch {
 	case code == "354": // answers nothing but DATA
-		c.data, c.content = false, true
+		c.data, c.content, c.whole = false, true, true
 	case c.pending == 0:
 		c.data = false
 	}

@@ -80,6 +80,33 @@ func TestConversationWithContentBeforeItsReply(t *testing.T) {
 	}
 }
 
+// A dot between bare line feeds is content, for the listener and for the log; so is one behind a line that is cut in the log.
+func TestConversationWithADotThatIsNoEnd(t *testing.T) {
+	long := strings.Repeat("x", 2*mostLine)
+	for _, piece := range []int{1, 4096, 1 << 20} {
+		b := injection(t, false)
+		said(t, b, []string{"S220 mail\r\n", "CMAIL FROM:<a@x>\r\n", "S250 ok\r\n", "CDATA\r\n", "S354 go\r\n",
+			"CX: y\r\n\r\n1\n.\nSECRET\r\n2\n.\r\nSECRET\r\n.\nSECRET\r\n" + long + "\r\n.\r\n", "S554 bare\r\n",
+			"CNOOP\r\n", "S250 ok\r\n", "CMAIL FROM:<a@x>\r\nDATA\r\n", "S250 ok\r\n354 go\r\n", "C.\r\nQUIT\r\n", "S250 taken\r\n221 bye\r\n"}, piece)
+		got := strings.Join(texts(t, b.Log("inj")), "\n")
+		if strings.Contains(got, "SECRET") || strings.Count(got, "'.'") != 2 || !strings.Contains(got, "'NOOP'") || !strings.Contains(got, "'QUIT'") {
+			t.Errorf("in pieces of %d got\n%s", piece, got)
+		}
+	}
+}
+
+// Behind a BDAT that the session does not understand everything may be content.
+func TestConversationWithAMalformedChunk(t *testing.T) {
+	for _, command := range []string{"BDAT", "BDAT x", "BDAT -1", "BDAT +1", "BDAT 1 FIRST", "BDAT 1 LAST more", "BDAT 99999999999999999999"} {
+		b := injection(t, false)
+		said(t, b, []string{"S220 mail\r\n", "CMAIL FROM:<a@x>\r\n", "S250 ok\r\n", "C" + command + "\r\n\r\nSECRET\r\nSECRET\r\n", "S501 no\r\n"}, 1<<20)
+		got := strings.Join(texts(t, b.Log("inj")), "\n")
+		if strings.Contains(got, "SECRET") || !strings.Contains(got, "'"+command+"'") || !strings.Contains(got, "'501 no'") {
+			t.Errorf("%s: got\n%s", command, got)
+		}
+	}
+}
+
 func FuzzConversation(f *testing.F) {
 	f.Add("EHLO a\r\nMAIL FROM:<a>\r\nDATA\r\n", "220 a\r\n250 b\r\n354 go\r\n", true)
 	f.Add("BDAT 99999999999999999999\r\nBDAT -1\r\n", "", false)

@@ -2,6 +2,8 @@ package logbook
 
 import (
 	"context"
+	"fmt"
+	trace "runtime/debug"
 	"time"
 
 	"posthouse/internal/eventlog"
@@ -14,7 +16,7 @@ func (b *Book) writeStatus(ctx context.Context) {
 	next := b.opts.Now()
 	for {
 		if line := b.status.Load(); line != nil && !b.opts.Now().Before(next) {
-			b.Log(statusLog).Line(eventlog.Info, (*line)())
+			b.statusLine(*line)
 			next = b.opts.Now().Add(b.statusInterval())
 		}
 		if !pause(ctx, max(time.Second, next.Sub(b.opts.Now())), b.asked) {
@@ -24,6 +26,16 @@ func (b *Book) writeStatus(ctx context.Context) {
 			next = soonest // the interval has become shorter
 		}
 	}
+}
+
+// statusLine writes one line. A fault of ours costs the line and is told; mail does not stop for it.
+func (b *Book) statusLine(line func() string) {
+	defer func() {
+		if r := recover(); r != nil {
+			b.problem(fmt.Sprintf("fault in the line of Status Logs: %v\n%s", r, trace.Stack()))
+		}
+	}()
+	b.Log(statusLog).Line(eventlog.Info, line())
 }
 
 func (b *Book) statusInterval() time.Duration {

@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// mostHeader is how many bytes of a message are searched for header fields.
-const mostHeader = 64 << 10
+const (
+	mostHeader = 64 << 10 // bytes of a message that are searched for header fields
+	mostValue  = 1 << 10  // bytes of a folded field that are put together; a line shows fewer
+)
 
 // HeadersOf reads the first field of each name from a message, in the order of the names: unfolded, and without those that
 // the message does not have. Names are taken in any case; what a Header has is the name as it was asked for.
@@ -19,7 +21,7 @@ func HeadersOf(message io.Reader, names []string) []Header {
 	for lines.Scan() && lines.Text() != "" {
 		line := lines.Text()
 		if line[0] == ' ' || line[0] == '\t' {
-			if wanted != "" {
+			if wanted != "" && len(values[wanted]) < mostValue {
 				values[wanted] += " " + strings.TrimSpace(line)
 			}
 			continue
