@@ -82,7 +82,9 @@ func TestCommitCheckChangesNothing(t *testing.T) {
 func TestCommitRefusals(t *testing.T) {
 	b := newBench(t)
 	b.fails("commit two words", "", `"words"`)
-	b.fails("sethostname -x", "", `Error: "-x" is not a host name.`)
+	for _, name := range []string{"-x", "x-", "foo_bar", "a..b", "bücher.example", "192.0.2.1", strings.Repeat("x", 64)} {
+		b.fails("sethostname "+name, "", `Invalid host name "`+name+`": letters, digits, hyphens and dots are accepted`)
+	}
 	b.fails("sethostname other.example; commit \"a\x01b\"", "", "")
 	b.fails("sethostname other.example; destconfig new x.example tls strong; commit -y", "", "Invalid")
 	b.exec(2, "sethostname a b; clearchanges -y; sethostname other.example; commit -y", "")
