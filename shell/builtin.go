@@ -174,15 +174,7 @@ func (o *Options) help() *Command {
 
 // helpAll lists every command with its summary.
 func (s *Session) helpAll() {
-	list := slices.DeleteFunc(slices.Clone(s.opts.Table), func(c *Command) bool { return !s.offers(c) })
-	slices.SortFunc(list, func(a, b *Command) int { return strings.Compare(a.Name, b.Name) })
-	widest := 0
-	for _, c := range list {
-		widest = max(widest, len(c.Name))
-	}
-	for _, c := range list {
-		s.Printf("%-*s  %s\n", widest, c.Name, c.Summary)
-	}
+	s.summaries(s.permitted())
 	s.Print("\nType \"help COMMAND\" for more about one of them.\n")
 }
 

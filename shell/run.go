@@ -79,12 +79,15 @@ func statusOf(err error) int {
 
 // runStatement does one command with its filters.
 func (s *Session) runStatement(ctx context.Context, st statement) error {
+	if err := s.stillWelcome(); err != nil {
+		return err
+	}
+	if listed, err := s.listBeginning(st); listed {
+		return err
+	}
 	cmd, err := s.opts.lookup(st.words[0])
 	if err != nil {
 		s.audit("a command that is not known") // whatever it was may have been a password
-		return err
-	}
-	if err := s.stillWelcome(); err != nil {
 		return err
 	}
 	args := slices.Clone(st.words[1:])
@@ -92,6 +95,7 @@ func (s *Session) runStatement(ctx context.Context, st statement) error {
 	if st.asks && len(args) == 1 {
 		cmd, args = s.opts.help(), []string{cmd.Name}
 	} else if st.asks {
+		s.JSON = false
 		err := s.admitHelp(cmd)
 		if err == nil {
 			err = s.piped(st.pipes, func() error { return s.describeNext(cmd, args[:len(args)-1]) })
