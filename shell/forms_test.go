@@ -22,7 +22,7 @@ func formOptions() Options {
 		},
 		Run: func(context.Context, *Session, []string) error { return nil },
 	})
-	o.Names = func(_ *Session, command, kind string) []string {
+	o.Names = func(_ *Session, command string, _ []string, kind string) []string {
 		if command == "thing" && kind == "NAME" {
 			return []string{"alpha", "a b", "beta"}
 		}
