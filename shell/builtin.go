@@ -123,7 +123,7 @@ func helpCommand() *Command {
 
 // wrapped is text whose lines end between words where it goes to a terminal and not through filters.
 func (s *Session) wrapped(text string) string {
-	if width := s.Width(); s.way == terminal && s.stdout == io.Writer(s.scr) && width >= 20 && width < 1000 {
+	if width := s.Width(); s.way == terminal && s.stdout == io.Writer(s.scr) && width >= narrowest && width < widest {
 		return wrapText(text, width)
 	}
 	return text

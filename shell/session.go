@@ -46,6 +46,7 @@ type Session struct {
 	typed   *typeahead   // what the client sent ahead
 	keys    *keyReader   // the same as keys of a terminal
 	unpaged bool         // set paging off
+	breaks  bool         // long messages are broken between words
 
 	mu     sync.Mutex
 	cancel func() // ends the command in progress
