@@ -49,6 +49,11 @@ func TestFileStorePaths(t *testing.T) {
 	if names := infoNames(list); err != nil || names != "a configuration mail_logs" {
 		t.Errorf("the root has %s, %v", names, err)
 	}
+	for _, info := range list {
+		if age := time.Since(info.ModTime()); age < -time.Hour || age > time.Hour {
+			t.Errorf("%s was changed %s", info.Name(), info.ModTime())
+		}
+	}
 }
 
 func infoNames(list []fs.FileInfo) string {
