@@ -66,6 +66,20 @@ func TestUserConfig(t *testing.T) {
 	contains(t, b.exec(0, "userconfig role", ""), "technician", "Technicians", "bob")
 }
 
+// An account that is deleted and made anew in one commit has nothing of the former one.
+func TestUserMadeAnew(t *testing.T) {
+	b := newBench(t)
+	b.exec(0, `userconfig new bob operator "Bob"; commit -y`, "a first passphrase\n")
+	first := b.running().Refs
+	b.exec(0, `userconfig delete bob; userconfig new bob operator "Bob"; commit -y`, "a second passphrase\n")
+	for _, past := range passphrasesOf(b.a, b.running(), "bob") {
+		hash, err := b.a.Config.Vault().Get(first[config.PassphraseRef("bob")])
+		if err != nil || past.hash == string(hash) {
+			t.Errorf("the new account has the old passphrase in its history (%v)", err)
+		}
+	}
+}
+
 func TestUserConfigRefuses(t *testing.T) {
 	b := newBench(t)
 	b.exec(0, `userconfig new bob admin "Bob" generate; commit -y`, "")

@@ -18,6 +18,14 @@ func PassphraseHistoryRef(user string) string { return "users." + user + ".histo
 // TwoFactorRef returns the key in Refs of the secret that a user's codes are made from, in base32.
 func TwoFactorRef(user string) string { return "users." + user + ".two_factor" }
 
+// RemoveUser takes a user out with the passphrases and the second factor, so that a new one of that name has none of them.
+func (c *Config) RemoveUser(name string) {
+	delete(c.Users, name)
+	for _, what := range userRefs {
+		delete(c.Refs, "users."+name+"."+what)
+	}
+}
+
 // userRefs are the ends of the keys in Refs that belong to users.
 var userRefs = []string{"passphrase", "history", "two_factor"}
 

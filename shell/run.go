@@ -160,7 +160,8 @@ func (s *Session) admitHelp(cmd *Command) error {
 	return nil
 }
 
-// stillWelcome ends the session of a user whose account is gone from the running configuration, or locked in it.
+// stillWelcome ends the session of a user whose account is gone from the running configuration, locked in it, or another one
+// of the same name.
 func (s *Session) stillWelcome() error {
 	snap := s.opts.Config.Running()
 	if s.id.method == methodConsole || snap == nil || snap.Config == nil || len(snap.Config.Users) == 0 {
@@ -171,6 +172,8 @@ func (s *Session) stillWelcome() error {
 		why = " does not exist any more; the session ends."
 	} else if u != nil && u.Locked {
 		why = " is locked; the session ends."
+	} else if !s.sameAccount(snap.Config) {
+		why = " was made anew since you logged in; the session ends."
 	}
 	if why == "" {
 		return nil

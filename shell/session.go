@@ -25,12 +25,13 @@ type Session struct {
 	// JSON says that the command in progress was asked for a JSON document.
 	JSON bool
 
-	opts *Options
-	id   identity
-	way  way
-	in   input
-	scr  *screen   // where prompts and, past the filters, output go
-	err  io.Writer // where an exec's failures and the last words go
+	opts    *Options
+	id      identity
+	account account
+	way     way
+	in      input
+	scr     *screen   // where prompts and, past the filters, output go
+	err     io.Writer // where an exec's failures and the last words go
 
 	ctx      context.Context // of the command in progress
 	command  *Command        // in progress
@@ -61,6 +62,8 @@ type identity struct {
 	key    string // the fingerprint of the proven key
 
 	command string // the only command that the proven key may run; empty: every one of the role's
+
+	secrets secretsOf // of the account that was proven
 }
 
 // input is where answers come from.
@@ -79,7 +82,7 @@ type prompt struct {
 }
 
 func newSession(opts *Options, id identity, w way) *Session {
-	return &Session{opts: opts, id: id, way: w, ctx: context.Background()}
+	return &Session{opts: opts, id: id, account: account{seen: id.secrets}, way: w, ctx: context.Background()}
 }
 
 // User is the account's name.
