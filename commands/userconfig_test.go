@@ -335,6 +335,19 @@ func TestOperatorsCommitNoRights(t *testing.T) {
 	}
 }
 
+// Nor does an operator cancel what an administrator plans to give or to take; anything else an operator may cancel.
+func TestOperatorsCancelNoRights(t *testing.T) {
+	b := newBench(t)
+	b.exec(0, `userconfig new olga operator "Olga" generate; commit -y`, "")
+	b.exec(0, `userconfig role olga guest; commit at +2h; sethostname other.example; commit at +3h`, "")
+	if _, errs := b.as("olga", 1, "commit at cancel 1", ""); !strings.Contains(errs, "Error: planned commit 1 changes users, their rights or the way in; only an administrator may cancel it.") {
+		t.Errorf("an operator cancels: %s", errs)
+	}
+	b.as("olga", 1, "commit at cancel 9", "")
+	b.as("olga", 0, "commit at cancel 2", "")
+	b.exec(0, "commit at cancel 1", "")
+}
+
 func TestUserKeys(t *testing.T) {
 	b := newBench(t)
 	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUFbzPjmgRmGrJjGNq5J5bD9RSBoHa1oBvQf5bFz1Kp"
