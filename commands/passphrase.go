@@ -83,7 +83,8 @@ func setOwnPassphrase(a *Appliance, c *config.Config, user, fresh string) error 
 	return storePassphrase(a, c, user, fresh, time.Now())
 }
 
-// commitPassphrase puts a new passphrase of the session's user in force, and nothing else of the session's candidate.
+// commitPassphrase puts a new passphrase of the session's user in force, and nothing else of the session's candidate. What
+// waits for its confirmation neither hinders it nor is confirmed by it.
 func commitPassphrase(ctx context.Context, a *Appliance, s *shell.Session, fresh string) error {
 	candidate := a.Config.Candidate()
 	if candidate.Config.Users[s.User()] == nil {
@@ -93,7 +94,7 @@ func commitPassphrase(ctx context.Context, a *Appliance, s *shell.Session, fresh
 		return err
 	}
 	const comment = "a new passphrase"
-	if _, err := a.Config.Commit(ctx, candidate, s.Author(), comment, true); err != nil {
+	if _, err := a.Config.CommitBeside(ctx, candidate, s.Author(), comment, true); err != nil {
 		return refusal(err)
 	}
 	if a.Committed != nil {

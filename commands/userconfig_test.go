@@ -205,6 +205,27 @@ func TestForcedPassphrase(t *testing.T) {
 	}
 }
 
+// A commit that waits for its confirmation, whoever's, hinders no forced passphrase and is not confirmed by one.
+func TestForcedPassphraseBesideAWait(t *testing.T) {
+	b := newBench(t)
+	b.exec(0, `userconfig new bob operator "Bob"; commit -y`, "first of hers 1\n")
+	b.exec(0, "userconfig edit bob must_change on; commit confirmed 1", "")
+	forced := func(n string) {
+		screen := shell.RunTypedAs(t.Context(), b.opts, "bob", "hers again "+n+"\rhers again "+n+"\rexit\r", 80, 24)
+		contains(t, screen, "Your passphrase must be changed before you go on.", "Your passphrase is changed.", "mail.example.com> ")
+	}
+	forced("2")
+	b.exec(0, "commit; userconfig edit bob must_change on; commit -y", "")
+	b.as("bob", 1, "version", "")
+	forced("3")
+	b.as("bob", 0, "smtproutes new x.example 192.0.2.1; commit confirmed 1", "")
+	b.exec(0, "userconfig edit bob must_change on; commit -y", "")
+	forced("4")
+	if w, ok := b.a.Config.Waiting(); !ok || !w.By("bob") || !b.opens("bob", "hers again 4") {
+		t.Errorf("what waits is %v, %v", w, ok)
+	}
+}
+
 // Who may not commit has a passphrase all the same.
 func TestOwnPassphraseWithoutCommit(t *testing.T) {
 	b := newBench(t)
