@@ -18,7 +18,8 @@ func passphrase(a *Appliance) *shell.Command {
 		Roles:   shell.Everyone,
 		Batch:   []string{"passphrase (the old one, the new one and the new one again on standard input, a line each)"},
 		Help: `A passphrase has at least 8 characters, more where "userconfig policy" says so, and neither holds the user name nor is
-one that everybody tries. It is kept as an argon2id hash. The old one holds until commit; of a user whose role does not
+one that everybody tries. It is kept as an argon2id hash. A wrong old one counts as a wrong one at the login does, and may
+lock you out for a while. The old one holds until commit; of a user whose role does not
 permit commit, and where the passphrase has to be changed at the login, the new one holds at once.
 
 A passphrase that is lost is set anew at the console of the machine's owner, which does not ask for the old one:
@@ -71,10 +72,7 @@ func askOldPassphrase(a *Appliance, s *shell.Session) error {
 	if err != nil {
 		return err
 	}
-	if !passhash.Verify(string(hash), old) {
-		return shell.Fail("Invalid passphrase: that is not the present one.")
-	}
-	return nil
+	return s.TryPassphrase(func() bool { return passhash.Verify(string(hash), old) })
 }
 
 // setOwnPassphrase gives a user a passphrase that the user has chosen.
