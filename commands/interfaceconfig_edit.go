@@ -79,8 +79,8 @@ func checkMachineName(name, present string) error {
 	if name = hostWord(name); name == present || config.ValidMachineName(name) {
 		return nil
 	}
-	return shell.Fail("Invalid host name %q: letters, digits, hyphens and dots are accepted, in labels of 1 to 63 characters that begin and end "+
-		"with a letter or a digit, 253 characters in all, with a letter in the last label.", name)
+	return shell.Fail("Invalid host name %q: letters, digits, hyphens and dots are accepted; each label has 1 to 63 characters and no hyphen "+
+		"at its ends, the last one a letter.", name)
 }
 
 // renameInterface moves an interface to another name, with everything that refers to it.

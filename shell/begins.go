@@ -51,7 +51,8 @@ func (s *Session) summaries(list []*Command) {
 	for _, c := range list {
 		widest = max(widest, len(c.Name))
 	}
+	gap := widest + 2
 	for _, c := range list {
-		s.Printf("%-*s  %s\n", widest, c.Name, c.Summary)
+		s.Printf("%-*s%s\n", gap, c.Name, s.beside(gap, c.Summary))
 	}
 }

@@ -1,6 +1,9 @@
 package shell
 
-import "strings"
+import (
+	"io"
+	"strings"
+)
 
 // The narrowest and the widest terminal for which lines are broken between words.
 const (
@@ -20,6 +23,15 @@ func (s *Session) broken(text string) string {
 		lines[i] = breakLine(line, width)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// beside is a text that stands behind so many columns: what has no room at a person's terminal goes on below its beginning.
+func (s *Session) beside(columns int, text string) string {
+	width := s.Width() - columns
+	if !s.breaks || s.stdout != io.Writer(s.scr) || width < narrowest || width >= widest {
+		return text
+	}
+	return strings.ReplaceAll(breakLine(text, width), "\n", "\n"+strings.Repeat(" ", columns))
 }
 
 // breakLine breaks a line at the last blank that leaves no more than width columns before it, again and again. A word

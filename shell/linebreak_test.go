@@ -43,6 +43,16 @@ func TestLongFailures(t *testing.T) {
 	}
 }
 
+// Lists of commands keep their columns.
+func TestLongSummaries(t *testing.T) {
+	opts := testOptions()
+	opts.Table = append(opts.Table, &Command{Name: "summary", Summary: "Say something that is longer than the terminal is wide."})
+	want := "\nsummary  Say something that is\n         longer than the\n         terminal is wide.\n"
+	if got := strings.ReplaceAll(RunTyped(t.Context(), opts, "summ?\r", 30, 24), "\r", ""); !strings.Contains(got, want) {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 // An empty line where one of a list is wanted gets a short answer, anything else that is wrong the whole question again.
 func TestEmptyLineBringsNoList(t *testing.T) {
 	opts := testOptions()
