@@ -114,7 +114,7 @@ func (s *Session) ask(text, tail string, secret bool, complete func(string) []st
 	s.showWords()
 	s.scr.fresh()
 	if text != "" && s.way != exec {
-		io.WriteString(s.scr, strings.TrimSuffix(text, "\n")+"\n")
+		io.WriteString(s.scr, s.broken(strings.TrimSuffix(text, "\n"))+"\n")
 	}
 	answer, err := s.readLine(s.ctx, prompt{text: tail, secret: secret, complete: complete})
 	return answer, s.unanswered(err, text, tail)

@@ -11,8 +11,8 @@ const (
 	widest    = 1000
 )
 
-// broken is a message whose lines end between words where they go to a person's terminal. In exec requests and scripts, and
-// for programs that call themselves vt100 or dumb, a message stays one line, which they look for.
+// broken is a message, or a question, whose lines end between words where they go to a person's terminal. In exec requests and
+// scripts, and for programs that call themselves vt100 or dumb, each stays one line, which they look for.
 func (s *Session) broken(text string) string {
 	width := s.Width()
 	if !s.breaks || s.way != terminal || width < narrowest || width >= widest {
