@@ -23,6 +23,13 @@ type account struct {
 	seen secretsOf
 }
 
+// adopt takes what the session itself has put in force for its account.
+func (a *account) adopt(now secretsOf) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seen = now
+}
+
 // sameAccount says whether the account of that name is still the one that logged in, whose passphrase may have changed, or
 // been rolled back, since.
 func (s *Session) sameAccount(c *config.Config) bool {

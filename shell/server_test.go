@@ -652,6 +652,30 @@ func TestUserMadeAnew(t *testing.T) {
 	}
 }
 
+// What a session has put in force for its own account, from another appliance's file say, does not end it.
+func TestOwnAccountReplaced(t *testing.T) {
+	opts := testOptions()
+	opts.Secrets = fakeSecrets{"old": "an old hash", "new": "a new hash"}
+	store := opts.Config.(*fakeStore)
+	ref := config.PassphraseRef(tester.user)
+	store.snap.Config.Refs[ref] = "old"
+	opts.Table = append(opts.Table, &Command{Name: "load", Run: func(_ context.Context, s *Session, _ []string) error {
+		s.Candidate().Refs[ref] = "new"
+		store.set(s.Candidate().Clone())
+		s.Committed()
+		return nil
+	}}, &Command{Name: "replace", Run: func(context.Context, *Session, []string) error {
+		c := store.Running().Config.Clone()
+		c.Refs[ref] = "old"
+		store.set(c)
+		return nil
+	}})
+	out, errs, _ := RunExecAs(t.Context(), opts, tester.user, "load; version; replace; version", "")
+	if out != "Version: 1.0.0\n" || !strings.Contains(errs, "was made anew") {
+		t.Errorf("got %q, %q", out, errs)
+	}
+}
+
 func TestConsole(t *testing.T) {
 	a := startServer(t, nil)
 	path := filepath.Join(t.TempDir(), "console")

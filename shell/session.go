@@ -141,8 +141,16 @@ func (s *Session) Changes() []config.Change {
 // Discard forgets the candidate, and that an earlier command failed: clearchanges.
 func (s *Session) Discard() { s.cand, s.failed = nil, false }
 
-// Committed is called after the candidate was committed: the next edit begins from what is running then.
-func (s *Session) Committed() { s.cand = nil }
+// Committed is called after the candidate was committed: the next edit begins from what is running then. Who has loaded
+// another appliance's users, with the own name among them, goes on under it.
+func (s *Session) Committed() {
+	if s.cand != nil && s.cand.Base != nil && s.cand.Base.Config != nil {
+		if own := secretsIn(s.cand.Config, s.id.user); own != secretsIn(s.cand.Base.Config, s.id.user) {
+			s.account.adopt(own)
+		}
+	}
+	s.cand = nil
+}
 
 // StartOver forgets the candidate, as Discard does, but not that an earlier command failed: the next edit begins from what
 // is running now.
