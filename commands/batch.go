@@ -155,7 +155,7 @@ func chosen(name, word string, subcommands []subcommand) (subcommand, error) {
 	if i := abbreviated(word, words); i >= 0 {
 		return subcommands[i], nil
 	}
-	return subcommand{}, shell.Usage("Invalid word %q behind %s: accepted are %s.", word, name, strings.Join(words, ", "))
+	return subcommand{}, shell.Stray(word, words, "Invalid word %q behind %s: accepted are %s.", word, name, strings.Join(words, ", "))
 }
 
 // noWords refuses words behind a command that takes none.

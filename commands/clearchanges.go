@@ -23,6 +23,10 @@ failed, so that a commit is possible again.`,
 			if len(args) > 0 && !sure {
 				return shell.Usage("Invalid word %q: clearchanges takes nothing or -y.", args[0])
 			}
+			if len(s.Changes()) == 0 && !s.Failed() && !s.JSON {
+				s.Println("There are no changes.")
+				return nil
+			}
 			if !sure {
 				var err error
 				sure, err = s.YesNo("Are you sure you want to clear all changes since the last commit?", true)

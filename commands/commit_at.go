@@ -132,6 +132,9 @@ func (c *committing) cancelPlanned(ctx context.Context, args []string) error {
 	default:
 		return shell.Usage("Invalid use of commit at cancel: the number is missing; %s.", acceptedAre(plannedNumbers(list)))
 	}
+	if err := c.mayCancel(n); err != nil {
+		return err
+	}
 	p, err := c.a.Config.CancelPlanned(ctx, n)
 	if errors.Is(err, config.ErrNoPlan) {
 		return shell.Fail("Unknown planned commit %d: %s.", n, acceptedAre(plannedNumbers(list)))

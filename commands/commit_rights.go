@@ -22,6 +22,18 @@ func (c *committing) rights() error {
 	return nil
 }
 
+// mayCancel refuses to cancel what the user could not have planned: who may not give rights may not hold them back either.
+func (c *committing) mayCancel(planned int) error {
+	if c.s.MayRun("userconfig", "new") {
+		return nil
+	}
+	upon, own, err := c.a.Config.PlannedFor(planned)
+	if err != nil || sameRights(upon, own, c.s.User()) {
+		return nil // what is not planned is not found either when it is to be cancelled
+	}
+	return shell.Fail("Error: planned commit %d changes users, their rights or the way in; only an administrator may cancel it.", planned)
+}
+
 // sameRights says whether two configurations let the same people in to do the same, the passphrase of one user apart.
 func sameRights(old, new *config.Config, user string) bool {
 	return reflect.DeepEqual(rightsOf(old, user), rightsOf(new, user))

@@ -79,10 +79,22 @@ func TestCommitCheckChangesNothing(t *testing.T) {
 	contains(t, b.exec(0, "showchanges", ""), "There are no changes.")
 }
 
+// Where there is nothing to clear nothing is asked, unless the question stands for a failure that is to be forgotten.
+func TestClearChangesOfNothing(t *testing.T) {
+	b := newBench(t)
+	contains(t, b.script(0, "clearchanges", "whoami"), "\nThere are no changes.\n", "\nUsername:")
+	if out := b.exec(0, "clearchanges; clearchanges -y", ""); out != "There are no changes.\nThere are no changes.\n" {
+		t.Errorf("clearchanges prints %q", out)
+	}
+	contains(t, b.exec(2, "nothing; clearchanges; sethostname other.example; commit -y", "y\n"), "Changes cleared: ", "Changes committed: ")
+}
+
 func TestCommitRefusals(t *testing.T) {
 	b := newBench(t)
 	b.fails("commit two words", "", `"words"`)
-	b.fails("sethostname -x", "", `Error: "-x" is not a host name.`)
+	for _, name := range []string{"-x", "x-", "foo_bar", "a..b", "bücher.example", "192.0.2.1", strings.Repeat("x", 64)} {
+		b.fails("sethostname "+name, "", `Invalid host name "`+name+`": letters, digits, hyphens and dots are accepted`)
+	}
 	b.fails("sethostname other.example; commit \"a\x01b\"", "", "")
 	b.fails("sethostname other.example; destconfig new x.example tls strong; commit -y", "", "Invalid")
 	b.exec(2, "sethostname a b; clearchanges -y; sethostname other.example; commit -y", "")

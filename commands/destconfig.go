@@ -272,8 +272,10 @@ func completeDestConfig(s *shell.Session, args []string) []string {
 		return startingWith(args, []string{"on", "off"})
 	case word == "setup":
 		return startingWith(args, profileNames(c))
-	case len(args) == 2 && (word == "edit" || word == "delete" || word == "detail"):
+	case len(args) == 2 && (word == "edit" || word == "detail"):
 		return startingWith(args, slices.Sorted(maps.Keys(c.Destinations)))
+	case len(args) == 2 && word == "delete":
+		return startingWith(args, deletableDestinations(c))
 	case len(args) == 2 || word != "new" && word != "edit":
 		return nil
 	}
@@ -281,6 +283,11 @@ func completeDestConfig(s *shell.Session, args []string) []string {
 		return startingWith(args, destinationKeys)
 	}
 	return startingWith(args, destinationValues(c, args[len(args)-2]))
+}
+
+// deletableDestinations are the entries but DEFAULT, which stays.
+func deletableDestinations(c *config.Config) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(c.Destinations)), func(name string) bool { return name == config.DefaultDestination })
 }
 
 // destinationValues is what may stand behind a key, as far as that can be listed.

@@ -112,9 +112,9 @@ func deleteFile(a *Appliance) *shell.Command {
 		Name:      "delete",
 		Summary:   "Delete a file in /configuration.",
 		Documents: []shell.Document{shell.Says("delete")},
-		Batch:     []string{"delete FILE [force]"},
-		Help: `The file is gone for good. At a terminal delete asks before; with force, in exec requests and in scripts it does not. A name with
-blanks stands in double quotes.`,
+		Batch:     []string{"delete FILE [-y|force]"},
+		Help: `The file is gone for good. At a terminal delete asks before; with -y or force, in exec requests and in scripts it does not, as
+deleterecipients does not where its words say everything. A name with blanks stands in double quotes.`,
 		WholeWord: true,
 		Roles:     shell.Operators,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
@@ -130,7 +130,7 @@ blanks stands in double quotes.`,
 		},
 		Complete: func(_ *shell.Session, args []string) []string {
 			if len(args) > 1 {
-				return startingWith(args, []string{"force"})
+				return startingWith(args, []string{"-y", "force"})
 			}
 			return startingWith(args, fileNames(a))
 		},
@@ -146,8 +146,8 @@ func fileToDelete(a *Appliance, s *shell.Session, args []string) (name string, s
 		return nil
 	}
 	switch {
-	case len(args) > 2 || len(args) == 2 && !strings.EqualFold(args[1], "force"):
-		return "", false, shell.Usage("Invalid word %q: delete takes a file's name, and force.", args[1])
+	case len(args) > 2 || len(args) == 2 && !isYes(args[1]) && !strings.EqualFold(args[1], "force"):
+		return "", false, shell.Usage("Invalid word %q: delete takes a file's name, and -y or force.", args[len(args)-1])
 	case len(args) == 0:
 		name, err = s.Ask(shell.Question{Text: "Enter the name of the file to delete:", Required: true, Check: exists,
 			Complete: func() []string { return fileNames(a) }})

@@ -121,11 +121,11 @@ func (s fileStore) Stat(by shell.Roles, path string) (fs.FileInfo, error) {
 	case err != nil:
 		return nil, err
 	case p.root:
-		return folderInfo("/"), nil
+		return describe("/", s.a.Files), nil
 	case p.folder() && p.log != nil:
-		return folderInfo(p.log.Name()), nil
+		return describe(p.log.Name(), p.log.Folder()), nil
 	case p.folder():
-		return folderInfo(configurationName), nil
+		return describe(configurationName, s.a.Files), nil
 	case p.log == nil:
 		return configuration(s.a).Stat(p.name)
 	}
@@ -155,10 +155,10 @@ func (s fileStore) List(by shell.Roles, path string) ([]fs.FileInfo, error) {
 		if list, err = configuration(s.a).List(); err != nil {
 			return nil, err
 		}
-		list = append(list, folderInfo(configurationName))
+		list = append(list, describe(configurationName, s.a.Files))
 	}
 	for _, l := range s.a.logs() {
-		list = append(list, folderInfo(l.Name()))
+		list = append(list, describe(l.Name(), l.Folder()))
 	}
 	return folder.Sorted(list), nil
 }
@@ -286,12 +286,24 @@ type namedInfo struct {
 
 func (i namedInfo) Name() string { return i.name }
 
-// folderInfo describes a folder that exists as a word only.
-type folderInfo string
+// folderInfo describes a folder that exists as a word, with the time of change of the one on disk behind it.
+type folderInfo struct {
+	name    string
+	changed time.Time
+}
 
-func (i folderInfo) Name() string     { return string(i) }
-func (folderInfo) Size() int64        { return 0 }
-func (folderInfo) Mode() fs.FileMode  { return fs.ModeDir | 0o700 }
-func (folderInfo) ModTime() time.Time { return time.Unix(0, 0) }
-func (folderInfo) IsDir() bool        { return true }
-func (folderInfo) Sys() any           { return nil }
+// describe is the description of the folder on disk at path under the name that operators know.
+func describe(name, path string) folderInfo {
+	info, err := os.Stat(path)
+	if err != nil {
+		return folderInfo{name, time.Unix(0, 0)}
+	}
+	return folderInfo{name, info.ModTime()}
+}
+
+func (i folderInfo) Name() string       { return i.name }
+func (folderInfo) Size() int64          { return 0 }
+func (folderInfo) Mode() fs.FileMode    { return fs.ModeDir | 0o700 }
+func (i folderInfo) ModTime() time.Time { return i.changed }
+func (folderInfo) IsDir() bool          { return true }
+func (folderInfo) Sys() any             { return nil }

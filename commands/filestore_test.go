@@ -49,6 +49,11 @@ func TestFileStorePaths(t *testing.T) {
 	if names := infoNames(list); err != nil || names != "a configuration mail_logs" {
 		t.Errorf("the root has %s, %v", names, err)
 	}
+	for _, info := range list {
+		if age := time.Since(info.ModTime()); age < -time.Hour || age > time.Hour {
+			t.Errorf("%s was changed %s", info.Name(), info.ModTime())
+		}
+	}
 }
 
 func infoNames(list []fs.FileInfo) string {
@@ -205,11 +210,16 @@ func TestFilesCommand(t *testing.T) {
 	}
 	contains(t, b.exec(0, "files --json", ""), `"name": "a.txt"`, `"size": 5`, `"name": "b.xml"`, `"bytes": 1234572`)
 	b.fails("delete none", "", `No such file "none"`)
-	b.fails("delete a.txt b.xml", "", "Invalid word")
+	b.fails("delete a.txt b.xml", "", `Invalid word "b.xml": delete takes a file's name, and -y or force.`)
 	b.fails("delete ../a.txt", "", "Invalid name")
 	if got := b.exec(0, "delete a.txt", ""); got != "Deleted \"a.txt\".\n" {
 		t.Errorf("delete prints %q", got)
 	}
+	// In a script the words say everything; -y and force say it at a terminal too.
+	if err := writeFile(b.a, "a.txt", nil); err != nil {
+		t.Fatal(err)
+	}
+	b.script(0, "delete a.txt -y")
 	b.exec(0, "delete", "b.xml\nn\n")
 	b.exec(0, "delete", "b.xml\ny\n")
 	if got := b.exec(0, "files", ""); got != "0 files, 0 bytes\n" {

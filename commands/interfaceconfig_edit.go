@@ -74,11 +74,13 @@ func sampleInterface() *config.Interface {
 	return &config.Interface{Address: "127.0.0.1", PrefixLength: 8, Hostname: "localhost"}
 }
 
-// checkHost refuses what is not a host name.
-func checkHost(s *shell.Session) func(string) error {
-	return func(name string) error {
-		return acceptable(s, func(c *config.Config) { c.Hostname = hostWord(name) })
+// checkMachineName refuses what may not be the name of a machine, unless it has that name already.
+func checkMachineName(name, present string) error {
+	if name = hostWord(name); name == present || config.ValidMachineName(name) {
+		return nil
 	}
+	return shell.Fail("Invalid host name %q: letters, digits, hyphens and dots are accepted; each label has 1 to 63 characters and no hyphen "+
+		"at its ends, the last one a letter.", name)
 }
 
 // renameInterface moves an interface to another name, with everything that refers to it.
@@ -113,7 +115,10 @@ func askInterface(s *shell.Session, i *config.Interface) error {
 	if err := askNetmask(s, i); err != nil {
 		return err
 	}
-	i.Hostname, err = s.Ask(shell.Question{Text: "Hostname:", Default: i.Hostname, Required: true, Check: checkHost(s)})
+	present := i.Hostname
+	i.Hostname, err = s.Ask(shell.Question{Text: "Hostname:", Default: present, Required: true, Check: func(word string) error {
+		return checkMachineName(word, present)
+	}})
 	if err != nil {
 		return err
 	}
@@ -263,13 +268,21 @@ func interfaceSettings(i *config.Interface) []setting {
 			i.PrefixLength, err = netmask(addr, v)
 			return err
 		}},
-		{"hostname", func(v string) error { i.Hostname = hostWord(v); return nil }},
+		{"hostname", func(v string) error { return setMachineName(i, v) }},
 		{"ssh", func(v string) error { return setSSH(i, v) }},
 		{"https", func(string) error { return shell.Fail("Error: HTTPS is not available in this version.") }},
 		{"certificate", func(string) error {
 			return shell.Fail("Error: HTTPS is not available in this version, so an interface has no certificate.")
 		}},
 	}
+}
+
+func setMachineName(i *config.Interface, word string) error {
+	if err := checkMachineName(word, i.Hostname); err != nil {
+		return err
+	}
+	i.Hostname = hostWord(word)
+	return nil
 }
 
 // setSSH takes a port, on (with the present port, else 22) or off.

@@ -1,6 +1,10 @@
 package commands
 
-import "testing"
+import (
+	"testing"
+
+	"posthouse/config"
+)
 
 // The dialogue is that of the transcript, prompt for prompt.
 func TestInterfaceConfigDialogue(t *testing.T) {
@@ -49,6 +53,20 @@ func TestInterfaceConfigRename(t *testing.T) {
 	}
 }
 
+// A name that the configuration has already, from before such names were refused, is no hindrance.
+func TestInterfaceConfigKeepsItsHostName(t *testing.T) {
+	b := newBench(t)
+	old := b.a.Config.Candidate()
+	old.Config.Hostname, old.Config.Interfaces["Management"].Hostname = "old_name.example", "old_name.example"
+	if _, err := b.a.Config.Commit(t.Context(), old, config.Author{User: "admin"}, "", false); err != nil {
+		t.Fatal(err)
+	}
+	b.script(0, "sethostname", "", "interfaceconfig edit Management netmask 16 hostname old_name.example", "commit -y")
+	if i := b.running().Interfaces["Management"]; i.PrefixLength != 16 || i.Hostname != "old_name.example" {
+		t.Errorf("the interface is %+v", i)
+	}
+}
+
 func TestInterfaceConfigRefuses(t *testing.T) {
 	b := newBench(t)
 	for _, c := range []struct{ line, want string }{
@@ -61,7 +79,8 @@ func TestInterfaceConfigRefuses(t *testing.T) {
 		{"interfaceconfig new X 192.0.2.300 a.example", `Invalid IP address "192.0.2.300"`},
 		{"interfaceconfig new X fe80::1%eth0 a.example", `Invalid IP address "fe80::1%eth0"`},
 		{"interfaceconfig new X 192.0.2.1/33 a.example", "Invalid IP address"},
-		{"interfaceconfig new X 192.0.2.1 a..example", "is not a host name"},
+		{"interfaceconfig new X 192.0.2.1 a..example", `Invalid host name "a..example"`},
+		{"interfaceconfig edit Management hostname foo_bar.example", `Invalid host name "foo_bar.example": letters, digits, hyphens and dots are accepted`},
 		{"interfaceconfig new X 192.0.2.1 a.example ssh 70000", `Invalid SSH port "70000"`},
 		{"interfaceconfig new X 127.0.0.1 a.example ssh 2525", "port 2525"},
 		{"interfaceconfig new X 192.0.2.1 a.example https 443", "HTTPS is not available"},

@@ -227,6 +227,11 @@ func (e *listenerEdit) setup() error {
 	})
 }
 
+// checkDomain refuses what is not a domain.
+func (e *listenerEdit) checkDomain(word string) error {
+	return acceptable(e.s, func(c *config.Config) { c.Listeners[e.name].DefaultDomain = hostWord(word) })
+}
+
 func (e *listenerEdit) askDefaultDomain() error {
 	present := e.listener().DefaultDomain
 	use, err := e.s.YesNo("Do you want to complete addresses without a domain?", present != "")
@@ -235,7 +240,7 @@ func (e *listenerEdit) askDefaultDomain() error {
 	}
 	domain := ""
 	if use {
-		domain, err = e.s.Ask(shell.Question{Text: "Enter the default domain:", Default: present, Required: true, Check: checkHost(e.s)})
+		domain, err = e.s.Ask(shell.Question{Text: "Enter the default domain:", Default: present, Required: true, Check: e.checkDomain})
 		if err != nil {
 			return err
 		}

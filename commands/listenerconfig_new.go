@@ -98,6 +98,9 @@ func newListenerName(c *config.Config, name, old string) error {
 	if strings.EqualFold(name, "all") {
 		return shell.Fail("Invalid name %q: it stands for every listener.", name)
 	}
+	if strings.EqualFold(name, config.HiddenListener) {
+		return shell.Fail("Invalid name %q: the listener that an XML file has beside ours is called so; any other name is accepted.", name)
+	}
 	if taken, err := listenerNamed(c, name); err == nil && taken != old {
 		return shell.Fail("Invalid name %q: listener %q exists already.", name, taken)
 	}

@@ -184,6 +184,8 @@ func TestListenerConfigRefuses(t *testing.T) {
 		{"listenerconfig new InboundMail public Management 0", `Invalid name "InboundMail": listener "InboundMail" exists already`},
 		{"listenerconfig new all public Management 0", `Invalid name "all"`},
 		{"listenerconfig new a/b public Management 0", `"a/b" is not a name`},
+		{"listenerconfig new CPQ_listener public Management 0", `Invalid name "CPQ_listener": the listener that an XML file has`},
+		{"listenerconfig edit InboundMail name cpq_listener", `Invalid name "cpq_listener": the listener that an XML file has`},
 		{"listenerconfig new X smtp Management 0", `Invalid listener type "smtp"`},
 		{"listenerconfig new X public Nowhere 0", `Unknown interface "Nowhere"`},
 		{"listenerconfig new X public Management 2525", `Invalid port "2525": listener "InboundMail" has it`},

@@ -9,11 +9,18 @@ import (
 )
 
 // Names lists what exists of a kind that the batch forms name in capitals, as the session's candidate has it: completion
-// and ? propose it where a command says nothing of its own. NAME is whatever the command works on.
-func Names(a *Appliance) func(s *shell.Session, command, kind string) []string {
-	return func(s *shell.Session, command, kind string) []string {
+// and ? propose it where a command says nothing of its own. NAME is whatever the command works on. Behind new nothing is
+// proposed for it, since each that exists would be refused.
+func Names(a *Appliance) func(s *shell.Session, command string, typed []string, kind string) []string {
+	return func(s *shell.Session, command string, typed []string, kind string) []string {
 		if kind == "NAME" {
 			kind = nameOf[command]
+		}
+		if n := len(typed); n > 0 && fits(typed[n-1], "new") && kind == nameOf[command] {
+			return nil
+		}
+		if command == "destconfig" && len(typed) == 1 && fits(typed[0], "delete") {
+			return deletableDestinations(s.Candidate())
 		}
 		switch kind {
 		case "FILE":
@@ -27,6 +34,7 @@ func Names(a *Appliance) func(s *shell.Session, command, kind string) []string {
 
 // nameOf is the kind that NAME has in a command's forms.
 var nameOf = map[string]string{
+	"destconfig":      "DOMAIN",
 	"interfaceconfig": "INTERFACE",
 	"listenerconfig":  "LISTENER",
 	"certconfig":      "CERTIFICATE",

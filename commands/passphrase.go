@@ -18,9 +18,9 @@ func passphrase(a *Appliance) *shell.Command {
 		Roles:   shell.Everyone,
 		Batch:   []string{"passphrase (the old one, the new one and the new one again on standard input, a line each)"},
 		Help: `A passphrase has at least 8 characters, more where "userconfig policy" says so, and neither holds the user name nor is
-one that everybody tries. It is kept as an argon2id hash. The old one holds until commit; of a user whose role does not
-permit commit, who can change it five times a day, and where the passphrase has to be changed at the login, the new one
-holds at once.
+one that everybody tries. It is kept as an argon2id hash. A wrong old one counts as a wrong one at the login does, and may
+lock you out for a while. The old one holds until commit; of a user whose role does not permit commit, who can change it
+five times a day, and where the passphrase has to be changed at the login, the new one holds at once.
 
 A passphrase that is lost is set anew at the console of the machine's owner, which does not ask for the old one:
 posthouse console.`,
@@ -92,10 +92,7 @@ func askOldPassphrase(a *Appliance, s *shell.Session, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if !passhash.Verify(string(hash), old) {
-		return shell.Fail("Invalid passphrase: that is not the present one.")
-	}
-	return nil
+	return s.TryPassphrase(func() bool { return passhash.Verify(string(hash), old) })
 }
 
 // setOwnPassphrase gives a user a passphrase that the user has chosen.
@@ -105,7 +102,8 @@ func setOwnPassphrase(a *Appliance, c *config.Config, user, fresh string) error 
 }
 
 // commitPassphrase puts a new passphrase of the session's user in force, and nothing else of the session's candidate. What
-// it replaces is not offered for rollback: nobody goes back to an old passphrase alone.
+// it replaces is not offered for rollback: nobody goes back to an old passphrase alone. What waits for its confirmation
+// neither hinders it nor is confirmed by it.
 func commitPassphrase(ctx context.Context, a *Appliance, s *shell.Session, fresh string) error {
 	candidate := a.Config.Candidate()
 	if candidate.Config.Users[s.User()] == nil {
@@ -115,14 +113,12 @@ func commitPassphrase(ctx context.Context, a *Appliance, s *shell.Session, fresh
 		return err
 	}
 	const comment = "a new passphrase"
-	result, err := a.Config.Commit(ctx, candidate, s.Author(), comment, false)
-	if err != nil {
+	if _, err := a.Config.CommitBeside(ctx, candidate, s.Author(), comment, false); err != nil {
 		return refusal(err)
 	}
 	if a.Committed != nil {
 		a.Committed(s.User(), comment)
 	}
 	s.Println("Your passphrase is changed.")
-	(&committing{a: a, s: s}).waits(result)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/net/icmp"
@@ -29,7 +30,7 @@ func ping(a *Appliance) *shell.Command {
 	return &shell.Command{
 		Name:    "ping",
 		Summary: "See whether a host answers to ICMP echo requests.",
-		Batch:   []string{"ping HOST [COUNT]"},
+		Batch:   []string{"ping HOST [COUNT]", "ping -c COUNT HOST"},
 		Help: `One request a second until Ctrl-C at a terminal, else four; COUNT says how many. The service must be permitted to do it: the host
 gives it an unprivileged ICMP socket (sysctl net.ipv4.ping_group_range), or the capability CAP_NET_RAW. That a host does not answer
 does not mean that it takes no mail: telnet HOST 25 tells.`,
@@ -57,20 +58,44 @@ does not mean that it takes no mail: telnet HOST 25 tells.`,
 }
 
 func pingArguments(s *shell.Session, args []string) (host string, count int, err error) {
-	count = pingCount
-	if s.Interactive() && !s.JSON {
-		count = pingMost
+	if host, count, err = pingWords(args); err != nil {
+		return "", 0, err
 	}
-	switch len(args) {
-	case 0:
-		host, err = s.Ask(shell.Question{Text: "Please enter the host you wish to ping.", Required: true})
-	case 1:
-		host = args[0]
-	case 2:
-		host = args[0]
-		count, err = number("count", args[1], 1, pingMost)
+	switch {
+	case count > 0:
+	case s.Interactive() && !s.JSON:
+		count = pingMost
 	default:
-		err = shell.Usage("Invalid word %q: ping takes a host and a count.", args[2])
+		count = pingCount
+	}
+	if host == "" {
+		host, err = s.Ask(shell.Question{Text: "Please enter the host you wish to ping.", Required: true})
+	}
+	return host, count, err
+}
+
+// pingWords reads a host and a count, or -c and the count before or behind the host; what is not there is left empty.
+func pingWords(args []string) (host string, count int, err error) {
+	for len(args) > 0 && err == nil {
+		word, rest := args[0], args[1:]
+		switch attached, option := strings.CutPrefix(word, "-c"); {
+		case option && attached != "":
+			count, err = number("count", attached, 1, pingMost)
+		case option && len(rest) == 0:
+			err = shell.Usage("Invalid command: %s needs a count behind it.", word)
+		case option:
+			count, err = number("count", rest[0], 1, pingMost)
+			rest = rest[1:]
+		case strings.HasPrefix(word, "-"):
+			err = shell.Usage("Invalid option %q: ping takes -c COUNT.", word)
+		case host == "":
+			host = word
+		case count == 0:
+			count, err = number("count", word, 1, pingMost)
+		default:
+			err = shell.Usage("Invalid word %q: ping takes a host and a count.", word)
+		}
+		args = rest
 	}
 	return host, count, err
 }

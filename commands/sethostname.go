@@ -23,23 +23,22 @@ see interfaceconfig.`,
 			if len(args) > 1 {
 				return shell.Usage("Invalid word %q: sethostname takes one name.", args[1])
 			}
-			name := ""
+			name, present := "", s.Candidate().Hostname
 			if len(args) == 1 {
 				name = args[0]
 			} else {
 				var err error
-				name, err = s.Ask(shell.Question{Default: s.Candidate().Hostname, Check: func(answer string) error {
-					return acceptable(s, func(c *config.Config) { c.Hostname = hostWord(answer) })
+				name, err = s.Ask(shell.Question{Default: present, Check: func(answer string) error {
+					return checkMachineName(answer, present)
 				}})
 				if err != nil {
 					return err
 				}
 			}
-			setName := func(c *config.Config) { c.Hostname = hostWord(name) }
-			if err := acceptable(s, setName); err != nil {
+			if err := checkMachineName(name, present); err != nil {
 				return err
 			}
-			return change(s, func(c *config.Config) error { setName(c); return nil })
+			return change(s, func(c *config.Config) error { c.Hostname = hostWord(name); return nil })
 		},
 	}
 }

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"posthouse/config"
@@ -152,7 +153,8 @@ func (c *sslSettings) edit(service sslService) error {
 	return c.set(service, methods, ciphers)
 }
 
-// set puts a service's new settings into the candidate and says what of them is not obeyed to the letter.
+// set puts a service's new settings into the candidate and says what of them is not obeyed to the letter, unless they are
+// those that it has.
 func (c *sslSettings) set(service sslService, methods, ciphers string) error {
 	versions, err := readMethods(methods)
 	if err != nil {
@@ -162,11 +164,12 @@ func (c *sslSettings) set(service sslService, methods, ciphers string) error {
 	if err != nil {
 		return err
 	}
+	before := *service.of(c.s.Candidate())
 	err = change(c.s, func(conf *config.Config) error {
 		*service.of(conf) = config.SSLService{Methods: versions, Ciphers: ciphers}
 		return nil
 	})
-	if err != nil {
+	if err != nil || slices.Equal(before.Methods, versions) && before.Ciphers == ciphers {
 		return err
 	}
 	c.note(versions, list)

@@ -62,6 +62,17 @@ Enter the inbound SMTP ssl cipher you want to use.
 	}
 }
 
+// What a setting does not do is said when it is made, not where nothing changes.
+func TestSSLConfigNotesChangesOnly(t *testing.T) {
+	b := newBench(t)
+	const set = "sslconfig inbound 1-4 HIGH:MEDIUM:+kRSA"
+	contains(t, b.exec(0, set+"; commit -y", ""), "Note: ")
+	if out := b.exec(0, set, "") + b.script(0, "sslconfig", "inbound", "", "", ""); strings.Contains(out, "Note: ") {
+		t.Errorf("nothing changed, and yet:\n%s", out)
+	}
+	contains(t, b.exec(0, "sslconfig inbound 2-4 HIGH:MEDIUM:+kRSA; clearchanges -y", ""), "Note: ")
+}
+
 func TestSSLConfigBatch(t *testing.T) {
 	b := newBench(t)
 	contains(t, b.exec(0, "sslconfig gui 1-3 ALL:+kRSA:@STRENGTH; sslconfig outbound tlsv1_3,tlsv1_2 HIGH:MEDIUM; commit -y", ""),

@@ -125,15 +125,26 @@ func (u *users) print() {
 	u.s.Println("External authentication: Disabled")
 }
 
-// mark says behind a user why the user cannot log in.
+// lockoutsShown is of how many sources the list of users speaks; userconfig status has them all.
+const lockoutsShown = 3
+
+// mark says behind a user why the user cannot log in: at all, or from where and until when not by passphrase.
 func (u *users) mark(name string) string {
-	switch {
-	case u.config().Users[name].Locked:
+	if u.config().Users[name].Locked {
 		return " (locked)"
-	case len(u.s.Lockouts(name)) > 0:
-		return " (locked out)"
 	}
-	return ""
+	lockouts := u.s.Lockouts(name)
+	if len(lockouts) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, l := range lockouts[:min(len(lockouts), lockoutsShown)] {
+		parts = append(parts, "from "+l.Source+" until "+stamp(l.Until))
+	}
+	if more := len(lockouts) - lockoutsShown; more > 0 {
+		parts = append(parts, "from "+counted(more, "other source"))
+	}
+	return " (locked out " + strings.Join(parts, ", ") + ")"
 }
 
 // userDocument is what --json prints of a user.

@@ -165,7 +165,7 @@ func (u *users) remove(name string) error {
 	if name == u.s.User() {
 		return shell.Fail("Error: your own account cannot be removed; another administrator can do it.")
 	}
-	if err := change(u.s, func(c *config.Config) error { delete(c.Users, name); return nil }); err != nil {
+	if err := change(u.s, func(c *config.Config) error { c.RemoveUser(name); return nil }); err != nil {
 		return err
 	}
 	u.s.Printf("User %s removed.\n", name)

@@ -66,6 +66,20 @@ func TestUserConfig(t *testing.T) {
 	contains(t, b.exec(0, "userconfig role", ""), "technician", "Technicians", "bob")
 }
 
+// An account that is deleted and made anew in one commit has nothing of the former one.
+func TestUserMadeAnew(t *testing.T) {
+	b := newBench(t)
+	b.exec(0, `userconfig new bob operator "Bob"; commit -y`, "a first passphrase\n")
+	first := b.running().Refs
+	b.exec(0, `userconfig delete bob; userconfig new bob operator "Bob"; commit -y`, "a second passphrase\n")
+	for _, past := range passphrasesOf(b.a, b.running(), "bob") {
+		hash, err := b.a.Config.Vault().Get(first[config.PassphraseRef("bob")])
+		if err != nil || past.hash == string(hash) {
+			t.Errorf("the new account has the old passphrase in its history (%v)", err)
+		}
+	}
+}
+
 func TestUserConfigRefuses(t *testing.T) {
 	b := newBench(t)
 	b.exec(0, `userconfig new bob admin "Bob" generate; commit -y`, "")
@@ -78,6 +92,10 @@ func TestUserConfigRefuses(t *testing.T) {
 		`userconfig new dave guest "Dave"`:                        "the input ended at the question",
 		`userconfig role nobody guest`:                            "Unknown user",
 		`userconfig role bob`:                                     "takes a user and a role",
+		`userconfig lock bob`:                                     "accepted are list, new, edit, delete, role, status, passphrase, twofactor, policy. It stands in: userconfig status NAME [lock|unlock]",
+		`userconfig delte bob`:                                    "twofactor, policy. The nearest is delete.",
+		`userconfig remove bob`:                                   "twofactor, policy. The word for it is delete.",
+		`userconfig frobnicate`:                                   "twofactor, policy.\n",
 		`userconfig status bob frozen`:                            "Invalid status",
 		`userconfig delete admin`:                                 "your own account",
 		`userconfig status admin lock`:                            "your own account",
@@ -184,6 +202,27 @@ func TestForcedPassphrase(t *testing.T) {
 	b.exec(0, "userconfig edit bob must_change on; commit -y", "")
 	if screen := shell.RunTypedAs(t.Context(), b.opts, "bob", "\x03whoami\rexit\r", 80, 24); strings.Contains(screen, "mail.example.com> ") {
 		t.Errorf("an interrupt leads to the prompt:\n%s", screen)
+	}
+}
+
+// A commit that waits for its confirmation, whoever's, hinders no forced passphrase and is not confirmed by one.
+func TestForcedPassphraseBesideAWait(t *testing.T) {
+	b := newBench(t)
+	b.exec(0, `userconfig new bob operator "Bob"; commit -y`, "first of hers 1\n")
+	b.exec(0, "userconfig edit bob must_change on; commit confirmed 1", "")
+	forced := func(n string) {
+		screen := shell.RunTypedAs(t.Context(), b.opts, "bob", "hers again "+n+"\rhers again "+n+"\rexit\r", 80, 24)
+		contains(t, screen, "Your passphrase must be changed before you go on.", "Your passphrase is changed.", "mail.example.com> ")
+	}
+	forced("2")
+	b.exec(0, "commit; userconfig edit bob must_change on; commit -y", "")
+	b.as("bob", 1, "version", "")
+	forced("3")
+	b.as("bob", 0, "smtproutes new x.example 192.0.2.1; commit confirmed 1", "")
+	b.exec(0, "userconfig edit bob must_change on; commit -y", "")
+	forced("4")
+	if w, ok := b.a.Config.Waiting(); !ok || !w.By("bob") || !b.opens("bob", "hers again 4") {
+		t.Errorf("what waits is %v, %v", w, ok)
 	}
 }
 
@@ -329,6 +368,19 @@ func TestOperatorsCommitNoRights(t *testing.T) {
 	if !sameRights(before, c, "olga") {
 		t.Error("her own passphrase counts as somebody's rights")
 	}
+}
+
+// Nor does an operator cancel what an administrator plans to give or to take; anything else an operator may cancel.
+func TestOperatorsCancelNoRights(t *testing.T) {
+	b := newBench(t)
+	b.exec(0, `userconfig new olga operator "Olga" generate; commit -y`, "")
+	b.exec(0, `userconfig role olga guest; commit at +2h; sethostname other.example; commit at +3h`, "")
+	if _, errs := b.as("olga", 1, "commit at cancel 1", ""); !strings.Contains(errs, "Error: planned commit 1 changes users, their rights or the way in; only an administrator may cancel it.") {
+		t.Errorf("an operator cancels: %s", errs)
+	}
+	b.as("olga", 1, "commit at cancel 9", "")
+	b.as("olga", 0, "commit at cancel 2", "")
+	b.exec(0, "commit at cancel 1", "")
 }
 
 func TestUserKeys(t *testing.T) {

@@ -54,6 +54,7 @@ type terms struct {
 	comment  string
 	rollback bool
 	within   time.Duration // the time for its confirmation; 0 for a commit that stays
+	beside   bool          // what waits for its confirmation goes on waiting, the author's too
 }
 
 func (s *Store) commit(ctx context.Context, c *Candidate, t terms) (*CommitResult, error) {

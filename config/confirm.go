@@ -83,6 +83,12 @@ func (s *Store) CommitConfirmed(ctx context.Context, c *Candidate, a Author, com
 	return s.commit(ctx, c, terms{author: a, comment: comment, rollback: rollback, within: limited(within)})
 }
 
+// CommitBeside is Commit, but confirms nothing: what waits goes on waiting, the author's own too. It is for what the
+// appliance demands of somebody who has decided nothing about the rest.
+func (s *Store) CommitBeside(ctx context.Context, c *Candidate, a Author, comment string, rollback bool) (*CommitResult, error) {
+	return s.commit(ctx, c, terms{author: a, comment: comment, rollback: rollback, beside: true})
+}
+
 func limited(within time.Duration) time.Duration { return min(max(within, time.Second), MaxConfirm) }
 
 // markFor returns what the commit says about confirmation.
@@ -91,7 +97,7 @@ func (s *Store) markFor(next Revision, t terms) (mark, error) {
 	own := waiting.By(t.author.User)
 	switch {
 	case t.within == 0:
-		return mark{settled: own}, nil
+		return mark{settled: own && !t.beside}, nil
 	case waits && !own:
 		return mark{}, &WaitingError{waiting}
 	}

@@ -44,7 +44,7 @@ func (f *faults) choice(path, value string, accepted ...string) {
 
 func (f *faults) host(path, name string) {
 	if !validHost(name) {
-		f.add(path, "%q is not a host name", name)
+		f.add(path, "%q is not a host name: labels of 1 to 63 letters, digits, hyphens and underscores, separated by dots, are accepted", name)
 	}
 }
 

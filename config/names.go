@@ -30,6 +30,12 @@ func validHost(s string) bool {
 	return strings.Trim(labels[len(labels)-1], "0123456789-_") != ""
 }
 
+// ValidMachineName says whether s may be given to a machine: a host name of letters, digits and hyphens alone (RFC 1123
+// §2.1). What a configuration holds already may have more in it, see validHost.
+func ValidMachineName(s string) bool {
+	return validHost(s) && strings.IndexFunc(s, func(r rune) bool { return r == '_' || r > unicode.MaxASCII }) < 0
+}
+
 func validLabel(label string) bool {
 	if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 		return false

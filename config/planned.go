@@ -121,6 +121,18 @@ func (s *Store) Planned() []Planned {
 	return list
 }
 
+// PlannedFor returns what a planned commit was planned upon, and what it wants to put in force. Neither may be changed.
+func (s *Store) PlannedFor(number int) (upon, own *Config, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.plans {
+		if p.Number == number {
+			return p.base, p.own, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("%d: %w", number, ErrNoPlan)
+}
+
 // CancelPlanned forgets a planned commit. The error is ErrNoPlan or a failed write.
 func (s *Store) CancelPlanned(ctx context.Context, number int) (Planned, error) {
 	if err := s.lock(ctx); err != nil {

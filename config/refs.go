@@ -23,6 +23,14 @@ type userSecret struct{ end, shown string }
 
 var userSecrets = [...]userSecret{{"passphrase", "passphrase"}, {"history", "passphrase_history"}, {"two_factor", "two_factor_secret"}}
 
+// RemoveUser takes a user out with the passphrases and the second factor, so that a new one of that name has none of them.
+func (c *Config) RemoveUser(name string) {
+	delete(c.Users, name)
+	for _, what := range userSecrets {
+		delete(c.Refs, "users."+name+"."+what.end)
+	}
+}
+
 // userRef takes a key in Refs that belongs to a user apart; ok is false for any other.
 func userRef(ref string) (user string, what userSecret, ok bool) {
 	rest, ok := strings.CutPrefix(ref, "users.")

@@ -106,10 +106,12 @@ var hatForm = &textForm{
 	},
 }
 
+// HiddenListener is the name of the listener that is in every XML file, and that no other may have.
+const HiddenListener = "cpq_listener"
+
 const (
 	protocolSMTP = "SMTP"
 	protocolCPQ  = "CPQ"
-	cpqListener  = "cpq_listener"
 	cpqPort      = 7025
 )
 

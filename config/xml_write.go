@@ -191,7 +191,7 @@ func (w *xmlWriter) object(e element, path, key string, v reflect.Value) {
 // hidden writes the listener that is in every such file.
 func (w *xmlWriter) hidden(e element, path string) {
 	e.fixed = []fixedElement{{"protocol", func(string) string { return protocolCPQ }}}
-	w.object(e, path, cpqListener, reflect.ValueOf(w.hiddenListener))
+	w.object(e, path, HiddenListener, reflect.ValueOf(w.hiddenListener))
 }
 
 // scalarText is a single value as the XML has it.

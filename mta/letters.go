@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"net/mail"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"posthouse/mta/spool"
 )
@@ -55,9 +58,18 @@ func (l *letter) envelope(mid uint64) (spool.Envelope, error) {
 	env := spool.Envelope{
 		MID: mid, Sender: l.from, Received: time.Now(), Size: int64(len(l.message)), Relay: true,
 		Subject: header.Header.Get("Subject"), MessageID: header.Header.Get("Message-Id"), TLSReport: l.report,
+		SMTPUTF8: l.international(),
 	}
 	for rid, to := range l.to {
 		env.Recipients = append(env.Recipients, spool.Recipient{RID: rid, Address: to})
 	}
 	return env, nil
+}
+
+// international says whether a letter has addresses or a header in more than ASCII, which every hop must know (RFC 6531 §3.1).
+func (l *letter) international() bool {
+	header, _, _ := bytes.Cut(l.message, []byte("\r\n\r\n"))
+	beyond := func(r rune) bool { return r > unicode.MaxASCII }
+	return strings.ContainsFunc(l.from, beyond) || bytes.ContainsFunc(header, beyond) ||
+		slices.ContainsFunc(l.to, func(to string) bool { return strings.ContainsFunc(to, beyond) })
 }

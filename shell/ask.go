@@ -59,8 +59,10 @@ func (q Question) accept(answer string) (string, error) {
 
 // retry asks until accept takes the answer.
 func (s *Session) retry(text, tail string, complete func(string) []string, accept func(string) (string, error)) (string, error) {
+	asked := text
 	for wrong := 0; ; {
-		answer, err := s.ask(text, tail, false, complete)
+		answer, err := s.ask(asked, tail, false, complete)
+		asked = text
 		if err == nil {
 			answer = strings.TrimSpace(answer)
 			if s.asksForHelp(answer, accept) {
@@ -72,6 +74,9 @@ func (s *Session) retry(text, tail string, complete func(string) []string, accep
 				return ok, nil
 			}
 			err = wrongAnswer(answer, err)
+			if answer == "" {
+				asked = withoutList(text) // the list that nothing was chosen from stands right above
+			}
 		}
 		var f *failure
 		if !errors.As(err, &f) || f.tried {
@@ -109,7 +114,7 @@ func (s *Session) ask(text, tail string, secret bool, complete func(string) []st
 	s.showWords()
 	s.scr.fresh()
 	if text != "" && s.way != exec {
-		io.WriteString(s.scr, strings.TrimSuffix(text, "\n")+"\n")
+		io.WriteString(s.scr, s.broken(strings.TrimSuffix(text, "\n"))+"\n")
 	}
 	answer, err := s.readLine(s.ctx, prompt{text: tail, secret: secret, complete: complete})
 	return answer, s.unanswered(err, text, tail)
@@ -135,6 +140,12 @@ func (s *Session) unanswered(err error, text, tail string) error {
 
 // listedLine matches the lines that a numbered choice and a menu list below their heading.
 var listedLine = regexp.MustCompile(`^([0-9]+\. |- [A-Z0-9-]+ - )`)
+
+// withoutList is a question without the lines that it lists.
+func withoutList(text string) string {
+	lines := strings.Split(text, "\n")
+	return strings.Join(slices.DeleteFunc(lines, listedLine.MatchString), "\n")
+}
 
 // questionName is the line by which a message names a question: its last one, or the heading above what it lists.
 func questionName(text, tail string) string {
@@ -358,5 +369,5 @@ func (s *Session) readBlock(name string, untilEnd bool, last func(line string) b
 // say shows one line of the shell's own beside the command's output: past the filters.
 func (s *Session) say(line string) {
 	s.scr.fresh()
-	io.WriteString(s.scr, clip(line)+"\n")
+	io.WriteString(s.scr, s.broken(clip(line))+"\n")
 }

@@ -32,6 +32,8 @@ const (
 	extMethod  = "posthouse-method"
 	extKey     = "posthouse-key"
 	extCommand = "posthouse-command"
+	extSecret  = "posthouse-passphrase"
+	extPast    = "posthouse-history"
 )
 
 var errDenied = errors.New("permission denied")
@@ -182,7 +184,9 @@ func (srv *Server) permit(p *peer, id identity) *gossh.Permissions {
 		by += " " + id.key
 	}
 	srv.auth("The user %s from %s logged in by "+by+".", id.user, p.remote)
-	return &gossh.Permissions{Extensions: map[string]string{extUser: id.user, extMethod: id.method, extKey: id.key, extCommand: id.command}}
+	has := secretsIn(srv.running(), id.user)
+	return &gossh.Permissions{Extensions: map[string]string{extUser: id.user, extMethod: id.method, extKey: id.key, extCommand: id.command,
+		extSecret: has.passphrase, extPast: has.history}}
 }
 
 // proven is the identity that a connection's permission carries.
@@ -191,7 +195,8 @@ func proven(perm *gossh.Permissions, remote string) (identity, bool) {
 		return identity{}, false
 	}
 	e := perm.Extensions
-	return identity{user: e[extUser], remote: remote, method: e[extMethod], key: e[extKey], command: e[extCommand]}, true
+	return identity{user: e[extUser], remote: remote, method: e[extMethod], key: e[extKey], command: e[extCommand],
+		secrets: secretsOf{e[extSecret], e[extPast]}}, true
 }
 
 // auth writes a line to the authentication log. The first argument is a user's name, which a stranger may have chosen.

@@ -123,7 +123,7 @@ func helpCommand() *Command {
 
 // wrapped is text whose lines end between words where it goes to a terminal and not through filters.
 func (s *Session) wrapped(text string) string {
-	if width := s.Width(); s.way == terminal && s.stdout == io.Writer(s.scr) && width >= 20 && width < 1000 {
+	if width := s.Width(); s.way == terminal && s.stdout == io.Writer(s.scr) && width >= narrowest && width < widest {
 		return wrapText(text, width)
 	}
 	return text
@@ -174,15 +174,7 @@ func (o *Options) help() *Command {
 
 // helpAll lists every command with its summary.
 func (s *Session) helpAll() {
-	list := slices.DeleteFunc(slices.Clone(s.opts.Table), func(c *Command) bool { return !s.offers(c) })
-	slices.SortFunc(list, func(a, b *Command) int { return strings.Compare(a.Name, b.Name) })
-	widest := 0
-	for _, c := range list {
-		widest = max(widest, len(c.Name))
-	}
-	for _, c := range list {
-		s.Printf("%-*s  %s\n", widest, c.Name, c.Summary)
-	}
+	s.summaries(s.permitted())
 	s.Print("\nType \"help COMMAND\" for more about one of them.\n")
 }
 

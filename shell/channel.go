@@ -173,6 +173,7 @@ func (c *channel) prepare(req *gossh.Request) bool {
 	if c.pty != nil {
 		s.attachTerminal(c.out, errs, c.srv.history(s))
 		s.scr.resize(c.pty.Width, c.pty.Height)
+		s.breaks = modern(c.pty.Term)
 	} else {
 		s.attach(c.out, errs, w == lines)
 	}
@@ -215,7 +216,7 @@ func (c *channel) run(line string) (status int) {
 	number := srv.opts.logins.in(c.id)
 	defer func() { srv.opts.logins.out(number) }()
 	s.banner(srv.opts.lastLogin(c.id, began))
-	if c.pty != nil && pastes(c.pty.Term) {
+	if c.pty != nil && modern(c.pty.Term) {
 		s.scr.raw("\x1b[?2004h")
 		defer s.scr.raw("\x1b[?2004l")
 	}
@@ -224,8 +225,9 @@ func (c *channel) run(line string) (status int) {
 	return status
 }
 
-// pastes says whether a terminal marks what is pasted when it is asked to. Others would print the request.
-func pastes(term string) bool {
+// modern says whether a terminal is one of those that people sit at today, which mark what is pasted when they are asked
+// to. Others would print the request.
+func modern(term string) bool {
 	for _, name := range []string{"xterm", "screen", "tmux", "rxvt", "alacritty", "foot", "kitty", "wezterm"} {
 		if strings.HasPrefix(term, name) {
 			return true

@@ -27,6 +27,9 @@ type failure struct {
 	forms bool  // the command's forms are to be shown
 	tried bool  // too many wrong answers, or none came: a menu gives up too
 	cause error // for errors.Is; may be nil
+
+	stray    string   // a word that stands where none of its kind is accepted
+	accepted []string // what is accepted in its place
 }
 
 func (f *failure) Error() string { return f.text }
@@ -54,10 +57,14 @@ func Misformed(format string, args ...any) error {
 	return f
 }
 
-// withForms puts the forms that args begin behind the text of a failure made by Misformed: one form beside it, several below.
+// withForms puts the forms that args begin behind the text of a failure made by Misformed: one form beside it, several
+// below. Behind one made by Stray it puts what was probably meant.
 func (c *Command) withForms(err error, args []string) error {
 	f, ok := err.(*failure)
-	if !ok || !f.forms {
+	switch {
+	case ok && f.stray != "":
+		return &failure{text: f.text + c.meant(f), usage: true}
+	case !ok || !f.forms:
 		return err
 	}
 	forms := c.nearest(args)

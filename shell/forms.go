@@ -248,7 +248,7 @@ func (s *Session) fromForms(c *Command, typed []string) []string {
 	words, kinds := expected(states)
 	for _, k := range kinds {
 		if s.opts.Names != nil {
-			words = append(words, s.opts.Names(s, c.Name, k)...)
+			words = append(words, s.opts.Names(s, c.Name, typed, k)...)
 		}
 	}
 	return words

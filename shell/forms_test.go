@@ -22,7 +22,7 @@ func formOptions() Options {
 		},
 		Run: func(context.Context, *Session, []string) error { return nil },
 	})
-	o.Names = func(_ *Session, command, kind string) []string {
+	o.Names = func(_ *Session, command string, _ []string, kind string) []string {
 		if command == "thing" && kind == "NAME" {
 			return []string{"alpha", "a b", "beta"}
 		}
@@ -75,12 +75,22 @@ func TestQuestionMark(t *testing.T) {
 		{"thing new ?", "On one line:\n  thing new NAME [speed fast|slow] [limit NUMBER] ...\n\nAccepted next: a b, alpha, beta, NAME\n"},
 		{"thing delete all ?", "On one line:\n  thing delete NAME|all [SECONDS]\n\nAccepted next: SECONDS\n"},
 		{"thing delete all ? | count", "Count: 4 lines\n"},
+		{"thing list --json; thing delete all ? | count", "{\n  \"messages\": []\n}\nCount: 4 lines\n"},
 		{`say "?"`, "?\n"},
+		{"TH?", "thing  Things.\n"},
+		{"se?", "secret  Ask a secret.\nset     Settings of this session: paging and JSON.\n"},
+		{"set json on; se ? | last 1", "set     Settings of this session: paging and JSON.\n"},
+		{"thing?; cle? | count", "thing  Things.\nCount: 1 lines\n"},
 	}
 	for _, tt := range tests {
 		out, errs, status := RunExec(t.Context(), formOptions(), tt.line, "")
 		if out != tt.out || errs != "" || status != 0 {
 			t.Errorf("%s: %q, %q, %d", tt.line, out, errs, status)
+		}
+	}
+	for _, line := range []string{"zz?", "zz ?", `"se?"`} {
+		if _, errs, status := RunExec(t.Context(), formOptions(), line, ""); status != statusUsage || !strings.HasPrefix(errs, "Unknown command: ") {
+			t.Errorf("%s: %q, %d", line, errs, status)
 		}
 	}
 	if out, _, _ := RunExec(t.Context(), formOptions(), "thing ?", ""); !strings.HasPrefix(out, "thing - Things.\n") {

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -61,10 +62,19 @@ func source(remote string) netip.Prefix {
 
 // locked says whether passwords of the user are refused from there now.
 func (l *lockouts) locked(user, remote string) bool {
+	_, locked := l.until(user, remote)
+	return locked
+}
+
+// until is the end of a lockout, where there is one now.
+func (l *lockouts) until(user, remote string) (end time.Time, locked bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.all[keyOf(user, remote)]
-	return e != nil && l.now().Before(e.until)
+	if e == nil || !l.now().Before(e.until) {
+		return time.Time{}, false
+	}
+	return e.until, true
 }
 
 // wrong counts a wrong password and says whether it began a lockout.
@@ -153,4 +163,26 @@ func (s *Session) EndLockouts(user string) {
 	if s.opts.lock != nil {
 		s.opts.lock.clear(user)
 	}
+}
+
+// TryPassphrase checks the present passphrase of the session's user once more, by right. It counts as a login does: a wrong
+// one may begin a lockout, and during one none is right.
+func (s *Session) TryPassphrase(right func() bool) error {
+	lock, user, remote := s.opts.lock, s.id.user, s.id.remote
+	if lock == nil {
+		lock = newLockouts(s.opts.now) // no server counts
+	}
+	if until, locked := lock.until(user, remote); locked {
+		log(s.opts.Auth, fmt.Sprintf("The user %s from %s is locked out; a passphrase was refused.", plainName(user), remote))
+		return Fail("Error: passphrases of %s from %s are refused until %s, because too many were wrong.", user, remote, until.Format("15:04:05 MST"))
+	}
+	if right() {
+		return nil
+	}
+	limits := limitsIn(s.opts.Config.Running().Config)
+	log(s.opts.Auth, fmt.Sprintf("The user %s from %s entered a wrong present passphrase.", plainName(user), remote))
+	if lock.wrong(user, remote, limits.LockoutAttempts, time.Duration(limits.LockoutMinutes)*time.Minute) {
+		log(s.opts.Auth, fmt.Sprintf("The user %s from %s is locked out for %s.", plainName(user), remote, plural(limits.LockoutMinutes, "minute")))
+	}
+	return Fail("Invalid passphrase: that is not the present one.")
 }

@@ -33,14 +33,11 @@ func (c *Command) named(word string) bool {
 
 // unknown is the failure for a word that begins no command; it proposes the nearest name.
 func (o *Options) unknown(typed string) error {
-	best, least := "", 1+max(1, min(len(typed), 12)/3)
+	var known []string
 	for _, c := range o.Table {
-		for _, name := range append([]string{c.Name}, c.Aliases...) {
-			if d := distance(strings.ToLower(typed), name, least); d < least && len(name) > 1 {
-				best, least = name, d
-			}
-		}
+		known = append(append(known, c.Name), c.Aliases...)
 	}
+	best := nearest(typed, known)
 	if best == "" {
 		return Usage("Unknown command: %s", clean(typed))
 	}

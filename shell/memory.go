@@ -67,6 +67,7 @@ func runTyped(ctx context.Context, opts Options, id identity, typed string, widt
 	s := newSession(&opts, id, terminal)
 	s.attachTerminal(&b, &b, &history{})
 	s.scr.resize(uint32(width), uint32(height))
+	s.breaks = true
 	out, _ := run(s, typed, &b, func() int { return s.interact(ctx) })
 	return out
 }

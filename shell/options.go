@@ -44,8 +44,9 @@ type Options struct {
 	Build    string         // "001"
 	State    string         // the folder for histories and last logins; empty: nothing is kept
 
-	// Names lists what exists of a kind that a command's batch forms name in capitals, such as LISTENER. It may be nil.
-	Names func(s *Session, command, kind string) []string
+	// Names lists what exists of a kind that a command's batch forms name in capitals, such as LISTENER, and what may stand
+	// behind the typed words. It may be nil.
+	Names func(s *Session, command string, typed []string, kind string) []string
 
 	// Where lines of the logs go; nil: nowhere. They must not block for long.
 	Audit  func(line string) // cli_logs: every command line, secrets removed

@@ -131,6 +131,33 @@ func TestCodesLockOut(t *testing.T) {
 	}
 }
 
+// Whoever sits at an open session guesses the passphrase no more often than at the door.
+func TestTryPassphraseLocksOut(t *testing.T) {
+	a := startServer(t, nil)
+	a.store.snap.Config.Shell = config.Shell{LockoutAttempts: 3, LockoutMinutes: 7}
+	s := newSession(&a.opts, identity{user: "bob", remote: "192.0.2.9", method: methodKey}, exec)
+	wrong, right := func() bool { return false }, func() bool { return true }
+	for range 3 {
+		if err := s.TryPassphrase(right); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.TryPassphrase(wrong); err == nil || err.Error() != "Invalid passphrase: that is not the present one." {
+			t.Fatal(err)
+		}
+	}
+	a.logs.wait(t, "The user bob from 192.0.2.9 is locked out for 7 minutes.")
+	if err := s.TryPassphrase(right); err == nil || !strings.HasPrefix(err.Error(), "Error: passphrases of bob from 192.0.2.9 are refused until ") {
+		t.Errorf("during a lockout: %v", err)
+	}
+	if list := s.Lockouts("bob"); len(list) != 1 || list[0].Source != "192.0.2.9" {
+		t.Errorf("locked out from %v", list)
+	}
+	s.EndLockouts("bob")
+	if err := s.TryPassphrase(right); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestBoundKey(t *testing.T) {
 	a := startServer(t, func(o *Options) {
 		o.Table = append(o.Table, &Command{Name: "smaquery", Roles: Readers, Run: func(_ context.Context, s *Session, args []string) error {

@@ -44,7 +44,7 @@ func (s *Session) role() Roles {
 		return Administrator
 	}
 	if snap := s.opts.Config.Running(); snap != nil && snap.Config != nil {
-		if u := snap.Config.Users[s.id.user]; u != nil && !u.Locked {
+		if u := snap.Config.Users[s.id.user]; u != nil && !u.Locked && s.sameAccount(snap.Config) {
 			return roleNames[u.Role]
 		}
 	}

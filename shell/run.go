@@ -79,12 +79,15 @@ func statusOf(err error) int {
 
 // runStatement does one command with its filters.
 func (s *Session) runStatement(ctx context.Context, st statement) error {
+	if err := s.stillWelcome(); err != nil {
+		return err
+	}
+	if listed, err := s.listBeginning(st); listed {
+		return err
+	}
 	cmd, err := s.opts.lookup(st.words[0])
 	if err != nil {
 		s.audit("a command that is not known") // whatever it was may have been a password
-		return err
-	}
-	if err := s.stillWelcome(); err != nil {
 		return err
 	}
 	args := slices.Clone(st.words[1:])
@@ -92,6 +95,7 @@ func (s *Session) runStatement(ctx context.Context, st statement) error {
 	if st.asks && len(args) == 1 {
 		cmd, args = s.opts.help(), []string{cmd.Name}
 	} else if st.asks {
+		s.JSON = false
 		err := s.admitHelp(cmd)
 		if err == nil {
 			err = s.piped(st.pipes, func() error { return s.describeNext(cmd, args[:len(args)-1]) })
@@ -156,7 +160,8 @@ func (s *Session) admitHelp(cmd *Command) error {
 	return nil
 }
 
-// stillWelcome ends the session of a user whose account is gone from the running configuration, or locked in it.
+// stillWelcome ends the session of a user whose account is gone from the running configuration, locked in it, or another one
+// of the same name.
 func (s *Session) stillWelcome() error {
 	snap := s.opts.Config.Running()
 	if s.id.method == methodConsole || snap == nil || snap.Config == nil || len(snap.Config.Users) == 0 {
@@ -167,6 +172,8 @@ func (s *Session) stillWelcome() error {
 		why = " does not exist any more; the session ends."
 	} else if u != nil && u.Locked {
 		why = " is locked; the session ends."
+	} else if !s.sameAccount(snap.Config) {
+		why = " was made anew since you logged in; the session ends."
 	}
 	if why == "" {
 		return nil

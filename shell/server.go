@@ -307,8 +307,10 @@ func (srv *Server) running() *config.Config {
 }
 
 // limits are the settings for lockouts.
-func (srv *Server) limits() config.Shell {
-	l := srv.running().Shell
+func (srv *Server) limits() config.Shell { return limitsIn(srv.running()) }
+
+func limitsIn(c *config.Config) config.Shell {
+	l := c.Shell
 	if l.LockoutAttempts == 0 {
 		l.LockoutAttempts = 5
 	}

@@ -614,6 +614,68 @@ func TestUserRemoved(t *testing.T) {
 	m.s.Wait()
 }
 
+// A session belongs to the account that logged in: it outlives another passphrase, and a rollback of that, but not another
+// account of the same name. So does a connection, whose next session would else be the other's.
+func TestUserMadeAnew(t *testing.T) {
+	a := startServer(t, func(o *Options) {
+		secrets := o.Secrets.(fakeSecrets)
+		secrets["second"], secrets["third"], secrets["strange"] = "a second hash", "a third hash", "a strange hash"
+		secrets["two"] = "2026-11-02T00:00:00Z a second hash\n2026-11-01T00:00:00Z " + hashOnce() + "\n"
+		secrets["three"] = "2026-11-03T00:00:00Z a third hash\n" + secrets["two"]
+		secrets["one"] = "2026-11-04T00:00:00Z a strange hash\n"
+	})
+	client := a.dial(t, a.config("bob"))
+	m := openTerm(t, client, 80, 24)
+	m.until(prompt1)
+	for _, has := range []secretsOf{{"second", "two"}, {"third", "three"}, {"second", "two"}, {"hash", ""}, {"hash", "two"}} {
+		c := a.store.Running().Config.Clone()
+		c.Refs[config.PassphraseRef("bob")], c.Refs[config.PassphraseHistoryRef("bob")] = has.passphrase, has.history
+		a.store.set(c)
+		m.typeIn("version\r")
+		m.until("Version: 1.0.0\r\n" + prompt1)
+	}
+	c := a.store.Running().Config.Clone()
+	c.Refs[config.PassphraseRef("bob")], c.Refs[config.PassphraseHistoryRef("bob")] = "strange", "one"
+	a.store.set(c)
+	const gone = "Error: the account \"bob\" was made anew since you logged in; the session ends."
+	m.typeIn("version\r")
+	m.until(gone + "\r\n")
+	m.s.Wait()
+	late, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	late.Stderr = &errs
+	if out, err := late.Output("version"); err == nil || len(out) > 0 || errs.String() != gone+"\n" {
+		t.Errorf("a later session of the connection: %q, %q, %v", out, errs.String(), err)
+	}
+}
+
+// What a session has put in force for its own account, from another appliance's file say, does not end it.
+func TestOwnAccountReplaced(t *testing.T) {
+	opts := testOptions()
+	opts.Secrets = fakeSecrets{"old": "an old hash", "new": "a new hash"}
+	store := opts.Config.(*fakeStore)
+	ref := config.PassphraseRef(tester.user)
+	store.snap.Config.Refs[ref] = "old"
+	opts.Table = append(opts.Table, &Command{Name: "load", Run: func(_ context.Context, s *Session, _ []string) error {
+		s.Candidate().Refs[ref] = "new"
+		store.set(s.Candidate().Clone())
+		s.Committed()
+		return nil
+	}}, &Command{Name: "replace", Run: func(context.Context, *Session, []string) error {
+		c := store.Running().Config.Clone()
+		c.Refs[ref] = "old"
+		store.set(c)
+		return nil
+	}})
+	out, errs, _ := RunExecAs(t.Context(), opts, tester.user, "load; version; replace; version", "")
+	if out != "Version: 1.0.0\n" || !strings.Contains(errs, "was made anew") {
+		t.Errorf("got %q, %q", out, errs)
+	}
+}
+
 func TestConsole(t *testing.T) {
 	a := startServer(t, nil)
 	path := filepath.Join(t.TempDir(), "console")

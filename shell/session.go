@@ -25,12 +25,13 @@ type Session struct {
 	// JSON says that the command in progress was asked for a JSON document.
 	JSON bool
 
-	opts *Options
-	id   identity
-	way  way
-	in   input
-	scr  *screen   // where prompts and, past the filters, output go
-	err  io.Writer // where an exec's failures and the last words go
+	opts    *Options
+	id      identity
+	account account
+	way     way
+	in      input
+	scr     *screen   // where prompts and, past the filters, output go
+	err     io.Writer // where an exec's failures and the last words go
 
 	ctx      context.Context // of the command in progress
 	command  *Command        // in progress
@@ -46,6 +47,7 @@ type Session struct {
 	typed   *typeahead   // what the client sent ahead
 	keys    *keyReader   // the same as keys of a terminal
 	unpaged bool         // set paging off
+	breaks  bool         // long messages are broken between words
 
 	mu     sync.Mutex
 	cancel func() // ends the command in progress
@@ -60,6 +62,8 @@ type identity struct {
 	key    string // the fingerprint of the proven key
 
 	command string // the only command that the proven key may run; empty: every one of the role's
+
+	secrets secretsOf // of the account that was proven
 }
 
 // input is where answers come from.
@@ -78,7 +82,7 @@ type prompt struct {
 }
 
 func newSession(opts *Options, id identity, w way) *Session {
-	return &Session{opts: opts, id: id, way: w, ctx: context.Background()}
+	return &Session{opts: opts, id: id, account: account{seen: id.secrets}, way: w, ctx: context.Background()}
 }
 
 // User is the account's name.
@@ -137,8 +141,16 @@ func (s *Session) Changes() []config.Change {
 // Discard forgets the candidate, and that an earlier command failed: clearchanges.
 func (s *Session) Discard() { s.cand, s.failed = nil, false }
 
-// Committed is called after the candidate was committed: the next edit begins from what is running then.
-func (s *Session) Committed() { s.cand = nil }
+// Committed is called after the candidate was committed: the next edit begins from what is running then. Who has loaded
+// another appliance's users, with the own name among them, goes on under it.
+func (s *Session) Committed() {
+	if s.cand != nil && s.cand.Base != nil && s.cand.Base.Config != nil {
+		if own := secretsIn(s.cand.Config, s.id.user); own != secretsIn(s.cand.Base.Config, s.id.user) {
+			s.account.adopt(own)
+		}
+	}
+	s.cand = nil
+}
 
 // StartOver forgets the candidate, as Discard does, but not that an earlier command failed: the next edit begins from what
 // is running now.

@@ -14,7 +14,8 @@ const maxLine = 64 << 10
 type statement struct {
 	words []string
 	pipes []filterSpec
-	asks  bool // the last word is a ? without quotes, behind a command
+	asks  bool   // the last word is a ? without quotes, behind a command
+	begin string // of a lone word such as s?, without quotes: what stands before the ?
 }
 
 // filterSpec is one filter behind a command: its name and its argument.
@@ -70,6 +71,10 @@ func parseStatement(tokens []token) (statement, error) {
 		}
 		st.words = append(st.words, tokens[i].text)
 		st.asks = i > 0 && tokens[i].text == "?" && !tokens[i].quoted
+		st.begin = ""
+		if before, ok := strings.CutSuffix(tokens[i].text, "?"); ok && i == 0 && !tokens[i].quoted {
+			st.begin = before
+		}
 	}
 	return st, nil
 }

@@ -40,7 +40,7 @@ func defaultChoices() choices {
 // defaultHostname is the machine's, where it is a name that a certificate could carry.
 func defaultHostname() string {
 	name, err := os.Hostname()
-	if err != nil || !strings.Contains(name, ".") {
+	if err != nil || !strings.Contains(name, ".") || !config.ValidMachineName(name) {
 		return "mail.example.com"
 	}
 	return strings.ToLower(name)
@@ -168,6 +168,9 @@ func newPassword() string {
 
 // config returns the defaults with what was chosen.
 func (c choices) config() (*config.Config, error) {
+	if !config.ValidMachineName(strings.TrimSuffix(c.hostname, ".")) {
+		return nil, fmt.Errorf("--hostname: %q is not a host name: labels of 1 to 63 letters, digits and hyphens, separated by dots, are accepted", c.hostname)
+	}
 	conf := config.Default(strings.ToLower(c.hostname))
 	home, err := parseAddress("--ssh", c.ssh)
 	if err != nil {

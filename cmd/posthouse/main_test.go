@@ -39,6 +39,7 @@ func TestExitStatus(t *testing.T) {
 		{"init --data x --inbound mail:25", 2, `"mail" is not an IP address`},
 		{"init --data x --outbound 127.0.0.1:70000", 2, `"70000" is not a port`},
 		{"init --data x --hostname two..dots", 1, "hostname"},
+		{"init --data x --hostname two_words.example", 1, `"two_words.example" is not a host name: labels of 1 to 63 letters, digits and hyphens`},
 		{"init --data x --authorized-key /nowhere/key", 1, "no such file"},
 		{"check --data /nowhere", 1, "not set up"},
 		{"console --data /nowhere", 1, "no appliance is running"},
