@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -231,9 +232,9 @@ func (g *grepping) run(ctx context.Context) error {
 		return g.document(ctx)
 	}
 	found := false
-	err := g.log.Grep(ctx, g.query, func(line string) error {
+	err := g.log.Search(ctx, g.query, func(lines []byte) error {
 		found = true
-		_, err := fmt.Fprintln(g.s, line)
+		_, err := g.s.Write(lines)
 		return err
 	})
 	if err == nil && !found {
@@ -251,13 +252,19 @@ func (g *grepping) document(ctx context.Context) error {
 	name, _ := json.Marshal(g.log.Name())
 	fmt.Fprintf(out, "{\n  \"log\": %s,\n  \"lines\": [", name)
 	between, after := "\n    ", "]\n}\n"
-	err = g.log.Grep(ctx, g.query, func(line string) error {
-		text, err := json.Marshal(lineJSON(line))
-		if err != nil {
-			return err
+	var some bytes.Buffer
+	err = g.log.Search(ctx, g.query, func(lines []byte) error {
+		some.Reset()
+		for line := range bytes.Lines(lines) {
+			text, err := json.Marshal(lineJSON(string(line[:len(line)-1])))
+			if err != nil {
+				return err
+			}
+			some.WriteString(between)
+			some.Write(text)
+			between, after = ",\n    ", "\n  ]\n}\n"
 		}
-		_, err = fmt.Fprintf(out, "%s%s", between, text)
-		between, after = ",\n    ", "\n  ]\n}\n"
+		_, err := out.Write(some.Bytes())
 		return err
 	})
 	io.WriteString(out, after)

@@ -219,8 +219,8 @@ func TestTailEndsWithCtrlC(t *testing.T) {
 	log := b.log("mail_logs", "Text Mail Logs", "first", "second", "third")
 	b.opts.Table = []*shell.Command{{Name: "watch", Run: func(ctx context.Context, s *shell.Session, _ []string) error {
 		ctx, cancel := context.WithCancel(ctx)
-		return follow(ctx, s, log, 2, func(line string) bool {
-			if strings.HasSuffix(line, "third") {
+		return follow(ctx, s, log, 2, func(line []byte) bool {
+			if strings.HasSuffix(string(line), "third") {
 				cancel()
 			}
 			return true

@@ -13,7 +13,7 @@ func naive(patterns []*regexp.Regexp, text string, invert bool) []string {
 	q := Query{Patterns: patterns, Invert: invert}
 	var found []string
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSuffix(line, "\n"); q.Matches(line) {
+		if line = strings.TrimSuffix(line, "\n"); q.Matches([]byte(line)) {
 			found = append(found, line)
 		}
 	}
