@@ -130,8 +130,8 @@ func TestAudit(t *testing.T) {
 	opts.Audit = func(l string) { got = append(got, l) }
 	opts.Table = append(opts.Table, &Command{Name: "login", Redact: func(a []string) []string { a[len(a)-1] = "..."; return a },
 		Run: func(_ context.Context, s *Session, a []string) error { return nil }})
-	RunExec(t.Context(), opts, `login "a b" geheim; geheim; say`, "geheim\n")
-	if text := strings.Join(got, "\n"); strings.Contains(text, "geheim") || !strings.Contains(text, `entered 'login "a b" ...'`) {
+	RunExec(t.Context(), opts, `login "a b" geheim; geheim; say; login --json --json x geheim --json`, "geheim\n")
+	if text := strings.Join(got, "\n"); strings.Contains(text, "geheim") || !strings.Contains(text, `entered 'login "a b" ...'`) || !strings.Contains(text, `'login --json --json x ... --json'`) {
 		t.Errorf("cli_logs:\n%s", text)
 	}
 }
