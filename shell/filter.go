@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"posthouse/internal/expression"
 )
 
 const filterNames = "grep, except, count, last, head and no-more"
@@ -40,8 +42,8 @@ func (f filterSpec) check() error {
 		if f.arg == "" {
 			return Usage("Invalid filter: %s needs a pattern.", f.name)
 		}
-		if _, err := regexp.Compile(f.pattern()); err != nil {
-			return Usage("Invalid pattern %s: %s.", quote(f.arg), strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		if _, err := expression.Compile(f.pattern()); err != nil {
+			return Usage("Invalid pattern %s: %v.", quote(f.arg), err)
 		}
 	case "last", "head":
 		if n, err := strconv.Atoi(f.arg); err != nil || n < 1 || n > maxLast {

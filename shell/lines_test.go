@@ -62,6 +62,7 @@ func TestExec(t *testing.T) {
 		{"filter of a document", `version --json | grep version | count`, "", "Count: 1 lines\n", "", 0},
 		{"a pipe in quotes", `say "a | count"`, "", "a | count\n", "", 0},
 		{"no filter", `say a | sort`, "", "a\n|\nsort\n", "", 0},
+		{"large pattern", `many | except "(a?){1000}(b?){1000}"`, "", "", "Invalid pattern \"(a?){1000}(b?){1000}\": up to 5000 steps are accepted, it needs more: repeat less.\n", 2},
 		{"bad pattern", `many | grep "("`, "", "", "Invalid pattern \"(\": missing closing ): `(`.\n", 2},
 		{"no pattern", `many | grep`, "", "", "Invalid filter: grep needs a pattern.\n", 2},
 		{"too many words", `many | head 1 2`, "", "", "Invalid line: \"2\" is not understood here; filters are grep, except, count, last, head and no-more.\n", 2},
