@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -89,10 +90,24 @@ func isUserSecret(path string) bool {
 func allKeys(a, b map[string]string) []string {
 	all := maps.Clone(a)
 	maps.Copy(all, b)
-	// The order is that of the parts of a path, so that an object's own line stands right before its settings.
-	return slices.SortedFunc(maps.Keys(all), func(x, y string) int {
-		return strings.Compare(strings.ReplaceAll(x, ".", "\x00"), strings.ReplaceAll(y, ".", "\x00"))
-	})
+	return slices.SortedFunc(maps.Keys(all), comparePaths)
+}
+
+// comparePaths orders by the parts of a path, so that an object's own line stands right before its settings: a full stop comes
+// before everything else.
+func comparePaths(x, y string) int {
+	for i := range min(len(x), len(y)) {
+		if a, b := x[i], y[i]; a != b {
+			switch {
+			case a == '.':
+				return -1
+			case b == '.':
+				return 1
+			}
+			return cmp.Compare(a, b)
+		}
+	}
+	return cmp.Compare(len(x), len(y))
 }
 
 // FormatChanges returns the changes as showchanges prints them, a line each. The values begin in one column, counted

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -104,5 +106,19 @@ func TestDiff(t *testing.T) {
 				t.Errorf("got\n%swant\n%s", got, c.want)
 			}
 		})
+	}
+}
+
+// An object's own line stands right before its settings, whatever its neighbours are called.
+func TestComparePaths(t *testing.T) {
+	want := []string{"a", "a.b", "a.b.c", `a."b.c"`, "a.b!", "a.b!c", "a-b", "ab"}
+	slices.SortFunc(want, comparePaths)
+	for i, path := range want {
+		for _, later := range want[i+1:] {
+			x, y := strings.ReplaceAll(path, ".", "\x00"), strings.ReplaceAll(later, ".", "\x00")
+			if strings.Compare(x, y) >= 0 || comparePaths(path, later) >= 0 || comparePaths(later, path) <= 0 || comparePaths(path, path) != 0 {
+				t.Errorf("%q is not before %q", path, later)
+			}
+		}
 	}
 }
