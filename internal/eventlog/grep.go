@@ -83,9 +83,10 @@ func (l *Log) grepFile(stamp string, g *grep) error {
 const (
 	// grepBlock is how much is searched at once: more than a line has, and little enough to stay in a processor's cache.
 	grepBlock = 256 << 10
-	// longPiece is how long the search of a piece may take. Where it takes longer, as with an expression that is hard on
-	// every line, pieces become smaller, so that others have their turns and Ctrl-C is heard.
-	longPiece = 2 * time.Millisecond
+	// longPiece is how long the search of a piece should take at most. Pieces begin small and grow up to a block; where an
+	// expression is hard on every line they stay small, so that others have their turns and Ctrl-C is heard.
+	longPiece  = 2 * time.Millisecond
+	firstPiece = 2 << 10
 )
 
 // grep is one search under way.
@@ -109,7 +110,7 @@ type grep struct {
 
 func newGrep(ctx context.Context, q Query, do func(lines []byte) error) *grep {
 	return &grep{
-		ctx: ctx, query: q, do: do, matcher: newMatcher(q.Patterns), block: make([]byte, grepBlock), piece: grepBlock,
+		ctx: ctx, query: q, do: do, matcher: newMatcher(q.Patterns), block: make([]byte, grepBlock), piece: firstPiece,
 		within: q.Since.IsZero() && q.Until.IsZero(),
 	}
 }
@@ -141,6 +142,7 @@ func (g *grep) read(r io.Reader) error {
 
 // pieces searches a block of whole lines, a turn for each piece.
 func (g *grep) pieces(block []byte) error {
+	g.matcher.sample(block)
 	for len(block) > 0 {
 		n := len(block)
 		if n > g.piece {
@@ -162,9 +164,9 @@ func (g *grep) turn(piece []byte) error {
 		return err
 	}
 	if took := time.Since(began); took > longPiece {
-		g.piece = max(1, g.piece/2)
-	} else if took < longPiece/4 {
-		g.piece = min(grepBlock, g.piece*2)
+		g.piece = max(1, int(int64(g.piece)*int64(longPiece)/int64(took)))
+	} else if took < longPiece/8 {
+		g.piece = min(grepBlock, g.piece*4)
 	}
 	if len(g.found) == 0 {
 		return nil
