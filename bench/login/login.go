@@ -106,16 +106,20 @@ func (b *bench) rateWith(ctx context.Context, crowded bool) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	crowd := &operators.Crowd{Address: b.posthouse.shell, Size: b.Sessions, Pace: b.Pace, Seed: 1, Calm: b.Calm, Config: &ssh.ClientConfig{
+	crowd := operators.NewCrowd(b.posthouse.shell, &ssh.ClientConfig{
 		User: "admin", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
-	}}
+	}, b.Sessions)
+	crowd.Pace, crowd.Calm = b.Pace, b.Calm
 	sitting, leave := context.WithCancel(ctx)
 	gone := make(chan error, 1)
 	go func() { gone <- crowd.Run(sitting) }()
-	rate, err := 0.0, await(ctx, func() bool { return crowd.Visits.Load() >= int64(b.Sessions) })
-	if err == nil {
-		rate, err = b.rate(ctx)
+	select {
+	case <-crowd.Full():
+	case err := <-gone:
+		leave()
+		return 0, cmp.Or(err, ctx.Err())
 	}
+	rate, err := b.rate(ctx)
 	leave()
 	return rate, errors.Join(err, <-gone)
 }
