@@ -2,22 +2,25 @@ package eventlog
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"sync"
 	"time"
 )
 
 const (
-	// fullRate is how many bytes a second are written to logs when mail is taken for busy: some 150 messages a second.
-	fullRate = 200 << 10
+	// fullRate is how many bytes a second are written to logs when mail is taken for busy: some 40 messages a second.
+	fullRate = 48 << 10
 	// leastShare is the part of the processors that readers get beside busy mail.
 	leastShare = 0.025
 	// mostCredit is how much processor time readers may have left over, to use at once.
 	mostCredit = 20 * time.Millisecond
 	// lease is how long a reader keeps others waiting: one that waits for its client longer than that does not work.
 	lease = 5 * time.Millisecond
-	// rateSpan is over how long the rate of writing is measured.
+	// rateSpan is over how long the rate of writing is measured, and fading what is left of a higher one with each span: mail that
+	// readers hold up writes little, and is busy all the same.
 	rateSpan = 500 * time.Millisecond
+	fading   = 0.7
 )
 
 // Readers bound what operators who read logs take of the processors together. No more than half of the processors read at a
@@ -60,7 +63,7 @@ func (r *Readers) wrote(n int) {
 // measure ends the present span when it is over; mu is held.
 func (r *Readers) measure(now time.Time) {
 	if took := now.Sub(r.since); took >= rateSpan {
-		r.rate = float64(r.written) / took.Seconds()
+		r.rate = max(float64(r.written)/took.Seconds(), r.rate*math.Pow(fading, took.Seconds()/rateSpan.Seconds()))
 		r.written, r.since = 0, now
 	}
 }

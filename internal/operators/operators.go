@@ -223,6 +223,7 @@ func (v *visitor) terminal(ctx context.Context) error {
 	}
 	v.crowd.arrived(ctx)
 	began := time.Now()
+	v.think(ctx)
 	for range 1 + v.random.IntN(60) {
 		if v.random.IntN(3) == 0 {
 			width, height := v.size()
