@@ -72,18 +72,15 @@ named and refuses nobody.` + acmeHelp,
 // redactPassPhrase hides what stands behind the file name of import and export, and what somebody has typed on the line who
 // was to be asked for the secret of a TSIG key or of a binding.
 func redactPassPhrase(args []string) []string {
-	out := slices.Clone(args)
-	from := len(out)
-	switch {
-	case isForm(args, []string{"import"}), isForm(args, []string{"export"}):
-		from = 3
-	case isForm(args, []string{"acme", "setup"}):
-		from = unknownKey(args, 2, accountKeys()...)
-	}
-	for i := from; i < len(out); i++ {
-		out[i] = "..."
-	}
-	return out
+	all := len(args)
+	return redactWords(args, []shownForm{
+		{[]string{"import"}, 3, nil}, {[]string{"export"}, 3, nil}, {[]string{"acme", "setup"}, 2, accountKeys()},
+		{[]string{"acme", "new"}, all, nil}, {[]string{"acme", "edit"}, all, nil}, {[]string{"acme", "delete"}, 3, nil},
+		{[]string{"acme", "status"}, 2, nil}, {[]string{"acme", "renew"}, 3, nil},
+		{[]string{"list"}, 1, nil}, {[]string{"print"}, 1, nil}, {[]string{"show"}, 2, nil}, {[]string{"csr"}, 2, nil},
+		{[]string{"new"}, all, nil}, {[]string{"paste"}, 2, nil}, {[]string{"edit"}, 3, nil}, {[]string{"delete"}, 2, nil},
+		{[]string{"authority"}, 4, nil}, {[]string{"crl"}, all, nil},
+	})
 }
 
 func certMenu(a *Appliance, s *shell.Session) error {

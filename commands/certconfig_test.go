@@ -437,6 +437,11 @@ func TestRedactPassPhrase(t *testing.T) {
 		{"acme setup terms agreed tsig name c2VjcmV0 algorithm hmac-sha256", "acme setup terms agreed tsig name ... ... ..."},
 		{"ac set eab kid-1 secret", "ac set eab kid-1 ..."},
 		{"acme setup eab kid-1 TSIG name", "acme setup eab kid-1 TSIG name"},
+		{"acme acme setup eab kid-1 secret", "... ... ... ... ... ..."},
+		{"acme setup setup eab kid-1 secret", "acme setup ... ... ... ..."},
+		{"import import partner mx.p12 secret", "import import partner ... ..."},
+		{"--JSON import partner mx.p12 secret", "... ... ... ... ..."},
+		{"show partner secret", "show partner ..."},
 	} {
 		if got := strings.Join(redactPassPhrase(strings.Fields(c.line)), " "); got != c.want {
 			t.Errorf("%q becomes %q, want %q", c.line, got, c.want)

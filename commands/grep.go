@@ -1,15 +1,17 @@
 package commands
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"posthouse/internal/eventlog"
+	"posthouse/internal/expression"
 	"posthouse/mta/maillog"
 	"posthouse/shell"
 )
@@ -26,7 +28,7 @@ func grep(a *Appliance) *shell.Command {
 		Roles:    shell.Readers | shell.HelpDesk,
 		RolesFor: logRoles(a),
 		Batch:    []string{"grep [-C COUNT] [-e REGEX]... [-i] [-p] [-t] [-v] [--since TIME] [--until TIME] [REGEX] LOG"},
-		Help: `Prints the matching lines of every file of the log, the oldest first. Expressions are those of RE2.
+		Help: `Prints the matching lines of every file of the log, the oldest first. Expressions are those of RE2, of up to 2,000 characters.
 
 -C COUNT  COUNT lines before and after each match      -e REGEX  a further expression: a line matches when one of them does
 -i        upper and lower case are the same            -p        stop at the end of each page
@@ -169,15 +171,18 @@ func (g *grepping) ask(a *Appliance) (err error) {
 	if g.log, err = askLog(a, g.s, "Enter the number of the log you wish to grep."); err != nil {
 		return err
 	}
-	expression, err := g.s.Ask(shell.Question{
+	wanted, err := g.s.Ask(shell.Question{
 		Text:     "Enter the regular expression to grep.",
 		Required: true,
-		Check:    func(answer string) error { _, err := compiled(answer); return err },
+		Check: func(answer string) error {
+			_, err := expression.Compile(answer)
+			return invalidExpression([]string{answer}, err)
+		},
 	})
 	if err != nil {
 		return err
 	}
-	g.expressions = []string{expression}
+	g.expressions = []string{wanted}
 	for _, question := range []struct {
 		text   string
 		usual  bool
@@ -199,25 +204,23 @@ func (g *grepping) compile() error {
 	if g.follow && g.query.Context > 0 {
 		return shell.Usage("Invalid option \"-t\": it does not go with -C.")
 	}
-	for _, expression := range g.expressions {
+	texts := slices.Clone(g.expressions)
+	for i := range texts {
 		if g.fold {
-			expression = "(?i)" + expression
+			texts[i] = "(?i)" + texts[i]
 		}
-		compiled, err := compiled(expression)
-		if err != nil {
-			return err
-		}
-		g.query.Patterns = append(g.query.Patterns, compiled)
 	}
-	return nil
+	var err error
+	g.query.Patterns, err = expression.CompileAll(texts)
+	return invalidExpression(g.expressions, err)
 }
 
-func compiled(expression string) (*regexp.Regexp, error) {
-	re, err := regexp.Compile(expression)
-	if err != nil {
-		return nil, shell.Fail("Invalid regular expression %q: %v.", expression, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+// invalidExpression is the refusal of expressions; nil where err is.
+func invalidExpression(texts []string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return re, nil
+	return shell.Fail("Invalid regular expression %q: %v.", shortenedWord(strings.Join(texts, " or ")), err)
 }
 
 func (g *grepping) run(ctx context.Context) error {
@@ -231,9 +234,9 @@ func (g *grepping) run(ctx context.Context) error {
 		return g.document(ctx)
 	}
 	found := false
-	err := g.log.Grep(ctx, g.query, func(line string) error {
+	err := g.log.Search(ctx, g.query, func(lines []byte) error {
 		found = true
-		_, err := fmt.Fprintln(g.s, line)
+		_, err := g.s.Write(lines)
 		return err
 	})
 	if err == nil && !found {
@@ -251,13 +254,19 @@ func (g *grepping) document(ctx context.Context) error {
 	name, _ := json.Marshal(g.log.Name())
 	fmt.Fprintf(out, "{\n  \"log\": %s,\n  \"lines\": [", name)
 	between, after := "\n    ", "]\n}\n"
-	err = g.log.Grep(ctx, g.query, func(line string) error {
-		text, err := json.Marshal(lineJSON(line))
-		if err != nil {
-			return err
+	var some bytes.Buffer
+	err = g.log.Search(ctx, g.query, func(lines []byte) error {
+		some.Reset()
+		for line := range bytes.Lines(lines) {
+			text, err := json.Marshal(lineJSON(string(line[:len(line)-1])))
+			if err != nil {
+				return err
+			}
+			some.WriteString(between)
+			some.Write(text)
+			between, after = ",\n    ", "\n  ]\n}\n"
 		}
-		_, err = fmt.Fprintf(out, "%s%s", between, text)
-		between, after = ",\n    ", "\n  ]\n}\n"
+		_, err := out.Write(some.Bytes())
 		return err
 	})
 	io.WriteString(out, after)

@@ -137,7 +137,11 @@ func (l *loading) run(ctx context.Context) error {
 		l.s.Println("What was entered and not committed is replaced.")
 	}
 	l.s.SetCandidate(loaded.Config)
-	return l.tell(loaded)
+	changes := l.s.Changes()
+	if err := ctx.Err(); err != nil {
+		return err // of a large file that took a while; the candidate is what it was
+	}
+	return l.tell(loaded, changes)
 }
 
 // read reads the file, and asks for the export key where another appliance's is needed.
@@ -209,8 +213,7 @@ func firstFaults(err error) string {
 	return strings.Join(texts, "; ")
 }
 
-func (l *loading) tell(loaded *config.LoadedXML) error {
-	changes := l.s.Changes()
+func (l *loading) tell(loaded *config.LoadedXML, changes []config.Change) error {
 	if l.s.JSON {
 		document := loadedConfigJSON{
 			Loaded: len(changes) > 0, Changes: changesJSON(changes), NotUnderstood: []notUnderstoodJSON{}, More: loaded.More,

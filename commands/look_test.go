@@ -182,6 +182,8 @@ Enter the number of the log you wish to grep.
 		"Do you want to paginate the output? [N]> ", "New SMTP ICID 7\n")
 	b.fails("grep a nolog", "", `"nolog"`)
 	b.fails("grep ( mail_logs", "", "Invalid regular expression")
+	b.fails("grep "+strings.Repeat("a", 2001)+" mail_logs", "", "up to 2000 characters are accepted")
+	b.fails("grep -e (a?){1000} -e (b?){1000} mail_logs", "", "up to 5000 steps are accepted, it needs more: repeat less")
 	b.fails("grep mail_logs", "", "expression")
 	b.fails("grep -x a mail_logs", "", `"-x"`)
 	b.fails("grep --since tomorrow a mail_logs", "", `"tomorrow"`)
@@ -219,8 +221,8 @@ func TestTailEndsWithCtrlC(t *testing.T) {
 	log := b.log("mail_logs", "Text Mail Logs", "first", "second", "third")
 	b.opts.Table = []*shell.Command{{Name: "watch", Run: func(ctx context.Context, s *shell.Session, _ []string) error {
 		ctx, cancel := context.WithCancel(ctx)
-		return follow(ctx, s, log, 2, func(line string) bool {
-			if strings.HasSuffix(line, "third") {
+		return follow(ctx, s, log, 2, func(line []byte) bool {
+			if strings.HasSuffix(string(line), "third") {
 				cancel()
 			}
 			return true

@@ -1,8 +1,8 @@
 package commands
 
 import (
+	"bytes"
 	"context"
-	"fmt"
 
 	"posthouse/internal/eventlog"
 	"posthouse/shell"
@@ -40,7 +40,7 @@ func tail(a *Appliance) *shell.Command {
 			if err != nil {
 				return err
 			}
-			return follow(ctx, s, log, lines, func(string) bool { return true })
+			return follow(ctx, s, log, lines, nil)
 		},
 		Complete: func(_ *shell.Session, args []string) []string { return startingWith(args, logNames(a)) },
 	}
@@ -53,24 +53,51 @@ func tailed(a *Appliance, s *shell.Session, args []string) (*eventlog.Log, error
 	return askLog(a, s, "Enter the number of the log you wish to tail.")
 }
 
-// follow prints the wanted ones of the latest n lines and of every new one. Ctrl-C is its usual end and no failure.
-func follow(ctx context.Context, s *shell.Session, log *eventlog.Log, n int, wanted func(line string) bool) error {
+// leftOut is said where lines are missing.
+const leftOut = "(Lines are left out here: they came faster than they can be shown.)"
+
+// follow prints the latest n lines and every new one, those that are wanted; nil: all. Ctrl-C is its usual end and no failure.
+func follow(ctx context.Context, s *shell.Session, log *eventlog.Log, n int, wanted func(line []byte) bool) error {
 	s.Unpaged()
 	if s.Interactive() {
 		s.Println("Press Ctrl-C to stop.")
 	}
-	err := log.Tail(ctx, n, func(line string) error {
-		if !wanted(line) {
-			return nil
-		}
-		if s.JSON {
-			return s.PrintJSONLine(logLineJSON{log.Name(), lineJSON(line)})
-		}
-		_, err := fmt.Fprintln(s, line)
-		return err
+	err := log.Follow(ctx, n, eventlog.Follower{
+		Lines:   func(lines []byte) error { return printLines(s, log, pickLines(lines, wanted)) },
+		LeftOut: func() error { return printLines(s, log, []byte(leftOut+"\n")) },
 	})
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
+}
+
+// pickLines is the wanted ones of several lines.
+func pickLines(lines []byte, wanted func(line []byte) bool) []byte {
+	if wanted == nil {
+		return lines
+	}
+	var some []byte
+	for line := range bytes.Lines(lines) {
+		if wanted(line[:len(line)-1]) {
+			some = append(some, line...)
+		}
+	}
+	return some
+}
+
+// printLines prints lines at once, or a document for each of them.
+func printLines(s *shell.Session, log *eventlog.Log, lines []byte) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	if !s.JSON {
+		_, err := s.Write(lines)
+		return err
+	}
+	var documents []logLineJSON
+	for line := range bytes.Lines(lines) {
+		documents = append(documents, logLineJSON{log.Name(), lineJSON(string(line[:len(line)-1]))})
+	}
+	return shell.PrintJSONLines(s, documents)
 }

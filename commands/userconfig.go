@@ -70,24 +70,16 @@ was given a passphrase by an administrator changes it at the next login), lockou
 
 // redactUserConfig hides what may be a passphrase that somebody has typed on the line.
 func redactUserConfig(args []string) []string {
-	hide := func(from int) {
-		for i := from; i < len(args); i++ {
-			if !strings.EqualFold(args[i], "generate") {
-				args[i] = "..."
-			}
-		}
+	var rules []string
+	for _, r := range policyRules() {
+		rules = append(rules, r.key)
 	}
-	switch {
-	case isForm(args, []string{"new"}):
-		hide(4)
-	case isForm(args, []string{"passphrase"}):
-		hide(2)
-	case isForm(args, []string{"twofactor"}):
-		hide(3)
-	case isForm(args, []string{"edit"}):
-		hide(unknownKey(args, 2, "full_name", "role", "must_change"))
-	}
-	return args
+	return redactWords(args, []shownForm{
+		{[]string{"new"}, 4, nil}, {[]string{"passphrase"}, 2, nil}, {[]string{"twofactor"}, 3, nil},
+		{[]string{"edit"}, 2, []string{"full_name", "role", "must_change"}},
+		{[]string{"list"}, 1, nil}, {[]string{"delete"}, 2, nil}, {[]string{"role"}, 3, nil}, {[]string{"status"}, 3, nil},
+		{[]string{"policy", "show"}, 2, nil}, {[]string{"policy"}, 1, rules},
+	})
 }
 
 // users is one run of userconfig on the session's candidate.

@@ -319,6 +319,13 @@ func TestRedactPeople(t *testing.T) {
 		"status bob lock":            "status bob lock",
 		"policy min_length 10":       "policy min_length 10",
 		"list":                       "list",
+		"policy show":                "policy show",
+		"policy policy sesame":       "policy ... ...",
+		"status bob lock sesame":     "status bob lock ...",
+		"nwe bob guest Bob sesame":   "... ... ... ... ...",
+		"--JSON passphrase bob x":    "... ... ... ...",
+		"new new bob guest Bob x":    "new new bob guest ... ...",
+		"edit edit bob role sesame":  "edit edit ... ... ...",
 	} {
 		if got := strings.Join(redactUserConfig(strings.Fields(line)), " "); got != want {
 			t.Errorf("%q becomes %q, want %q", line, got, want)
@@ -329,6 +336,7 @@ func TestRedactPeople(t *testing.T) {
 	b.opts.Audit = func(line string) { logs = append(logs, line) }
 	b.exec(2, "passphrase sesame; userconfig new dave guest Dave sesame", "sesame\n")
 	b.exec(2, "userconfig --json new dave guest Dave sesame; certconfig --json export Demo x.p12 sesame; certconfig export --json Demo x.p12 sesame", "")
+	b.exec(2, "userconfig --json --json new dave guest Dave sesame; certconfig --json export --json --json Demo x.p12 sesame; userconfig --json --JSON new dave guest Dave sesame", "")
 	b.exec(0, "userconfig new dave guest Dave; userconfig passphrase dave; commit -y", "sesame in vault\nsesame again 2\n")
 	if text := strings.Join(logs, "\n"); strings.Contains(text, "sesame") || !strings.Contains(text, "entered 'userconfig new dave guest Dave'") {
 		t.Errorf("logged\n%s", text)

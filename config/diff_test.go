@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -114,5 +115,19 @@ func TestGroupLabels(t *testing.T) {
 	groups := []SenderGroup{{Name: "A", Members: []string{"192.0.2.1"}}, {Members: []string{"192.0.2.1"}}, {Members: []string{"192.0.2.1"}}, {}, {Members: []string{"192.0.2.1"}}, {Name: "A"}}
 	if got := strings.Join(groupLabels(groups), "|"); got != "A|192.0.2.1|192.0.2.1#2||192.0.2.1#3|A#2" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// An object's own line stands right before its settings, whatever its neighbours are called.
+func TestComparePaths(t *testing.T) {
+	want := []string{"a", "a.b", "a.b.c", `a."b.c"`, "a.b!", "a.b!c", "a-b", "ab"}
+	slices.SortFunc(want, comparePaths)
+	for i, path := range want {
+		for _, later := range want[i+1:] {
+			x, y := strings.ReplaceAll(path, ".", "\x00"), strings.ReplaceAll(later, ".", "\x00")
+			if strings.Compare(x, y) >= 0 || comparePaths(path, later) >= 0 || comparePaths(later, path) <= 0 || comparePaths(path, path) != 0 {
+				t.Errorf("%q is not before %q", path, later)
+			}
+		}
 	}
 }

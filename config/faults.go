@@ -86,8 +86,10 @@ func key(name string) string {
 	if bare {
 		return name
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
+	return `"` + keyEscapes.Replace(name) + `"`
 }
+
+var keyEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // plainText says whether s is one line of printable UTF-8. Everything that operators enter is shown on terminals and
 // written into logs and protocol lines, none of which must take a part of it for a command.
@@ -95,7 +97,36 @@ func plainText(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
-// texts checks every string of the configuration, at whatever depth.
+// plainTexts says whether every string is plain text, at whatever depth.
+func plainTexts(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String:
+		return plainText(v.String())
+	case reflect.Pointer:
+		return v.IsNil() || plainTexts(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if !plainTexts(v.Field(i)) {
+				return false
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			if !plainTexts(v.Index(i)) {
+				return false
+			}
+		}
+	case reflect.Map:
+		for entries := v.MapRange(); entries.Next(); {
+			if !plainTexts(entries.Key()) || !plainTexts(entries.Value()) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// texts names every string of the configuration that is not plain text, at whatever depth.
 func (f *faults) texts(path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:

@@ -38,7 +38,7 @@ func (r *xmlReader) objects(n *node, e element, path string, v reflect.Value, at
 			return
 		}
 		value, ok := r.object(c, e, path, name.text, v.MapIndex(key), v.Type().Elem(), where)
-		if r.fatal != nil {
+		if !r.going() {
 			return
 		}
 		if ok {
@@ -148,11 +148,17 @@ func (r *xmlReader) settle(own bool) error {
 	for {
 		r.config.Normalize()
 		err := r.config.Validate()
+		if !r.going() {
+			return r.fatal
+		}
 		if err == nil || own {
 			return err
 		}
 		undone := false
 		for _, f := range FieldErrors(err) {
+			if !r.going() {
+				return r.fatal
+			}
 			if parts := pathParts(f.Path); len(parts) > 0 && r.undo(parts, f) {
 				undone = true
 			}

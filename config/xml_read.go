@@ -56,18 +56,18 @@ func ReadXML(ctx context.Context, data []byte, present *Config, opt XMLRead) (*L
 	if root.name != "config" {
 		return nil, &SyntaxError{Line: root.line, Text: fmt.Sprintf("<config> is wanted, not <%s>", root.name)}
 	}
-	r := newXMLReader(present, opt)
+	r := newXMLReader(ctx, present, opt)
 	if err := r.whole(root); err != nil {
 		return nil, err
 	}
 	return &LoadedXML{Config: r.config, NotUnderstood: r.notes, More: r.more}, nil
 }
 
-func newXMLReader(present *Config, opt XMLRead) *xmlReader {
+func newXMLReader(ctx context.Context, present *Config, opt XMLRead) *xmlReader {
 	present = present.Clone()
 	present.Normalize()
 	return &xmlReader{
-		opt: opt, present: present, config: present.Clone(), refs: maps.Clone(present.Refs),
+		ctx: ctx, opt: opt, present: present, config: present.Clone(), refs: maps.Clone(present.Refs),
 		contents: make(map[string]stored), secretAt: make(map[string]placed), objectAt: make(map[string]placed),
 		slots: make(map[string]map[string]slot),
 	}
@@ -80,6 +80,7 @@ type placed struct {
 }
 
 type xmlReader struct {
+	ctx     context.Context // ends the reading
 	opt     XMLRead
 	present *Config
 	config  *Config
@@ -158,6 +159,14 @@ func (r *xmlReader) note(n *node, path, text string) {
 		text = string(runes[:most]) + "..."
 	}
 	r.notes = append(r.notes, NotUnderstood{path, n.line, text})
+}
+
+// going says whether the reading goes on. Files are large: whoever waits for one may have changed their mind.
+func (r *xmlReader) going() bool {
+	if r.fatal == nil {
+		r.fatal = r.ctx.Err()
+	}
+	return r.fatal == nil
 }
 
 // stop refuses the whole file.
@@ -356,7 +365,7 @@ func (r *xmlReader) list(n *node, e element, path string, v reflect.Value, at st
 		value := reflect.New(v.Type().Elem()).Elem()
 		before := len(r.notes) + r.more
 		r.value(c, own, path+"."+anyEntry, value, where)
-		if r.fatal != nil {
+		if !r.going() {
 			return
 		}
 		if value.Kind() == reflect.Struct || len(r.notes)+r.more == before {

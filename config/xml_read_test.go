@@ -220,3 +220,39 @@ func FuzzXML(f *testing.F) {
 		}
 	})
 }
+
+// patient is a context that ends when it was asked some times.
+type patient struct {
+	context.Context
+	left int
+}
+
+func (p *patient) Err() error {
+	if p.left--; p.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Ctrl-C ends the reading wherever it is: in the file's text, in its objects, and where what is not valid is taken back.
+func TestReadXMLEndsWithContext(t *testing.T) {
+	var routes strings.Builder
+	const many = 200
+	for i := range many {
+		fmt.Fprintf(&routes, "<route><domain>d%d.example</domain><hosts><host>n@t a host</host></hosts></route>\n", i)
+	}
+	file := []byte("<config><smtproutes>\n" + routes.String() + "</smtproutes></config>")
+	whole := &patient{context.Background(), 1 << 30}
+	if _, err := ReadXML(whole, file, Default("mail.example.com"), XMLRead{}); err != nil {
+		t.Fatal(err)
+	}
+	asked := 1<<30 - whole.left
+	if asked < 2*many {
+		t.Errorf("the context is looked at %d times", asked)
+	}
+	for left := range asked {
+		if _, err := ReadXML(&patient{context.Background(), left}, file, Default("mail.example.com"), XMLRead{}); !errors.Is(err, context.Canceled) {
+			t.Fatalf("after %d of %d looks: %v", left, asked, err)
+		}
+	}
+}

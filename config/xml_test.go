@@ -104,7 +104,7 @@ func TestEveryFieldInXML(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := newXMLReader(present, XMLRead{Keys: []*ExportKey{testKey}, Put: vault.Put})
+		r := newXMLReader(context.Background(), present, XMLRead{Keys: []*ExportKey{testKey}, Put: vault.Put})
 		err = errors.Join(r.read(root), r.keep())
 		if err != nil || len(r.notes) > 0 {
 			t.Fatal(err, r.notes)

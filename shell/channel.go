@@ -213,9 +213,10 @@ func (c *channel) run(line string) (status int) {
 		return s.runExec(c.ctx, line)
 	}
 	began := srv.opts.now()
+	last := srv.opts.logins.lastLogin(c.id.user)
 	number := srv.opts.logins.in(c.id)
 	defer func() { srv.opts.logins.out(number) }()
-	s.banner(srv.opts.lastLogin(c.id, began))
+	s.banner(last)
 	if c.pty != nil && modern(c.pty.Term) {
 		s.scr.raw("\x1b[?2004h")
 		defer s.scr.raw("\x1b[?2004l")

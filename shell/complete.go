@@ -36,7 +36,7 @@ func (s *Session) completeMain(line string) []string {
 // arguments proposes words for the last of args.
 func (s *Session) arguments(cmd *Command, args []string) []string {
 	last := args[len(args)-1]
-	before := slices.DeleteFunc(slices.Clone(args[:len(args)-1]), func(w string) bool { return w == "--json" })
+	before := slices.DeleteFunc(slices.Clone(args[:len(args)-1]), isOptionJSON)
 	var list []string
 	if cmd.Complete != nil {
 		list = slices.Clone(cmd.Complete(s, append(slices.Clone(before), last)))
@@ -45,7 +45,7 @@ func (s *Session) arguments(cmd *Command, args []string) []string {
 		list = s.fromForms(cmd, before)
 	}
 	if cmd.TakesJSON() && strings.HasPrefix(last, "-") {
-		list = append(list, "--json")
+		list = append(list, optionJSON)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

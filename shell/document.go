@@ -46,13 +46,24 @@ func (s *Session) PrintJSON(v any) error {
 	return s.printDocument(v, b)
 }
 
-// PrintJSONLine prints v as one document on one line.
-func (s *Session) PrintJSONLine(v any) error {
-	b, err := json.Marshal(v)
+// PrintJSONLines prints values of one type, each as one document on one line, in a single write.
+func PrintJSONLines[T any](s *Session, documents []T) error {
+	if len(documents) == 0 {
+		return nil
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	for _, v := range documents {
+		if err := encoder.Encode(v); err != nil {
+			return err
+		}
+	}
+	w, err := s.DocumentWriter(documents[0])
 	if err != nil {
 		return err
 	}
-	return s.printDocument(v, b)
+	_, err = w.Write(text.Bytes())
+	return err
 }
 
 func (s *Session) printDocument(v any, text []byte) error {

@@ -29,7 +29,7 @@ func documentTable() []*Command {
 		})},
 		&Command{Name: "follow", Summary: "Print a document a line.", Documents: []Document{{For: "follow", Value: countDocument{}, Lines: true}}, Run: run(func(s *Session) error {
 			for i := range 100 {
-				if err := s.PrintJSONLine(countDocument{i}); err != nil {
+				if err := PrintJSONLines(s, []countDocument{{i}}); err != nil {
 					return err
 				}
 			}

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"posthouse/internal/expression"
 )
 
 const filterNames = "grep, except, count, last, head and no-more"
@@ -40,8 +42,8 @@ func (f filterSpec) check() error {
 		if f.arg == "" {
 			return Usage("Invalid filter: %s needs a pattern.", f.name)
 		}
-		if _, err := regexp.Compile(f.pattern()); err != nil {
-			return Usage("Invalid pattern %s: %s.", quote(f.arg), strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		if _, err := expression.Compile(f.pattern()); err != nil {
+			return Usage("Invalid pattern %s: %v.", quote(f.arg), err)
 		}
 	case "last", "head":
 		if n, err := strconv.Atoi(f.arg); err != nil || n < 1 || n > maxLast {
@@ -146,43 +148,72 @@ func (h *headLines) line(text []byte) error {
 }
 func (h *headLines) end() error { return h.next.end() }
 
-// sink is the end of a pipe.
-type sink struct{ w io.Writer }
+// sink is the end of a pipe. It keeps lines until flush, so that what was written at once goes on at once.
+type sink struct {
+	w    io.Writer
+	kept []byte
+}
 
-func (s sink) line(text []byte) error {
-	_, err := s.w.Write(append(text, '\n'))
+// mostKept is how much a sink keeps, in bytes.
+const mostKept = 64 << 10
+
+func (s *sink) line(text []byte) error {
+	s.kept = append(append(s.kept, text...), '\n')
+	if len(s.kept) < mostKept {
+		return nil
+	}
+	return s.flush()
+}
+
+func (s *sink) flush() error {
+	if len(s.kept) == 0 {
+		return nil
+	}
+	_, err := s.w.Write(s.kept)
+	s.kept = s.kept[:0]
 	return err
 }
-func (s sink) end() error { return nil }
+
+func (s *sink) end() error { return s.flush() }
 
 // pipe is the writer in front of filters: it cuts what is written into lines.
 type pipe struct {
 	first filter
+	sink  *sink
 	part  []byte
 	used  bool // something was written
 }
 
 // newPipe returns a writer whose lines pass the filters on their way to w.
 func newPipe(specs []filterSpec, w io.Writer) *pipe {
-	var f filter = sink{w}
+	last := &sink{w: w}
+	var f filter = last
 	for i := len(specs) - 1; i >= 0; i-- {
 		f = specs[i].newFilter(f)
 	}
-	return &pipe{first: f}
+	return &pipe{first: f, sink: last}
 }
 
 // maxFilterLine bounds a line in a pipe; a longer one is cut into several.
 const maxFilterLine = 1 << 20
 
 func (p *pipe) Write(b []byte) (int, error) {
-	n := len(b)
-	p.used = p.used || n > 0
+	p.used = p.used || len(b) > 0
+	err := p.lines(b)
+	if ferr := p.sink.flush(); ferr != nil {
+		err = ferr
+	}
+	return len(b), err
+}
+
+// lines sends whole lines through the filters.
+func (p *pipe) lines(b []byte) error {
 	for len(b) > 0 {
 		i := bytes.IndexByte(b, '\n')
 		if i < 0 {
 			p.part = append(p.part, b...)
 			if len(p.part) < maxFilterLine {
-				return n, nil
+				return nil
 			}
 			i, b = 0, []byte{'\n'}
 		} else {
@@ -192,10 +223,10 @@ func (p *pipe) Write(b []byte) (int, error) {
 		err := p.first.line(p.part)
 		p.part = p.part[:0]
 		if err != nil {
-			return n, err
+			return err
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // Close sends what is left, and lets every filter finish.

@@ -13,7 +13,8 @@ import (
 	"posthouse/internal/safefile"
 )
 
-// maxLogins is how many logins are remembered. The file may hold twice as many before it is written anew.
+// maxLogins is how many logins are remembered, and beyond that each user's latest one. The file may hold twice as many before it
+// is written anew.
 const maxLogins = 1000
 
 // LoginInfo is one line of last.
@@ -72,8 +73,8 @@ func (l *loginLog) take(r loginRecord) {
 	l.last = max(l.last, r.ID)
 	if !r.In.IsZero() {
 		l.all = append(l.all, r)
-		if over := len(l.all) - maxLogins; over > 0 {
-			l.all = slices.Clone(l.all[over:])
+		if len(l.all) > maxLogins {
+			l.shorten()
 		}
 		return
 	}
@@ -83,6 +84,28 @@ func (l *loginLog) take(r loginRecord) {
 			return
 		}
 	}
+}
+
+// shorten forgets the oldest login that is not its user's latest, if there is one.
+func (l *loginLog) shorten() {
+	for i, r := range l.all {
+		if slices.ContainsFunc(l.all[i+1:], func(later loginRecord) bool { return later.User == r.User }) {
+			l.all = slices.Delete(l.all, i, i+1)
+			return
+		}
+	}
+}
+
+// latest is a user's latest login.
+func (l *loginLog) latest(user string) (r loginRecord, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range slices.Backward(l.all) {
+		if r.User == user {
+			return r, true
+		}
+	}
+	return loginRecord{}, false
 }
 
 // in notes a login and returns its number, for out.
@@ -112,7 +135,7 @@ func (l *loginLog) write(r loginRecord) {
 	if l.path == "" {
 		return
 	}
-	if l.lines++; l.lines > 2*maxLogins {
+	if l.lines++; l.lines > 2*max(maxLogins, len(l.all)) {
 		var b bytes.Buffer
 		for _, r := range l.all {
 			fmt.Fprintf(&b, "%s\n", encodeLogin(r))

@@ -70,3 +70,25 @@ func TestLoginLogTorn(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// The banner's last login outlives restarts and any number of other people's.
+func TestLastLogin(t *testing.T) {
+	dir := t.TempDir()
+	at := time.Date(2026, 5, 15, 23, 42, 0, 0, time.UTC)
+	l := openLogins(dir, func() time.Time { return at })
+	if got := l.lastLogin("rare"); got != "Never" {
+		t.Errorf("got %q", got)
+	}
+	l.out(l.in(identity{user: "rare", remote: "192.0.2.7"}))
+	for range 3 * maxLogins {
+		l.in(identity{user: "admin", remote: "127.0.0.1"})
+	}
+	for _, l := range []*loginLog{l, openLogins(dir, time.Now)} {
+		if got := l.lastLogin("rare"); got != "Fri May 15 23:42:00 2026 GMT from 192.0.2.7" {
+			t.Errorf("got %q", got)
+		}
+		if got := len(l.list()); got != maxLogins {
+			t.Errorf("%d logins are remembered", got)
+		}
+	}
+}

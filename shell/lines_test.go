@@ -62,6 +62,7 @@ func TestExec(t *testing.T) {
 		{"filter of a document", `version --json | grep version | count`, "", "Count: 1 lines\n", "", 0},
 		{"a pipe in quotes", `say "a | count"`, "", "a | count\n", "", 0},
 		{"no filter", `say a | sort`, "", "a\n|\nsort\n", "", 0},
+		{"large pattern", `many | except "(a?){1000}(b?){1000}"`, "", "", "Invalid pattern \"(a?){1000}(b?){1000}\": up to 5000 steps are accepted, it needs more: repeat less.\n", 2},
 		{"bad pattern", `many | grep "("`, "", "", "Invalid pattern \"(\": missing closing ): `(`.\n", 2},
 		{"no pattern", `many | grep`, "", "", "Invalid filter: grep needs a pattern.\n", 2},
 		{"too many words", `many | head 1 2`, "", "", "Invalid line: \"2\" is not understood here; filters are grep, except, count, last, head and no-more.\n", 2},
@@ -131,8 +132,8 @@ func TestAudit(t *testing.T) {
 	opts.Audit = func(l string) { got = append(got, l) }
 	opts.Table = append(opts.Table, &Command{Name: "login", Redact: func(a []string) []string { a[len(a)-1] = "..."; return a },
 		Run: func(_ context.Context, s *Session, a []string) error { return nil }})
-	RunExec(t.Context(), opts, `login "a b" geheim; geheim; say`, "geheim\n")
-	if text := strings.Join(got, "\n"); strings.Contains(text, "geheim") || !strings.Contains(text, `entered 'login "a b" ...'`) {
+	RunExec(t.Context(), opts, `login "a b" geheim; geheim; say; login --json --json x geheim --json`, "geheim\n")
+	if text := strings.Join(got, "\n"); strings.Contains(text, "geheim") || !strings.Contains(text, `entered 'login "a b" ...'`) || !strings.Contains(text, `'login --json --json x ... --json'`) {
 		t.Errorf("cli_logs:\n%s", text)
 	}
 }

@@ -183,18 +183,23 @@ func (s *Session) stillWelcome() error {
 	return ErrExit
 }
 
+// optionJSON asks for a document, wherever it stands and however often.
+const optionJSON = "--json"
+
+func isOptionJSON(word string) bool { return word == optionJSON }
+
 // takeJSON removes --json from args.
 func (s *Session) takeJSON(cmd *Command, args []string) ([]string, error) {
 	s.JSON = s.jsonMode && cmd.TakesJSON()
-	i := slices.Index(args, "--json")
-	if i < 0 {
+	rest := slices.DeleteFunc(args, isOptionJSON)
+	if len(rest) == len(args) {
 		return args, nil
 	}
 	if !cmd.TakesJSON() {
-		return nil, Usage("Invalid option %q: %s has no JSON form.", "--json", cmd.Name)
+		return nil, Usage("Invalid option %q: %s has no JSON form.", optionJSON, cmd.Name)
 	}
 	s.JSON = true
-	return slices.Delete(args, i, i+1), nil
+	return rest, nil
 }
 
 // piped runs f with its output going through the filters.
@@ -402,12 +407,13 @@ func (c *Command) redacted(args []string) []string {
 	if c.Redact == nil {
 		return args
 	}
-	i := slices.Index(args, "--json")
-	if i < 0 {
-		return c.Redact(slices.Clone(args))
+	out := c.Redact(slices.DeleteFunc(slices.Clone(args), isOptionJSON))
+	for i, word := range args {
+		if isOptionJSON(word) {
+			out = slices.Insert(out, min(i, len(out)), word)
+		}
 	}
-	rest := c.Redact(slices.Delete(slices.Clone(args), i, i+1))
-	return slices.Insert(rest, min(i, len(rest)), "--json")
+	return out
 }
 
 // quoteWord writes a word so that the splitter reads it as the same word.

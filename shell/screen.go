@@ -3,9 +3,11 @@ package shell
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 const moreMarker = "-Press Any Key For More-"
@@ -59,9 +61,14 @@ func (c *screen) Write(b []byte) (int, error) {
 			return 0, ErrEnough
 		}
 		part, rest, whole := bytes.Cut(b, []byte{'\n'})
-		c.add(part)
-		if whole {
-			c.endLine()
+		if whole && c.plain(part) {
+			c.out.Write(part)
+			c.newline()
+		} else {
+			c.add(part)
+			if whole {
+				c.endLine()
+			}
 		}
 		b = rest
 	}
@@ -70,6 +77,15 @@ func (c *screen) Write(b []byte) (int, error) {
 	}
 	return n, c.flush()
 }
+
+// plain says that a whole line needs no look at it: nothing of it was sent, nobody counts its columns, and it cannot look like
+// a prompt. Logs are made of such lines.
+func (c *screen) plain(line []byte) bool {
+	return !c.sent && len(c.held) == 0 && !c.paging && (!c.guard || slices.ContainsFunc(line, beyondPrompt))
+}
+
+// beyondPrompt is notInPrompt for a byte.
+func beyondPrompt(b byte) bool { return b >= utf8.RuneSelf || notInPrompt(rune(b)) }
 
 // add takes a part of a line. It is held back while the line could still turn out to look like a prompt.
 func (c *screen) add(part []byte) {
@@ -155,9 +171,15 @@ func (c *screen) flush() error {
 	if c.out.Len() > 0 && c.err == nil {
 		_, c.err = c.w.Write(c.out.Bytes())
 	}
+	if c.out.Cap() > mostScreen {
+		c.out = bytes.Buffer{} // what one large piece needed is not kept for the session
+	}
 	c.out.Reset()
 	return c.err
 }
+
+// mostScreen is how much memory a screen keeps for what it sends, in bytes.
+const mostScreen = 16 << 10
 
 // fresh brings the output to the beginning of a line and begins a new page: a prompt follows, or the command is over.
 func (c *screen) fresh() {

@@ -113,6 +113,7 @@ func (s *Session) readCommand(ctx context.Context) (string, error) {
 func (s *Session) finish(end error) int {
 	switch {
 	case errors.Is(end, errIdle):
+		log(s.opts.Audit, fmt.Sprintf("Session %d: nothing was entered for %s by the user %s; the session ends", s.live.number(), spoken(s.opts.idle()), s.id.user))
 		s.sayError(fmt.Sprintf("Error: nothing was entered for %s; the session ends.", spoken(s.opts.idle())))
 		s.note(statusFailed)
 	case errors.Is(end, errClosing):

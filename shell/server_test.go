@@ -524,6 +524,7 @@ func TestIdle(t *testing.T) {
 	m := openTerm(t, a.dial(t, a.config("admin")), 80, 24)
 	m.until("Error: nothing was entered for 100ms; the session ends.\r\n")
 	m.s.Wait()
+	a.logs.wait(t, "Session 1: nothing was entered for 100ms by the user admin; the session ends")
 }
 
 func TestOldAlgorithms(t *testing.T) {

@@ -30,14 +30,19 @@ func soakVerb(ts *testscript.TestScript, neg bool, args []string) {
 		var err error
 		lasts, err = time.ParseDuration(long)
 		ts.Check(err)
-		size = 500
+		size = soakMost
 	}
 	key, err := ssh.ParsePrivateKey([]byte(ts.ReadFile("id_ed25519")))
 	ts.Check(err)
 	config := &ssh.ClientConfig{User: "admin", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()}
 	w := &soaking{ts: ts, a: a, address: ts.Getenv(a.name + "_OutboundMail")}
 	crowd := func(size int) *operators.Crowd {
-		return &operators.Crowd{Address: ts.Getenv(a.name + "_SSH"), Config: config, Size: size, Pace: 200 * time.Millisecond, Seed: uint64(size)}
+		c := operators.NewCrowd(ts.Getenv(a.name+"_SSH"), config, size)
+		c.Pace, c.Seed = 200*time.Millisecond, uint64(size)
+		if size == soakMost {
+			c.Stay = time.Minute // under the race detector a login takes a tenth of a second of both processors
+		}
+		return c
 	}
 	w.run(crowd(10), time.Second) // until then the process still grows to its usual size
 	files, goroutines := a.usage(ts).files, w.goroutines()
@@ -51,6 +56,11 @@ func soakVerb(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Logf("%d files before and %d after, %d goroutines before and %d after", files, a.usage(ts).files, goroutines, w.goroutines())
 }
 
+const (
+	soakMost = 500              // sessions with SOAK
+	filling  = 10 * time.Minute // until all of them must be there
+)
+
 // soaking is one soak.
 type soaking struct {
 	ts      *testscript.TestScript
@@ -58,28 +68,59 @@ type soaking struct {
 	address string // where mail is sent
 }
 
-// run lets a crowd do what it likes for a while, with mail beside it.
+// run lets a crowd do what it likes for a while, with mail beside it. The time counts from when all of them are there.
 func (w *soaking) run(crowd *operators.Crowd, lasts time.Duration) {
-	ctx, stop := context.WithTimeout(context.Background(), lasts)
+	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	var mails, most atomic.Int64
+	var mails, least, most atomic.Int64
 	var mailing, sitting error
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		for ctx.Err() == nil && mailing == nil {
-			if mailing = w.mail(); mailing == nil {
-				mails.Add(1)
-			}
-			most.Store(max(most.Load(), crowd.Open.Load()))
+	wg.Go(func() { defer stop(); sitting = crowd.Run(ctx) })
+	w.fill(ctx, crowd)
+	began := time.Now()
+	least.Store(crowd.Open.Load())
+	defer time.AfterFunc(lasts, stop).Stop()
+	for ctx.Err() == nil && mailing == nil {
+		if mailing = w.mail(); mailing == nil {
+			mails.Add(1)
 		}
-	})
-	wg.Go(func() { sitting = crowd.Run(ctx) })
+		if open := crowd.Open.Load(); ctx.Err() == nil {
+			least.Store(min(least.Load(), open))
+			most.Store(max(most.Load(), open))
+		}
+	}
+	stop()
 	wg.Wait()
 	w.ts.Check(mailing)
 	w.ts.Check(sitting)
-	w.ts.Logf("%d sessions, up to %d at once, with %d actions in %v; %d mails", crowd.Visits.Load(), most.Load(), crowd.Actions.Load(), lasts, mails.Load())
+	w.ts.Logf("%d sessions, %d to %d at once, with %d actions in %v; %d mails", crowd.Visits.Load(), least.Load(), most.Load(), crowd.Actions.Load(),
+		time.Since(began).Round(time.Second), mails.Load())
 	if mails.Load() == 0 {
 		w.ts.Fatalf("no mail was accepted")
+	}
+}
+
+// fill waits until the whole crowd is there at once, and asks the appliance whether it is.
+func (w *soaking) fill(ctx context.Context, crowd *operators.Crowd) {
+	limit := time.NewTimer(filling)
+	defer limit.Stop()
+	select {
+	case <-crowd.Full():
+	case <-limit.C:
+		w.ts.Fatalf("%d of %d sessions were open after %v", crowd.Open.Load(), crowd.Size, filling)
+	case <-ctx.Done():
+		return
+	}
+	client, err := ssh.Dial("tcp", crowd.Address, crowd.Config)
+	w.ts.Check(err)
+	defer client.Close()
+	session, err := client.NewSession()
+	w.ts.Check(err)
+	said, err := session.Output("who | count")
+	w.ts.Check(err)
+	n := 0
+	if _, err := fmt.Sscanf(string(said), "Count: %d lines", &n); err != nil || n < crowd.Size {
+		w.ts.Fatalf("the appliance has fewer than %d sessions: %s", crowd.Size, said)
 	}
 }
 

@@ -76,59 +76,94 @@ func (b *bench) mail(ctx context.Context) error {
 	if _, err := b.rate(ctx); err != nil { // warm-up
 		return err
 	}
-	var without, with, ratios []float64
+	var pairs []pair
 	for round := range b.Rounds {
-		var pair [2]float64
+		var p pair
 		for turn := range 2 {
 			crowded := (round+turn)%2 == 1
-			rate, err := b.rateWith(ctx, crowded)
+			r, err := b.rateWith(ctx, crowded)
 			if err != nil {
 				return err
 			}
-			pair[map[bool]int{false: 0, true: 1}[crowded]] = rate
+			if crowded {
+				p.with = r
+			} else {
+				p.without = r
+			}
 		}
-		without, with, ratios = append(without, pair[0]), append(with, pair[1]), append(ratios, pair[1]/pair[0])
-		fmt.Fprintf(b.Progress, "round %d: %.0f msg/s without sessions, %.0f with %d\n", round+1, pair[0], pair[1], b.Sessions)
+		pairs = append(pairs, p)
+		fmt.Fprintf(b.Progress, "round %d: without sessions %s; with %d %s; ratios %.2f, %.2f, %.2f\n", round+1, p.without, b.Sessions, p.with,
+			p.rates(), p.processors(), p.appliance())
 	}
-	fmt.Fprintf(b.Progress, "mail: median %.0f msg/s without sessions, %.0f with %d; median of the ratios %.3f (%.3f to %.3f)\n",
-		median(without), median(with), b.Sessions, median(ratios), slices.Min(ratios), slices.Max(ratios))
+	b.ratio("of the rates", pairs, pair.rates)
+	b.ratio("by processor time", pairs, pair.processors)
+	b.ratio("by processor time without the crowd's client", pairs, pair.appliance)
 	return nil
 }
 
-func (b *bench) rateWith(ctx context.Context, crowded bool) (float64, error) {
+func (b *bench) ratio(what string, pairs []pair, of func(pair) float64) {
+	if len(pairs) == 0 {
+		return
+	}
+	var list []float64
+	for _, p := range pairs {
+		list = append(list, of(p))
+	}
+	fmt.Fprintf(b.Progress, "mail beside %d sessions, ratio %s: median %.2f (%.2f to %.2f)\n", b.Sessions, what, median(list), slices.Min(list), slices.Max(list))
+}
+
+// String is a run in one line.
+func (r run) String() string {
+	return fmt.Sprintf("%.0f msg/s, %.0f us a message ours, %.0f us the harness's", r.rate, 1e6*r.ours, 1e6*r.harness)
+}
+
+func (b *bench) rateWith(ctx context.Context, crowded bool) (run, error) {
 	if !crowded {
 		return b.rate(ctx)
 	}
 	raw, err := os.ReadFile(b.key)
 	if err != nil {
-		return 0, err
+		return run{}, err
 	}
 	key, err := ssh.ParsePrivateKey(raw)
 	if err != nil {
-		return 0, err
+		return run{}, err
 	}
-	crowd := &operators.Crowd{Address: b.posthouse.Shell, Size: b.Sessions, Pace: b.Pace, Seed: 1, Calm: b.Calm, Config: &ssh.ClientConfig{
+	crowd := operators.NewCrowd(b.posthouse.Shell, &ssh.ClientConfig{
 		User: "admin", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
-	}}
+	}, b.Sessions)
+	crowd.Pace, crowd.Calm = b.Pace, b.Calm
 	sitting, leave := context.WithCancel(ctx)
 	gone := make(chan error, 1)
 	go func() { gone <- crowd.Run(sitting) }()
-	rate, err := 0.0, await(ctx, func() bool { return crowd.Visits.Load() >= int64(b.Sessions) })
-	if err == nil {
-		rate, err = b.rate(ctx)
+	select {
+	case <-crowd.Full():
+	case err := <-gone:
+		leave()
+		return run{}, cmp.Or(err, ctx.Err())
 	}
+	rate, err := b.rate(ctx)
 	leave()
 	return rate, errors.Join(err, <-gone)
 }
 
-// rate is how many messages a second are accepted.
-func (b *bench) rate(ctx context.Context) (float64, error) {
+// rate is how many messages a second are accepted, and at what cost.
+func (b *bench) rate(ctx context.Context) (run, error) {
 	l := rig.Load{Addr: b.posthouse.Listener, N: 1 << 20, MaxTime: b.For, Size: 4096, Sessions: 20, PerSession: 100, Rcpts: 1, Domain: "bench.test"}
-	r := l.Run(ctx, rig.NewTracker(l.N, l.Rcpts))
-	if r.Acked == 0 || r.ConnErr+r.PermFail+r.TempFail > 0 {
-		return 0, fmt.Errorf("the load failed: %d accepted, first fault: %s", r.Acked, r.FirstErr)
+	before, err := b.spent()
+	if err != nil {
+		return run{}, err
 	}
-	return float64(r.Acked) / r.End.Sub(r.Start).Seconds(), nil
+	r := l.Run(ctx, rig.NewTracker(l.N, l.Rcpts))
+	after, err := b.spent()
+	if err != nil {
+		return run{}, err
+	}
+	if r.Acked == 0 || r.ConnErr+r.PermFail+r.TempFail > 0 {
+		return run{}, fmt.Errorf("the load failed: %d accepted, first fault: %s", r.Acked, r.FirstErr)
+	}
+	n := float64(r.Acked)
+	return run{n / r.End.Sub(r.Start).Seconds(), (after.ours - before.ours).Seconds() / n, (after.harness - before.harness).Seconds() / n}, nil
 }
 
 // logins compares whole runs of ssh: connect, log in, one command, leave.
@@ -159,6 +194,9 @@ func (b *bench) open(ctx context.Context) error {
 
 // compare times two commands by turns.
 func (b *bench) compare(what, other string, ours, theirs func() error) error {
+	if b.Logins == 0 {
+		return nil
+	}
 	var took [2][]float64
 	for n := range b.Logins + 1 {
 		for turn := range 2 {

@@ -71,6 +71,7 @@ type Options struct {
 	MaxSize  int64            // bytes at which a file is finished; zero: 10 MiB
 	MaxFiles int              // files kept, the current one included; zero: 10
 	Now      func() time.Time // nil: time.Now
+	Readers  *Readers         // what readers of all logs may take together; nil: this log has a bound of its own
 
 	disk *disk // nil: the operating system; tests make its steps fail
 }
@@ -117,6 +118,9 @@ type Log struct {
 func Open(opts Options) (*Log, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Readers == nil {
+		opts.Readers = NewReaders()
 	}
 	l := &Log{
 		opts:   opts,

@@ -21,12 +21,12 @@ type Query struct {
 }
 
 // Matches reports whether a line is one that the patterns ask for; it does not look at the time.
-func (q *Query) Matches(line string) bool {
+func (q *Query) Matches(line []byte) bool {
 	if len(q.Patterns) == 0 {
 		return true
 	}
 	for _, p := range q.Patterns {
-		if p.MatchString(line) {
+		if p.Match(line) {
 			return !q.Invert
 		}
 	}
@@ -34,11 +34,24 @@ func (q *Query) Matches(line string) bool {
 }
 
 // Grep calls do with every wanted line, without its line end, over all files, oldest first. It reads what was there at
-// the call, holds up no writer, and ends with do's error or the context's.
+// the call, holds up no writer, works as fast as Readers permit, and ends with do's error or the context's.
 func (l *Log) Grep(ctx context.Context, q Query, do func(line string) error) error {
+	return l.Search(ctx, q, func(lines []byte) error {
+		for line := range bytes.Lines(lines) {
+			if err := do(string(line[:len(line)-1])); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Search is Grep with the lines of a block at a time, each with its end and valid only during the call.
+func (l *Log) Search(ctx context.Context, q Query, do func(lines []byte) error) error {
 	_ = l.Flush() // on a disk that takes nothing there is still something to find
 	stamps, _, _ := l.snapshot()
 	g := newGrep(ctx, q, do)
+	g.readers = l.opts.Readers
 	for _, stamp := range stamps {
 		if err := l.grepFile(stamp, g); err != nil {
 			return err
@@ -67,16 +80,25 @@ func (l *Log) grepFile(stamp string, g *grep) error {
 	return g.read(io.LimitReader(f, info.Size()))
 }
 
-// grepBlock is how much is searched at once: more than a line has, and little enough to stay in a processor's cache.
-const grepBlock = 256 << 10
+const (
+	// grepBlock is how much is searched at once: more than a line has, and little enough to stay in a processor's cache.
+	grepBlock = 256 << 10
+	// longPiece is how long the search of a piece should take at most. Pieces begin small and grow up to a block; where an
+	// expression is hard on every line they stay small, so that others have their turns and Ctrl-C is heard.
+	longPiece  = 2 * time.Millisecond
+	firstPiece = 2 << 10
+)
 
 // grep is one search under way.
 type grep struct {
 	ctx     context.Context
+	readers *Readers
 	query   Query
 	matcher *matcher
-	do      func(string) error
+	do      func(lines []byte) error
 	block   []byte
+	piece   int    // how much is searched in a turn
+	found   []byte // of the present piece, whole lines
 
 	within bool     // the present line's time is wanted
 	before []string // up to Context lines that were not given out
@@ -86,9 +108,9 @@ type grep struct {
 	wanted bool   // what came of it
 }
 
-func newGrep(ctx context.Context, q Query, do func(string) error) *grep {
+func newGrep(ctx context.Context, q Query, do func(lines []byte) error) *grep {
 	return &grep{
-		ctx: ctx, query: q, do: do, matcher: newMatcher(q.Patterns), block: make([]byte, grepBlock),
+		ctx: ctx, query: q, do: do, matcher: newMatcher(q.Patterns), block: make([]byte, grepBlock), piece: firstPiece,
 		within: q.Since.IsZero() && q.Until.IsZero(),
 	}
 }
@@ -98,9 +120,6 @@ func newGrep(ctx context.Context, q Query, do func(string) error) *grep {
 func (g *grep) read(r io.Reader) error {
 	filled := 0
 	for {
-		if err := g.ctx.Err(); err != nil {
-			return err
-		}
 		n, err := r.Read(g.block[filled : grepBlock-1])
 		filled += n
 		whole := bytes.LastIndexByte(g.block[:filled], '\n') + 1
@@ -108,10 +127,8 @@ func (g *grep) read(r io.Reader) error {
 			g.block[filled] = '\n'
 			whole, filled = filled+1, filled+1
 		}
-		if whole > 0 {
-			if err := g.search(g.block[:whole]); err != nil {
-				return err
-			}
+		if err := g.pieces(g.block[:whole]); err != nil {
+			return err
 		}
 		filled = copy(g.block, g.block[whole:filled])
 		if errors.Is(err, io.EOF) {
@@ -123,7 +140,47 @@ func (g *grep) read(r io.Reader) error {
 	}
 }
 
-// search gives out the wanted lines of a block.
+// pieces searches a block of whole lines, a turn for each piece.
+func (g *grep) pieces(block []byte) error {
+	g.matcher.sample(block)
+	for len(block) > 0 {
+		n := len(block)
+		if n > g.piece {
+			n = g.piece + bytes.IndexByte(block[g.piece:], '\n') + 1
+		}
+		if err := g.readers.turn(g.ctx, func() error { return g.turn(block[:n]) }); err != nil {
+			return err
+		}
+		block = block[n:]
+	}
+	return nil
+}
+
+// turn searches a piece and gives out what is found.
+func (g *grep) turn(piece []byte) error {
+	began := time.Now()
+	g.found = g.found[:0]
+	if err := g.search(piece); err != nil {
+		return err
+	}
+	if took := time.Since(began); took > longPiece {
+		g.piece = max(1, int(int64(g.piece)*int64(longPiece)/int64(took)))
+	} else if took < longPiece/8 {
+		g.piece = min(grepBlock, g.piece*4)
+	}
+	if len(g.found) == 0 {
+		return nil
+	}
+	return g.do(g.found)
+}
+
+// give adds a line, without its end, to what is found.
+func (g *grep) give(line []byte) error {
+	g.found = append(append(g.found, line...), '\n')
+	return nil
+}
+
+// search finds the wanted lines of a piece.
 func (g *grep) search(block []byte) error {
 	if g.query.Context > 0 {
 		return g.matcher.everyMatch(block, g.query.Invert, func(begin, end int, match bool) error {
@@ -134,7 +191,7 @@ func (g *grep) search(block []byte) error {
 		if !g.inTime(block, begin, end) {
 			return nil
 		}
-		return g.do(string(block[begin : end-1]))
+		return g.give(block[begin : end-1])
 	}); err != nil {
 		return err
 	}
@@ -193,28 +250,26 @@ func (g *grep) line(text []byte, match bool) error {
 		return nil
 	}
 	if !match {
-		return g.around(string(text))
+		return g.around(text)
 	}
 	for _, b := range g.before {
-		if err := g.do(b); err != nil {
-			return err
-		}
+		g.found = append(append(g.found, b...), '\n')
 	}
 	g.before, g.after = g.before[:0], g.query.Context
-	return g.do(string(text))
+	return g.give(text)
 }
 
 // around gives out a line behind a match, or keeps it for a match to come.
-func (g *grep) around(line string) error {
+func (g *grep) around(line []byte) error {
 	if g.after > 0 {
 		g.after--
-		return g.do(line)
+		return g.give(line)
 	}
 	if g.query.Context > 0 {
 		if len(g.before) == g.query.Context {
 			g.before = append(g.before[:0], g.before[1:]...)
 		}
-		g.before = append(g.before, line)
+		g.before = append(g.before, string(line))
 	}
 	return nil
 }

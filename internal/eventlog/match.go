@@ -181,6 +181,20 @@ func (m *matcher) choose(block []byte) {
 // Two letters of Unicode are a k and an s where case does not count.
 var kelvin, longS = []byte("\u212a"), []byte("\u017f")
 
+// sample looks at the first block, from which it learns what is rare.
+func (m *matcher) sample(block []byte) {
+	if m.choices == nil {
+		return
+	}
+	text := block
+	if m.fold {
+		m.lower = lowered(m.lower, block)
+		text = m.lower
+	}
+	m.choose(text)
+	m.findRare(block)
+}
+
 // lines calls do with the beginning and end of every line of the block that matches; the end is that of its line end,
 // which the block's last line has too.
 func (m *matcher) lines(block []byte, do func(begin, end int) error) error {
@@ -188,10 +202,6 @@ func (m *matcher) lines(block []byte, do func(begin, end int) error) error {
 	if m.fold && m.rare == 0 {
 		m.lower = lowered(m.lower, block)
 		text = m.lower
-	}
-	if m.choices != nil {
-		m.choose(text)
-		m.findRare(block)
 	}
 	if len(m.needles) == 0 || m.fold && (bytes.Contains(block, kelvin) || bytes.Contains(block, longS)) {
 		return m.everyLine(block, do)

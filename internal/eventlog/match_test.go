@@ -13,7 +13,7 @@ func naive(patterns []*regexp.Regexp, text string, invert bool) []string {
 	q := Query{Patterns: patterns, Invert: invert}
 	var found []string
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSuffix(line, "\n"); q.Matches(line) {
+		if line = strings.TrimSuffix(line, "\n"); q.Matches([]byte(line)) {
 			found = append(found, line)
 		}
 	}
@@ -23,7 +23,10 @@ func naive(patterns []*regexp.Regexp, text string, invert bool) []string {
 func matched(patterns []*regexp.Regexp, text string, invert bool) []string {
 	m := newMatcher(patterns)
 	var found []string
-	for range 2 { // the second time with what the first has learnt
+	for range 2 { // the second time with what is learnt of the first
+		if found != nil {
+			m.sample([]byte(text))
+		}
 		found = nil
 		m.wanted([]byte(text), invert, func(begin, end int) error {
 			found = append(found, text[begin:end-1])

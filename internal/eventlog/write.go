@@ -78,6 +78,7 @@ func (l *Log) flush() error {
 	}
 	n, err := l.file.Write(l.out)
 	l.size += int64(n)
+	l.opts.Readers.wrote(n)
 	rest := copy(l.out, l.out[n:])
 	l.out = l.out[:rest]
 	if cap(l.out) > 1<<20 && rest == 0 {

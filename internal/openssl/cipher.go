@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"sync"
 )
 
 // Cipher is one suite of the versions up to TLS 1.2.
@@ -154,8 +155,8 @@ func place[P protocol | exchange | signer | encryption | digest | trait](p P) in
 	return bits.TrailingZeros32(uint32(p))
 }
 
-// table is every suite.
-func table() []Cipher { return slices.Concat(modern, shared, outdated) }
+// table is every suite. It is not to be modified.
+var table = sync.OnceValue(func() []Cipher { return slices.Concat(modern, shared, outdated) })
 
 func suiteByID(id uint16) (Cipher, bool) {
 	for _, part := range [...][]Cipher{modern, shared, outdated} {
@@ -168,8 +169,8 @@ func suiteByID(id uint16) (Cipher, bool) {
 	return Cipher{}, false
 }
 
-// spoken is what crypto/tls speaks up to TLS 1.2 where it is asked to, its insecure suites included.
-func spoken() []uint16 {
+// spoken is what crypto/tls speaks up to TLS 1.2 where it is asked to, its insecure suites included. It is not to be modified.
+var spoken = sync.OnceValue(func() []uint16 {
 	var ids []uint16
 	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
 		if slices.Contains(s.SupportedVersions, tls.VersionTLS12) {
@@ -177,4 +178,4 @@ func spoken() []uint16 {
 		}
 	}
 	return ids
-}
+})

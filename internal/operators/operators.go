@@ -22,6 +22,7 @@ type Crowd struct {
 	Config  *ssh.ClientConfig
 	Size    int           // sessions at once
 	Pace    time.Duration // how long somebody thinks between two actions, on the average; 0: not at all
+	Stay    time.Duration // how long a terminal is kept open at least, however little is done there
 	Seed    uint64
 	Calm    bool // nobody follows or searches mail_logs, nor tries passphrases: work that costs as much as is asked of it
 
@@ -30,7 +31,17 @@ type Crowd struct {
 	Open    atomic.Int64 // sessions at present
 
 	dialing chan struct{}
+	seated  atomic.Int64  // sessions at a prompt that have waited for the others
+	full    chan struct{} // closed when all sessions were open at once
 }
+
+// NewCrowd makes a crowd of a size at an address. Its other fields may be set before Run.
+func NewCrowd(address string, config *ssh.ClientConfig, size int) *Crowd {
+	return &Crowd{Address: address, Config: config, Size: size, Seed: 1, dialing: make(chan struct{}, maxDialing), full: make(chan struct{})}
+}
+
+// Full is closed once all sessions of the crowd are open at the same time. Until then nobody does anything.
+func (c *Crowd) Full() <-chan struct{} { return c.full }
 
 // maxDialing bounds how many of a crowd log in at once: a server may refuse more strangers than that.
 const maxDialing = 32
@@ -38,7 +49,8 @@ const maxDialing = 32
 // Run lets the crowd come and go until ctx ends, and returns when all have left. It is the first reason why somebody could
 // not log in or begin a session.
 func (c *Crowd) Run(ctx context.Context) error {
-	c.dialing = make(chan struct{}, maxDialing)
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
 	faults := make(chan error, c.Size)
 	var wg sync.WaitGroup
 	for i := range c.Size {
@@ -47,6 +59,7 @@ func (c *Crowd) Run(ctx context.Context) error {
 			for ctx.Err() == nil {
 				if err := c.visit(ctx, random); err != nil && ctx.Err() == nil {
 					faults <- err
+					leave() // the others may wait for this one
 					return
 				}
 			}
@@ -86,6 +99,33 @@ func (c *Crowd) visit(ctx context.Context, random *rand.Rand) error {
 	client.Close()
 	<-reading
 	return err
+}
+
+// arrived waits until the whole crowd sits at its prompts for the first time.
+func (c *Crowd) arrived(ctx context.Context) {
+	if c.seated.Add(1) == int64(c.Size) {
+		close(c.full)
+	}
+	select {
+	case <-c.full:
+	case <-ctx.Done():
+	}
+}
+
+// whole says whether all have arrived.
+func (c *Crowd) whole() bool { return c.seated.Load() >= int64(c.Size) }
+
+// pause waits, or returns when ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 func (c *Crowd) connect(ctx context.Context) (net.Conn, *ssh.Client, error) {
@@ -131,6 +171,7 @@ var (
 // stay does one of the things that people and programs do.
 func (v *visitor) stay(ctx context.Context) error {
 	switch n := v.random.IntN(10); {
+	case !v.crowd.whole(): // a program would not wait
 	case n < 2:
 		return v.exec(ctx)
 	case n < 4:
@@ -180,6 +221,9 @@ func (v *visitor) terminal(ctx context.Context) error {
 	if err := v.session.Shell(); err != nil {
 		return fmt.Errorf("a shell: %w", err)
 	}
+	v.crowd.arrived(ctx)
+	began := time.Now()
+	v.think(ctx)
 	for range 1 + v.random.IntN(60) {
 		if v.random.IntN(3) == 0 {
 			width, height := v.size()
@@ -191,6 +235,7 @@ func (v *visitor) terminal(ctx context.Context) error {
 			return nil
 		}
 	}
+	pause(ctx, v.crowd.Stay-time.Since(began))
 	switch v.random.IntN(4) {
 	case 0:
 		v.send(ctx, "\x03\x03q\x03\x15exit\ry\r")
@@ -225,12 +270,7 @@ func (v *visitor) think(ctx context.Context) {
 	if v.crowd.Pace <= 0 {
 		return
 	}
-	t := time.NewTimer(time.Duration(v.random.Int64N(2*int64(v.crowd.Pace) + 1)))
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	pause(ctx, time.Duration(v.random.Int64N(2*int64(v.crowd.Pace)+1)))
 }
 
 // pick chooses what is done next.

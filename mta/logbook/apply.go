@@ -58,6 +58,7 @@ func (c *change) Commit() {
 		kept = append(kept, next)
 	}
 	for _, e := range c.opened {
+		b.push(e, &c.conf, c.hostname) // before it has a line
 		kept = append(kept, e)
 	}
 	b.swap(c, kept)
@@ -69,12 +70,15 @@ func (c *change) Commit() {
 				b.problem(err.Error())
 				continue
 			}
+			b.push(again, &c.conf, c.hostname)
 			kept = append(kept, again)
 		}
 	}
 	b.swap(c, kept)
 	for _, e := range kept {
-		b.repush(e, replaced[e.name], c)
+		if before := replaced[e.name]; before != nil {
+			b.repush(e, before, c)
+		}
 	}
 	b.followEvents()
 	b.notice()
@@ -116,7 +120,7 @@ func (b *Book) end(e *entry) {
 
 // repush has a log's lines go to the server of its new settings; where nothing has changed the old connection stays.
 func (b *Book) repush(e, before *entry, c *change) {
-	if before != nil && before.pusher != nil && b.samePush(e, before, c) {
+	if before.pusher != nil && b.samePush(e, before, c) {
 		return
 	}
 	old := e.pusher

@@ -33,6 +33,7 @@ type Options struct {
 // Book is the open logs. Its methods may be called from many goroutines at once.
 type Book struct {
 	opts      Options
+	readers   *eventlog.Readers
 	debugging atomic.Pointer[[]*debug]          // those that are on; nil: none
 	status    atomic.Pointer[func() string]     // the line of Status Logs
 	tell      atomic.Pointer[func(text string)] // for system_logs
@@ -67,7 +68,7 @@ func Open(opts Options) (*Book, error) {
 		opts.Now = time.Now
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	b := &Book{opts: opts, stop: stop, trusted: make(chan struct{}), changed: make(chan struct{}, 1), asked: make(chan struct{}, 1), conf: opts.Logs, hostname: opts.Hostname}
+	b := &Book{opts: opts, readers: eventlog.NewReaders(), stop: stop, trusted: make(chan struct{}), changed: make(chan struct{}, 1), asked: make(chan struct{}, 1), conf: opts.Logs, hostname: opts.Hostname}
 	for name, sub := range opts.Logs.All() {
 		e, err := b.open(name, sub, &opts.Logs)
 		if err != nil {
@@ -91,7 +92,7 @@ func (b *Book) open(name string, sub *config.Subscription, conf *config.Logs) (*
 	size, files := conf.Limits(sub)
 	l, err := eventlog.Open(eventlog.Options{
 		Dir: b.opts.Dir, Name: name, File: sub.File, Type: sub.Type.Title(), Version: b.opts.Version, Serial: b.opts.Serial,
-		Raw: sub.Type == config.DeliveryLogs, Level: levelOf(sub), MaxSize: size, MaxFiles: files,
+		Raw: sub.Type == config.DeliveryLogs, Level: levelOf(sub), MaxSize: size, MaxFiles: files, Readers: b.readers,
 	})
 	if err != nil {
 		return nil, err

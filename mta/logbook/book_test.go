@@ -2,10 +2,12 @@ package logbook
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -207,6 +209,93 @@ func TestEvents(t *testing.T) {
 		if fields[key] != want {
 			t.Errorf("%s is %q, want %q", key, fields[key], want)
 		}
+	}
+}
+
+// More messages under way than are remembered cost the oldest its completeness, and nobody else anything.
+func TestEventsOfTooManyMessages(t *testing.T) {
+	var got []string
+	c := newConsolidator(Options{}, "mail.example.com", func(line string) { got = append(got, line) })
+	c.messages = newLatest[message](2)
+	at := time.Now()
+	see := func(kind maillog.Kind, mid uint64) {
+		c.see(maillog.Event{Time: at, Kind: kind, MID: mid, Fields: map[string]string{"from": "a@example.com"}}, true)
+	}
+	for mid := uint64(1); mid <= 3; mid++ {
+		see(maillog.MessageStarted, mid)
+		see(maillog.From, mid)
+	}
+	see(maillog.MessageFinished, 3)
+	see(maillog.MessageFinished, 1)
+	see(maillog.MessageFinished, 2)
+	want := []string{"1 INCOMPLETE", "3 DONE", "1 DONE", "2 DONE"}
+	for i, line := range got {
+		head, fields, err := parseCEF(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[i] = fields["cn1"] + " " + strings.TrimPrefix(head[3], "MESSAGE_")
+		if complete := i != 2; complete != (fields["suser"] == "a@example.com") {
+			t.Errorf("event %d: %s", i, line)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the events %q, want %q", got, want)
+	}
+}
+
+// A fault in the making of an event is told, once, and costs only that event.
+func TestEventsOutliveAFault(t *testing.T) {
+	b := open(t, nil)
+	var told, got []string
+	b.Tell(func(text string) { told = append(told, text) })
+	c := newConsolidator(Options{}, "mail.example.com", func(line string) {
+		if strings.Contains(line, "cn1=1 ") || strings.Contains(line, "cn1=2 ") {
+			panic("a fault")
+		}
+		got = append(got, line)
+	})
+	now := time.Now()
+	for _, text := range []string{"MID 1", "MID 2", "MID 3"} {
+		b.consolidateLine(c, now.Format("Mon Jan _2 15:04:05 2006")+" Info: Message finished "+text+" done", now.Add(-time.Minute))
+	}
+	if len(told) != 1 || !strings.Contains(told[0], "the one of MID 1 is left out: a fault") || len(got) != 1 {
+		t.Errorf("told %q, written %q", told, got)
+	}
+}
+
+// Every line of a log that a commit has made is pushed, the first one too.
+func TestNewLogIsPushedFromItsFirstLine(t *testing.T) {
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	b := open(t, nil)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				b.Log("system_logs").Line(eventlog.Info, "line "+strconv.Itoa(i))
+			}
+		}
+	}()
+	at := server.LocalAddr().(*net.UDPAddr)
+	commit(t, b, map[string]*config.Subscription{"pushed": {Type: config.SystemLogs, File: "pushed",
+		Syslog: &config.Syslog{Host: "127.0.0.1", Port: at.Port, Protocol: "udp"}}})
+	wait(t, b.Log("pushed"), "line ")
+	close(stop)
+	<-stopped
+	first := texts(t, b.Log("pushed"))[0]
+	packet := make([]byte, 1000)
+	server.SetReadDeadline(time.Now().Add(30 * time.Second))
+	n, _, err := server.ReadFrom(packet)
+	if err != nil || !strings.HasSuffix(string(packet[:n]), first) {
+		t.Errorf("the first message is %q (%v), the first line %q", packet[:n], err, first)
 	}
 }
 

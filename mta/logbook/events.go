@@ -2,6 +2,8 @@ package logbook
 
 import (
 	"context"
+	"fmt"
+	trace "runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +20,9 @@ const (
 	lookBack     = 20000 // lines of mail_logs in which the beginnings of messages are looked for that are under way
 	mostMessages = 50000 // messages and connections of either direction that are remembered at once
 	mostNamed    = 20    // recipients that an event names
+
+	readAgain  = 5 * time.Second // before mail_logs is read again, where that has failed
+	faultPause = time.Minute     // between two lines about faults
 )
 
 // events makes one event of every message, of the lines of mail_logs: so nothing is asked of the mail itself. It needs
@@ -62,14 +67,47 @@ func (b *Book) followEvents() {
 		c := newConsolidator(b.opts, hostname, ev.write)
 		go func() {
 			defer close(ev.done)
-			since := b.opts.Now().Truncate(time.Second)
-			_ = source.Tail(ctx, lookBack, func(line string) error { // ends with ctx
-				if e, ok := maillog.ParseLine(line); ok {
-					c.see(e, !e.Time.Before(since))
-				}
-				return nil
-			})
+			b.consolidate(ctx, source, c)
 		}()
+	}
+}
+
+// consolidate makes events of the lines of mail_logs until ctx ends. Where they cannot be read that is said, and tried again.
+func (b *Book) consolidate(ctx context.Context, source *eventlog.Log, c *consolidator) {
+	since := b.opts.Now().Truncate(time.Second)
+	for {
+		err := source.Tail(ctx, lookBack, func(line string) error {
+			b.consolidateLine(c, line, since)
+			return nil
+		})
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		b.problem("Consolidated events are interrupted: " + err.Error())
+		if !pause(ctx, readAgain, nil) {
+			return
+		}
+		since = b.opts.Now().Truncate(time.Second)
+	}
+}
+
+// consolidateLine looks at one line. A fault of ours costs the event of its message, and is told, not more than once a minute.
+func (b *Book) consolidateLine(c *consolidator, line string, since time.Time) {
+	var e maillog.Event
+	defer func() {
+		r := recover()
+		if r == nil {
+			return
+		}
+		c.messages.forget(e.MID)
+		if now := b.opts.Now(); now.Sub(c.faulted) >= faultPause {
+			c.faulted = now
+			b.problem(fmt.Sprintf("fault in the consolidated events, the one of MID %d is left out: %v\n%s", e.MID, r, trace.Stack()))
+		}
+	}()
+	var ok bool
+	if e, ok = maillog.ParseLine(line); ok {
+		c.see(e, !e.Time.Before(since))
 	}
 }
 
@@ -91,9 +129,9 @@ type consolidator struct {
 	version, serial, host string
 	write                 func(line string)
 
-	in       map[uint64]*visit
-	out      map[uint64]*visit
-	messages map[uint64]*message
+	in, out  *latest[visit]
+	messages *latest[message]
+	faulted  time.Time // when a fault was told last
 }
 
 // visit is a connection.
@@ -116,12 +154,14 @@ type message struct {
 	responses, failures         []string
 	delayed                     int
 	dropped, aborted, ofBounce  string
+	started                     bool // its beginning was seen
+	incomplete                  bool // it goes on, and more is not remembered
 }
 
 func newConsolidator(o Options, host string, write func(string)) *consolidator {
 	return &consolidator{
 		version: o.Version, serial: o.Serial, host: host, write: write,
-		in: map[uint64]*visit{}, out: map[uint64]*visit{}, messages: map[uint64]*message{},
+		in: newLatest[visit](mostMessages), out: newLatest[visit](mostMessages), messages: newLatest[message](mostMessages),
 	}
 }
 
@@ -138,14 +178,11 @@ func (c *consolidator) see(e maillog.Event, fresh bool) {
 }
 
 // see is a line about a connection only.
-func see(visits map[uint64]*visit, id uint64, e maillog.Event) {
-	v := visits[id]
+func see(visits *latest[visit], id uint64, e maillog.Event) {
+	v := visits.find(id)
 	if v == nil {
-		if len(visits) >= mostMessages {
-			return
-		}
 		v = &visit{}
-		visits[id] = v
+		visits.add(id, v)
 	}
 	f := e.Fields
 	switch e.Kind {
@@ -158,25 +195,33 @@ func see(visits map[uint64]*visit, id uint64, e maillog.Event) {
 	case maillog.TLSInSuccess, maillog.TLSOutSuccess:
 		v.tls = f["protocol"] + " " + f["cipher"]
 	case maillog.ConnectionInClosed, maillog.ConnectionOutClosed:
-		delete(visits, id)
+		visits.forget(id)
 	}
 }
 
 func (c *consolidator) message(e maillog.Event, fresh bool) {
-	m := c.messages[e.MID]
+	m := c.messages.find(e.MID)
 	if m == nil {
-		if len(c.messages) >= mostMessages {
-			return
-		}
 		m = &message{began: e.Time}
-		c.messages[e.MID] = m
+		if oldest, full := c.messages.add(e.MID, m); full {
+			c.giveUp(oldest.id, oldest.value, e.Time, fresh)
+		}
 	}
 	c.note(m, e)
 	if e.Kind == maillog.MessageFinished || e.Kind == maillog.MessageAborted {
-		delete(c.messages, e.MID)
+		c.messages.forget(e.MID)
 		if fresh {
 			c.write(c.event(e, m))
 		}
+	}
+}
+
+// giveUp writes what is known of a message that is under way and has to be forgotten. Where its beginning was forgotten before,
+// it has had its event, and gets a last one when it is finished.
+func (c *consolidator) giveUp(mid uint64, m *message, at time.Time, fresh bool) {
+	if fresh && m.started {
+		m.incomplete = true
+		c.write(c.event(maillog.Event{Time: at, MID: mid}, m))
 	}
 }
 
@@ -185,8 +230,8 @@ func (c *consolidator) note(m *message, e maillog.Event) {
 	f := e.Fields
 	switch e.Kind {
 	case maillog.MessageStarted:
-		m.icid = e.ICID
-		if v := c.in[e.ICID]; v != nil {
+		m.icid, m.started = e.ICID, true
+		if v := c.in.find(e.ICID); v != nil {
 			m.in = *v
 		}
 	case maillog.From:
@@ -220,7 +265,7 @@ func (c *consolidator) note(m *message, e maillog.Event) {
 // noteDelivery keeps what a line says of the way out.
 func (c *consolidator) noteDelivery(m *message, e maillog.Event) {
 	f := e.Fields
-	if v := c.out[e.DCID]; v != nil {
+	if v := c.out.find(e.DCID); v != nil {
 		m.dcid, m.out = e.DCID, *v
 	}
 	switch e.Kind {
@@ -287,6 +332,8 @@ func (c *consolidator) event(e maillog.Event, m *message) string {
 // outcome is what became of the message: an id and words for programs and people, and how grave it is, 0 to 10.
 func (m *message) outcome(e maillog.Event) (id, words, severity string) {
 	switch {
+	case m.incomplete:
+		return "MESSAGE_INCOMPLETE", "Incomplete", "3"
 	case m.dropped != "":
 		return "MESSAGE_DROPPED", "Dropped", "5"
 	case e.Kind == maillog.MessageAborted:
