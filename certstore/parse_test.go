@@ -99,7 +99,7 @@ func TestTornPEM(t *testing.T) {
 	one, other := EncodePEM(certsOf(f.leaf)), EncodePEM(certsOf(f.lower))
 	for want, first := range map[string][]byte{
 		"PEM block 1 of 2 is cut off: there is no line -----END CERTIFICATE-----": append(bytes.Clone(one[:100]), '\n'),
-		"PEM block 1 of 2 is damaged":                                             bytes.Replace(one, []byte("M"), []byte("*"), 1),
+		"PEM block 1 of 2 is damaged": bytes.Replace(one, []byte("M"), []byte("*"), 1),
 	} {
 		blocks, err := splitPEM(append(first, other...))
 		if err == nil || !strings.HasSuffix(err.Error(), want) || len(blocks) != 1 || !bytes.Equal(blocks[0].Bytes, f.lower.cert.Raw) {
