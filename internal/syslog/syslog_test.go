@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -108,6 +109,9 @@ func TestServerIsAwayAndBack(t *testing.T) {
 	if text := <-told; !strings.Contains(text, "takes lines again") {
 		t.Errorf("told %q", text)
 	}
+	for p.Status().Queued > 0 { // there is room once they are sent, which is after they arrived
+		runtime.Gosched()
+	}
 	p.Add(moment, Info, []byte("after"))
 	if text := <-got; text != fmt.Sprintf("Warning: %d lines were dropped because the server was away", 100-kept) {
 		t.Errorf("got %q", text)
@@ -133,6 +137,41 @@ func TestUDP(t *testing.T) {
 		if err != nil || string(buf[:n]) != want {
 			t.Errorf("got %q, %v; want %q", buf[:n], err, want)
 		}
+	}
+}
+
+// Where nobody listens it is said once, however often a line is tried, and that lines are taken again only when they are.
+func TestUDPRefused(t *testing.T) {
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := server.LocalAddr().String()
+	server.Close()
+	told := make(chan string, 100)
+	p := New(Options{Protocol: UDP, Address: address, App: "a", Hostname: "m", Tell: func(s string) { told <- s }})
+	defer p.Close()
+	p.Add(moment, Info, []byte("lost"))
+	if text := <-told; !strings.Contains(text, "cannot be reached") || !strings.Contains(text, "refused") {
+		t.Errorf("told %q", text)
+	}
+	p.Add(moment, Info, []byte("lost too"))
+	for p.Status().Sent < 2 {
+		runtime.Gosched()
+	}
+	if s := p.Status(); s.Connected || s.Fault == "" {
+		t.Errorf("while nobody listens: %+v", s)
+	}
+	if server, err = net.ListenPacket("udp", address); err != nil {
+		t.Skipf("the port was taken meanwhile: %v", err)
+	}
+	defer server.Close()
+	p.Add(moment, Info, []byte("taken"))
+	if text := <-told; !strings.Contains(text, "takes lines again") {
+		t.Errorf("told %q", text)
+	}
+	if s := p.Status(); !s.Connected || s.Fault != "" {
+		t.Errorf("told, and the state is %+v", s)
 	}
 }
 
