@@ -99,24 +99,39 @@ func derLength(der []byte) int {
 
 // splitPEM returns the blocks of data. Lines may be indented, as text pasted from a mail is. A block that cannot be read
 // is an error beside the others, because passing over it silently, as encoding/pem does, would lose a certificate.
-func splitPEM(data []byte) ([]*pem.Block, error) {
+func splitPEM(data []byte) (blocks []*pem.Block, fault error) {
 	lines := bytes.Split(data, []byte("\n"))
-	begun := 0
+	var begins []int // lines
 	for i, line := range lines {
 		lines[i] = bytes.TrimSpace(line)
 		if bytes.HasPrefix(lines[i], []byte("-----BEGIN ")) {
-			begun++
+			begins = append(begins, i)
 		}
 	}
-	var blocks []*pem.Block
-	text := append(bytes.Join(lines, []byte("\n")), '\n')
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		blocks = append(blocks, block)
+	for n, begin := range begins {
+		end := len(lines)
+		if n+1 < len(begins) {
+			end = begins[n+1]
+		}
+		block, _ := pem.Decode(append(bytes.Join(lines[begin:end], []byte("\n")), '\n'))
+		if block != nil {
+			blocks = append(blocks, block)
+		} else if fault == nil {
+			fault = fmt.Errorf("%w: PEM block %d of %d %s", ErrParse, n+1, len(begins), pemFault(lines[begin:end]))
+		}
 	}
-	if len(blocks) < begun {
-		return blocks, fmt.Errorf("%w: of %d PEM blocks only %d are whole", ErrParse, begun, len(blocks))
+	return blocks, fault
+}
+
+// pemFault says what is wrong with the lines of a block that cannot be decoded.
+func pemFault(lines [][]byte) string {
+	end := bytes.Replace(lines[0], []byte("BEGIN"), []byte("END"), 1)
+	for _, line := range lines {
+		if bytes.Equal(line, end) {
+			return "is damaged"
+		}
 	}
-	return blocks, nil
+	return fmt.Sprintf("is cut off: there is no line %s", end)
 }
 
 // parseDERCertificates reads one or more certificates in DER, or a PKCS#7 bundle.

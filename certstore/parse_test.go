@@ -93,6 +93,21 @@ func TestParsePEMChain(t *testing.T) {
 	}
 }
 
+// What is wrong with a pasted block is named, and the whole ones beside it are not lost.
+func TestTornPEM(t *testing.T) {
+	f := newFamily(t)
+	one, other := EncodePEM(certsOf(f.leaf)), EncodePEM(certsOf(f.lower))
+	for want, first := range map[string][]byte{
+		"PEM block 1 of 2 is cut off: there is no line -----END CERTIFICATE-----": append(bytes.Clone(one[:100]), '\n'),
+		"PEM block 1 of 2 is damaged": bytes.Replace(one, []byte("M"), []byte("*"), 1),
+	} {
+		blocks, err := splitPEM(append(first, other...))
+		if err == nil || !strings.HasSuffix(err.Error(), want) || len(blocks) != 1 || !bytes.Equal(blocks[0].Bytes, f.lower.cert.Raw) {
+			t.Errorf("%d blocks, %v; want %s", len(blocks), err, want)
+		}
+	}
+}
+
 // TestPKCS7 takes an authority's answer as OpenSSL writes it.
 func TestPKCS7(t *testing.T) {
 	f := newFamily(t)

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,7 +151,7 @@ func TestDisplayAlerts(t *testing.T) {
 		alert.Entry{At: at, Alert: failed, Mailed: []string{"a@x.example"}, Repeated: 12, Last: at.Add(time.Minute)})
 	stamp := func(t time.Time) string { return t.Local().Format("02 Jan 2006 15:04:05 -0700") }
 	out := b.exec(0, "displayalerts", "")
-	contains(t, out, "Date and Time Stamp         Description\n", stamp(at.Add(time.Hour))+"  Critical <System>: a  [2Jname  Error: not\n",
+	contains(t, out, "Date and Time Stamp         Description\n--------------------------  "+strings.Repeat("-", 50)+"\n", stamp(at.Add(time.Hour))+"  Critical <System>: a  [2Jname  Error: not\n",
 		stamp(at)+"  Warning <System>: TLS to partner.example (mx1.partner.example) failed: verify error: certificate has expired (12 times more, last "+
 			stamp(at.Add(time.Minute))+")\n")
 	if out := b.exec(0, "displayalerts 1 | count", ""); out != "Count: 3 lines\n" {

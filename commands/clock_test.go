@@ -177,6 +177,7 @@ func TestEnding(t *testing.T) {
 			}
 		}
 	}
+	contains(t, b.exec(0, `sethostname other.example; commit confirmed 5 "trial"; reboot 0`, ""), "Not confirmed yet: what admin from 127.0.0.1 committed at ", "It reverts at ")
 	b.fails("shut 5 force", "", "Unknown command")
 	b.fails("shutdown 5 6", "", "Invalid word")
 	b.fails("reboot -1", "", "Invalid number of seconds")

@@ -71,7 +71,7 @@ func displayAlertsArguments(args []string) (n int, detail bool, err error) {
 
 // printAlerts is one line an alert.
 func printAlerts(s *shell.Session, list []alert.Entry) {
-	table := shell.Table{Head: []string{"Date and Time Stamp", "Description"}}
+	table := shell.Table{Head: []string{"Date and Time Stamp", "Description"}, Min: []int{0, 50}, Free: true}
 	for _, e := range list {
 		table.Rows = append(table.Rows, []string{e.At.Local().Format(alertStamp), alertLine(e) + repeatedWords(e)})
 	}

@@ -62,8 +62,14 @@ func changePassphrase(ctx context.Context, a *Appliance, s *shell.Session) error
 			return err
 		}
 	}
-	fresh, refused, err := tryPassphrase(a, s, c)
-	if err := cmp.Or(err, refused); err != nil {
+	fresh, err := s.AskSecret("New Passphrase:", func(text string) error {
+		if err := checkPassphrase(a, c, s.User(), text); err != nil {
+			return err
+		}
+		refused, err := retyped(s, text)
+		return cmp.Or(err, refused)
+	})
+	if err != nil {
 		return err
 	}
 	if atOnce {

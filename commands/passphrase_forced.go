@@ -81,9 +81,15 @@ func tryPassphrase(a *Appliance, s *shell.Session, c *config.Config) (fresh stri
 	if refused = checkPassphrase(a, c, s.User(), fresh); refused != nil {
 		return "", refused, nil
 	}
+	refused, err = retyped(s, fresh)
+	return fresh, refused, err
+}
+
+// retyped asks for a new passphrase once more.
+func retyped(s *shell.Session, fresh string) (refused, err error) {
 	again, err := s.Secret("Retype new Passphrase:")
 	if err == nil && again != fresh {
 		refused = shell.Fail("Invalid passphrase: the two new ones differ.")
 	}
-	return fresh, refused, err
+	return refused, err
 }

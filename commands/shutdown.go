@@ -61,6 +61,7 @@ func (e ending) run(a *Appliance, s *shell.Session, args []string) error {
 	if err != nil {
 		return err
 	}
+	e.sayAffected(a, s)
 	if !force && (len(args) == 0 || s.Interactive()) {
 		sure, err := s.YesNo(e.question, false)
 		if err != nil || !sure {
@@ -72,13 +73,23 @@ func (e ending) run(a *Appliance, s *shell.Session, args []string) error {
 	}
 	// What was said before is read before the session ends.
 	s.Println(e.said)
-	if n := len(s.Sessions()) - 1; n > 0 {
-		s.Printf("Other sessions that end: %d.\n", n)
-	}
 	if err := a.Stop(grace, e.again); err != nil {
 		return shell.Fail("Unable to stop: %w.", err)
 	}
 	return shell.ErrExit
+}
+
+// sayAffected says, before it is too late, whose work ends and is lost, and that no clock stops.
+func (e ending) sayAffected(a *Appliance, s *shell.Session) {
+	if n := len(s.Sessions()) - 1; n > 0 {
+		s.Printf("Other sessions that end: %d.\n", n)
+	}
+	for _, line := range unfinished(s.Sessions()) {
+		s.Println(line + "; lost with the session.")
+	}
+	if w, ok := a.Config.Waiting(); ok {
+		s.Printf("Not confirmed yet: %s. It reverts at %s, or at the first start after that.\n", told(w.Revisions[0]), stamp(w.Until))
+	}
 }
 
 // grace is how long what is open may take; it is asked for where the command has no words.

@@ -138,21 +138,16 @@ func askSecrets(s *shell.Session) (string, error) {
 	if words != supportConfirm {
 		return "", shell.Fail("Error: this was not confirmed; nothing is written.")
 	}
-	phrase, err := s.Secret("Enter a passphrase for the bundle:")
-	if err != nil {
-		return "", err
-	}
-	if len([]rune(phrase)) < supportPhrase {
-		return "", shell.Fail("Invalid passphrase: at least %d characters are needed; nothing is written.", supportPhrase)
-	}
-	again, err := s.Secret("Retype the passphrase:")
-	if err != nil {
-		return "", err
-	}
-	if again != phrase {
-		return "", shell.Fail("Invalid passphrase: the two are not the same; nothing is written.")
-	}
-	return phrase, nil
+	return s.AskSecret("Enter a passphrase for the bundle:", func(phrase string) error {
+		if len([]rune(phrase)) < supportPhrase {
+			return shell.Fail("Invalid passphrase: at least %d characters are needed.", supportPhrase)
+		}
+		again, err := s.Secret("Retype the passphrase:")
+		if err == nil && again != phrase {
+			err = shell.Fail("Invalid passphrase: the two are not the same.")
+		}
+		return err
+	})
 }
 
 // run writes the bundle, sends it where that is wished, and says so.

@@ -87,14 +87,12 @@ func (u *users) obtain(name string, generate bool) (string, error) {
 	if generate {
 		return generatePassphrase(u.config().Passphrases), nil
 	}
-	fresh, err := u.s.Secret("Enter the passphrase for " + name + ":")
-	if err != nil {
-		return "", err
-	}
-	if err := checkPassphrase(u.a, u.config(), name, fresh); err != nil {
-		return "", err
-	}
-	return fresh, u.again(fresh)
+	return u.s.AskSecret("Enter the passphrase for "+name+":", func(fresh string) error {
+		if err := checkPassphrase(u.a, u.config(), name, fresh); err != nil {
+			return err
+		}
+		return u.again(fresh)
+	})
 }
 
 // again asks once more at a terminal, where nobody sees what was typed.
@@ -216,6 +214,9 @@ func (u *users) printStatus(name string) {
 		state = "locked"
 	}
 	u.s.Printf("The account %s is %s.\n", name, state)
+	if u.config().Users[name].TwoFactor {
+		u.s.Println("A code of an authenticator application is needed to log in.")
+	}
 	for _, l := range u.s.Lockouts(name) {
 		u.s.Printf("It is locked out for passphrases from %s until %s, after wrong ones.\n", l.Source, stamp(l.Until))
 	}

@@ -166,6 +166,19 @@ func TestWellKnown(t *testing.T) {
 	}
 }
 
+// A slip in what is not shown asks again and loses nothing: neither the account nor the secret that is in the telephone by then.
+func TestSecretsAskedAgain(t *testing.T) {
+	b := newBench(t)
+	b.a.Codes = &knowing{t: t, CodeBook: shell.NewCodeBook("", nil)}
+	screen := shell.RunTyped(t.Context(), b.opts, "userconfig\rnew\rbob\rBob\r2\rn\rshort\rsinging kettle 3\rother kettle 3\rsinging kettle 3\rsinging kettle 3\r"+
+		"edit\rbob\r\r\r\ry\r000000\rright\rstatus\rbob\r\r\rcommit -y\rexit\r", 80, 24)
+	contains(t, screen, "Invalid passphrase: at least 8 characters", "the two new ones differ", "User bob created.", "Invalid code:",
+		"Enter the code that the application shows now:", "A code of an authenticator application is needed to log in.", "Changes committed")
+	if !b.opens("bob", "singing kettle 3") || !b.running().Users["bob"].TwoFactor {
+		t.Errorf("after slips:\n%s", screen)
+	}
+}
+
 // A passphrase that has to be changed is changed before anything else, and at once.
 func TestForcedPassphrase(t *testing.T) {
 	b := newBench(t)
@@ -273,7 +286,7 @@ type knowing struct {
 	*shell.CodeBook
 }
 
-func (k *knowing) Accept(user, secret, code string, now time.Time) bool {
+func (k *knowing) Accept(user, secret, code string, now time.Time) error {
 	if code == "right" {
 		code = codeAt(k.t, secret, now)
 	}

@@ -37,12 +37,13 @@ func (u *users) twoFactor(name string, on bool) error {
 	if err := u.showSecret(name, secret); err != nil {
 		return err
 	}
-	code, err := u.s.Secret("Enter the code that the application shows now:")
-	if err != nil {
+	if _, err := u.s.AskSecret("Enter the code that the application shows now:", func(code string) error {
+		if u.a.Codes.Accept(name, secret, code, time.Now()) != nil {
+			return shell.Fail("Invalid code: it is not the application's present one; the appliance's clock says %s.", stamp(time.Now()))
+		}
+		return nil
+	}); err != nil {
 		return err
-	}
-	if !u.a.Codes.Accept(name, secret, code, time.Now()) {
-		return shell.Fail("Invalid code: it is not the application's present one; nothing is changed.")
 	}
 	id, err := u.a.Config.Vault().Put("totp", []byte(secret))
 	if err != nil {

@@ -47,21 +47,27 @@ const objectsShown = 8
 
 // printUncommitted says who has changed something and not committed it.
 func printUncommitted(s *shell.Session, sessions []shell.SessionInfo) {
-	first := true
+	for i, line := range unfinished(sessions) {
+		if i == 0 {
+			s.Println()
+		}
+		s.Println(line)
+	}
+}
+
+// unfinished has a line for each session that would lose something.
+func unfinished(sessions []shell.SessionInfo) (lines []string) {
 	for _, l := range sessions {
 		if l.Changes == 0 {
 			continue
-		}
-		if first {
-			s.Println()
-			first = false
 		}
 		named := strings.Join(l.Objects[:min(objectsShown, len(l.Objects))], ", ")
 		if more := len(l.Objects) - objectsShown; more > 0 {
 			named += fmt.Sprintf(" and %d more", more)
 		}
-		s.Printf("%s from %s has %s: %s\n", l.User, l.Remote, uncommittedCount(l.Changes), named)
+		lines = append(lines, fmt.Sprintf("%s from %s has %s: %s", l.User, l.Remote, uncommittedCount(l.Changes), named))
 	}
+	return lines
 }
 
 func uncommittedCount(n int) string {

@@ -78,18 +78,27 @@ func (s *Session) retry(text, tail string, complete func(string) []string, accep
 				asked = withoutList(text) // the list that nothing was chosen from stands right above
 			}
 		}
-		var f *failure
-		if !errors.As(err, &f) || f.tried {
+		wrong++
+		if err := s.askAgain(err, wrong); err != nil {
 			return "", err
 		}
-		if wrong++; s.way != terminal {
-			return "", &failure{text: f.text, tried: true, usage: f.usage}
-		}
-		s.say(f.text)
-		if wrong == maxWrong {
-			return "", &failure{text: fmt.Sprintf("Error: %d wrong answers in a row; the command ends and nothing is changed.", maxWrong), tried: true}
-		}
 	}
+}
+
+// askAgain says what was wrong with an answer, the wrong-th in a row, and returns nil where the question is to come again.
+func (s *Session) askAgain(err error, wrong int) error {
+	var f *failure
+	if !errors.As(err, &f) || f.tried {
+		return err
+	}
+	if s.way != terminal {
+		return &failure{text: f.text, tried: true, usage: f.usage}
+	}
+	s.say(f.text)
+	if wrong == maxWrong {
+		return &failure{text: fmt.Sprintf("Error: %d wrong answers in a row; the command ends and nothing is changed.", maxWrong), tried: true}
+	}
+	return nil
 }
 
 // wrongAnswer makes the line for an answer that err refuses: it names what was typed and what is accepted.
@@ -291,6 +300,21 @@ func matchWord(typed string, words []string) (index, candidates int) {
 func (s *Session) Secret(text string) (string, error) {
 	before, last := cutLastLine(text)
 	return s.ask(before, last+" ", true, nil)
+}
+
+// AskSecret asks for a secret until check takes it, as Ask does for what is shown. Check may ask for it once more.
+func (s *Session) AskSecret(text string, check func(string) error) (string, error) {
+	for wrong := 1; ; wrong++ {
+		answer, err := s.Secret(text)
+		if err == nil {
+			if err = check(answer); err == nil {
+				return answer, nil
+			}
+		}
+		if err := s.askAgain(err, wrong); err != nil {
+			return "", err
+		}
+	}
 }
 
 const (

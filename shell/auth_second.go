@@ -1,6 +1,8 @@
 package shell
 
 import (
+	"fmt"
+
 	gossh "golang.org/x/crypto/ssh"
 
 	"posthouse/config"
@@ -11,6 +13,9 @@ const (
 	passwordQuestion = "Password: "
 	codeQuestion     = "Verification code: "
 )
+
+// codeRefused is said behind a code that was not taken. Whoever was asked for one has proven the first factor.
+const codeRefused = "That code is wrong or was used before; the application shows a new one every 30 seconds."
 
 // interactive asks for the password and, of a user with two factors, for the code behind a right one: whether there is a
 // second factor is nobody's business who does not know the password.
@@ -69,8 +74,13 @@ func (srv *Server) code(p *peer, id identity, ask gossh.KeyboardInteractiveChall
 		return nil, err
 	}
 	secret := srv.codeOf(id.user)
-	if secret == nil || srv.opts.Codes == nil || !srv.opts.Codes.Accept(id.user, string(secret), answer, srv.opts.now()) {
-		srv.wrongAttempt(p, id.user, id.method+" with a code")
+	refused := ErrCodeWrong
+	if secret != nil && srv.opts.Codes != nil {
+		refused = srv.opts.Codes.Accept(id.user, string(secret), answer, srv.opts.now())
+	}
+	if refused != nil {
+		srv.wrongAttempt(p, id.user, fmt.Sprintf("%s with %v", id.method, refused))
+		_, _ = ask("", codeRefused, nil, nil) // no question: the client shows it (RFC 4256 §3.2)
 		return nil, errDenied
 	}
 	return srv.done(p, id), nil

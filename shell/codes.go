@@ -35,15 +35,21 @@ func NewCodeBook(folder string, fault func(error)) *CodeBook {
 	return &CodeBook{folder: folder, fault: fault, last: map[string]usedCode{}}
 }
 
-// Accept says whether code is one of secret's (in base32) at now, and later than every one that was accepted before.
-func (b *CodeBook) Accept(user, secret, code string, now time.Time) bool {
+// Why a code is not accepted.
+var (
+	ErrCodeWrong = errors.New("a wrong code")
+	ErrCodeUsed  = errors.New("a code that was used before")
+)
+
+// Accept takes code where it is one of secret's (in base32) at now, and later than every one that was accepted before.
+func (b *CodeBook) Accept(user, secret, code string, now time.Time) error {
 	key, err := totp.ParseSecret(secret)
 	if err != nil {
-		return false
+		return ErrCodeWrong
 	}
 	at, ok := totp.Match(key, code, now)
 	if !ok {
-		return false
+		return ErrCodeWrong
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -51,10 +57,10 @@ func (b *CodeBook) Accept(user, secret, code string, now time.Time) bool {
 	name := hex.EncodeToString(sum[:8])
 	before := b.latest(user)
 	if before.secret == name && at <= before.step {
-		return false
+		return ErrCodeUsed
 	}
 	b.note(user, usedCode{name, at})
-	return true
+	return nil
 }
 
 // latest is what was used last, from the file where memory has none.

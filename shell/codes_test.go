@@ -33,38 +33,38 @@ func TestCodeBook(t *testing.T) {
 	at := now.Unix() / 30
 	for _, c := range []struct {
 		name, code string
-		want       bool
+		want       error
 	}{
-		{"two steps before", codeOfStep(key, at-2), false},
-		{"the step before", codeOfStep(key, at-1), true},
-		{"the same again", codeOfStep(key, at-1), false},
-		{"now", codeOfStep(key, at), true},
-		{"an earlier one", codeOfStep(key, at-1), false},
-		{"the step behind", codeOfStep(key, at+1), true},
-		{"now again", codeOfStep(key, at), false},
+		{"two steps before", codeOfStep(key, at-2), ErrCodeWrong},
+		{"the step before", codeOfStep(key, at-1), nil},
+		{"the same again", codeOfStep(key, at-1), ErrCodeUsed},
+		{"now", codeOfStep(key, at), nil},
+		{"an earlier one", codeOfStep(key, at-1), ErrCodeUsed},
+		{"the step behind", codeOfStep(key, at+1), nil},
+		{"now again", codeOfStep(key, at), ErrCodeUsed},
 	} {
 		if got := b.Accept("bob", secret, c.code, now); got != c.want {
-			t.Errorf("%s: got %v", c.name, got)
+			t.Errorf("%s: %v", c.name, got)
 		}
 	}
-	if !b.Accept("carol", secret, codeOfStep(key, at), now) {
+	if b.Accept("carol", secret, codeOfStep(key, at), now) != nil {
 		t.Error("another user's code is refused")
 	}
 	again := NewCodeBook(folder, nil)
-	if again.Accept("bob", secret, codeOfStep(key, at+1), now) {
+	if again.Accept("bob", secret, codeOfStep(key, at+1), now) != ErrCodeUsed {
 		t.Error("a code is accepted again after a restart")
 	}
 	other := totp.NewSecret()
-	if key, _ := totp.ParseSecret(other); !again.Accept("bob", other, codeOfStep(key, at-1), now) {
+	if key, _ := totp.ParseSecret(other); again.Accept("bob", other, codeOfStep(key, at-1), now) != nil {
 		t.Error("a new secret does not begin anew")
 	}
-	if again.Accept("bob", "", "", now) || again.Accept("bob", "!", "000000", now) {
+	if again.Accept("bob", "", "", now) == nil || again.Accept("bob", "!", "000000", now) == nil {
 		t.Error("a code without a secret is accepted")
 	}
 	if err := os.WriteFile(filepath.Join(folder, "dave"), []byte("garbage"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if !again.Accept("dave", secret, codeOfStep(key, at), now) {
+	if again.Accept("dave", secret, codeOfStep(key, at), now) != nil {
 		t.Error("damaged notes refuse everything")
 	}
 }

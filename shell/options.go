@@ -20,9 +20,9 @@ type Secrets interface {
 	Get(id string) ([]byte, error)
 }
 
-// Codes accepts each code at most once; *CodeBook is one.
+// Codes accepts each code at most once, or says why not (ErrCodeWrong, ErrCodeUsed); *CodeBook is one.
 type Codes interface {
-	Accept(user, secret, code string, now time.Time) bool
+	Accept(user, secret, code string, now time.Time) error
 }
 
 // Options is what a Server, or a session in a test, is made of.

@@ -14,12 +14,12 @@ import (
 // oneCode accepts one code once.
 type oneCode struct{ code string }
 
-func (o *oneCode) Accept(_, secret, code string, _ time.Time) bool {
-	ok := secret == "a secret" && code == o.code && code != ""
-	if ok {
-		o.code = ""
+func (o *oneCode) Accept(_, secret, code string, _ time.Time) error {
+	if secret != "a secret" || code != o.code || code == "" {
+		return ErrCodeWrong
 	}
-	return ok
+	o.code = ""
+	return nil
 }
 
 // edit changes a user of the running configuration.

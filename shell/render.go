@@ -29,7 +29,11 @@ func (e *editor) show(out *bytes.Buffer) {
 // shownPrompt is what stands before the text: the prompt, or the search.
 func (e *editor) shownPrompt() string {
 	if e.search != nil {
-		return "(reverse-i-search)'" + string(e.search.pattern) + "': "
+		failed := ""
+		if e.search.failed {
+			failed = "failed "
+		}
+		return "(" + failed + "reverse-i-search)'" + string(e.search.pattern) + "': "
 	}
 	return e.q.text
 }

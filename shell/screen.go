@@ -142,19 +142,28 @@ func (c *screen) emit(part []byte) {
 	}
 }
 
+// marker is what stands at the end of a page: no longer than a line, since what wraps could not be erased.
+func (c *screen) marker() string {
+	if width := c.columns(); width > 0 && width < len(moreMarker) {
+		return moreMarker[:width]
+	}
+	return moreMarker
+}
+
 // page stops before a line that has no room on the page any more.
 func (c *screen) page() {
 	_, height := c.size()
 	if !c.paging || c.quit || c.key == nil || c.edit != nil || height < 2 || c.rows < height-1 {
 		return
 	}
-	c.out.WriteString(moreMarker)
+	marker := c.marker()
+	c.out.WriteString(marker)
 	if c.flush() != nil {
 		return
 	}
 	c.rows = 0
 	r, err := c.key()
-	c.out.WriteString("\r" + strings.Repeat(" ", len(moreMarker)) + "\r")
+	c.out.WriteString("\r" + strings.Repeat(" ", len(marker)) + "\r")
 	switch {
 	case err != nil:
 		c.paging = false // nobody is there to press a key

@@ -9,7 +9,8 @@ import (
 type search struct {
 	pattern []rune
 	match   []rune
-	from    int // the entry that matches, or the history's length
+	from    int  // the entry that matches, or the history's length
+	failed  bool // no entry holds the whole pattern, or no further one
 }
 
 func (e *editor) startSearch() {
@@ -67,11 +68,16 @@ func (e *editor) find(from int) {
 		if strings.Contains(e.history.at(i), string(s.pattern)) {
 			e.draw(func(out *bytes.Buffer) {
 				e.hide(out)
-				s.from, s.match = i, []rune(e.history.at(i))
+				s.from, s.match, s.failed = i, []rune(e.history.at(i)), false
 				e.show(out)
 			})
 			return
 		}
 	}
-	e.draw(func(out *bytes.Buffer) { e.hide(out); out.WriteByte(7); e.show(out) })
+	e.draw(func(out *bytes.Buffer) {
+		e.hide(out)
+		s.failed = len(s.pattern) > 0
+		out.WriteByte(7)
+		e.show(out)
+	})
 }

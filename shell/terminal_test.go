@@ -148,7 +148,6 @@ func TestRedraw(t *testing.T) {
 }
 
 func TestPager(t *testing.T) {
-	const marker = moreMarker
 	tests := []struct {
 		name, typed   string
 		width, height int
@@ -168,7 +167,10 @@ func TestPager(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			out := RunTyped(t.Context(), testOptions(), tt.typed, tt.width, tt.height)
+			out, marker := RunTyped(t.Context(), testOptions(), tt.typed, tt.width, tt.height), moreMarker
+			if tt.width > 0 && tt.width < len(marker) {
+				marker = marker[:tt.width]
+			}
 			if n := strings.Count(out, marker); n != tt.pages {
 				t.Errorf("%d markers, want %d", n, tt.pages)
 			}
@@ -260,4 +262,13 @@ func FuzzParseLine(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A search that finds nothing says so, and no longer when it finds something again.
+func TestSearchFails(t *testing.T) {
+	out := RunTyped(t.Context(), testOptions(), "take abc\r\x12abx\x7f\x03q\r", 80, 24)
+	before, after, found := strings.Cut(out, "(failed reverse-i-search)'abx': take abc")
+	if !found || strings.Contains(before, "failed") || !strings.Contains(after, "(reverse-i-search)'ab': take abc") {
+		t.Errorf("the screen shows\n%q", out)
+	}
 }

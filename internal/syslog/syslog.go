@@ -40,7 +40,7 @@ const (
 	writeLimit   = 20 * time.Second
 	firstPause   = 250 * time.Millisecond // before a server is tried again; doubles up to mostPause
 	mostPause    = time.Minute
-	refusalTime  = 2 * time.Second // in which the refusal of a datagram comes back
+	refusalTime  = time.Second     // in which a datagram that nobody takes is refused (ICMP)
 	farewellTime = 2 * time.Second // for what is queued when the pusher is closed
 )
 
@@ -176,8 +176,7 @@ func (p *Pusher) run(ctx context.Context) {
 	pause, told := firstPause, false
 	for ctx.Err() == nil && !p.over() {
 		began := time.Now()
-		err := p.session(ctx, told, func() {
-			p.connected()
+		err := p.session(ctx, told && p.opts.Protocol == UDP, func() {
 			if told {
 				p.opts.Tell(fmt.Sprintf("Log %s: the syslog server %s takes lines again", p.opts.App, p.opts.Address))
 			}
@@ -201,22 +200,7 @@ func (p *Pusher) run(ctx context.Context) {
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (p *Pusher) connected() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.status.Connected, p.status.Fault = true, ""
-}
+func sleep(ctx context.Context, d time.Duration) bool { return sleepUnless(ctx, nil, d) }
 
 func (p *Pusher) failed(err error) {
 	p.mu.Lock()
@@ -224,10 +208,9 @@ func (p *Pusher) failed(err error) {
 	p.status.Connected, p.status.Fault = false, err.Error()
 }
 
-// session is one connection. It returns nil when the pusher is closed and everything is sent. there is called when it is
-// known that there is a server. Over UDP nobody says so: where it was away before, it is thought to be back when a line was
-// not refused for a while, or a host without a server would be said to be away and back with every line.
-func (p *Pusher) session(ctx context.Context, wasAway bool, there func()) error {
+// session is one connection. It returns nil when the pusher is closed and everything is sent. A doubtful one is over UDP to
+// an address that refused before: it counts as connected when a line went out and nothing came back.
+func (p *Pusher) session(ctx context.Context, doubtful bool, connected func()) error {
 	conn, err := p.dial(ctx)
 	if err != nil {
 		return err
@@ -235,13 +218,12 @@ func (p *Pusher) session(ctx context.Context, wasAway bool, there func()) error 
 	defer conn.Close()
 	unhook := context.AfterFunc(ctx, func() { conn.Close() })
 	defer unhook()
-	gone := p.watch(conn)
-	defer func() { conn.Close(); <-gone }()
-	known := p.opts.Protocol != UDP || !wasAway
-	if known {
-		there()
+	peer := p.watch(conn)
+	defer func() { conn.Close(); <-peer.gone }()
+	if !doubtful {
+		p.connected()
+		connected()
 	}
-	var began time.Time // when the first line was sent
 	for {
 		n, batch := p.batch()
 		if n == 0 {
@@ -251,15 +233,15 @@ func (p *Pusher) session(ctx context.Context, wasAway bool, there func()) error 
 			select {
 			case <-p.wake:
 				continue
-			case <-gone:
-				return errGone
+			case <-peer.gone:
+				return peer.err
 			case <-ctx.Done():
 				return ctx.Err()
 			}
 		}
 		select {
-		case <-gone: // what is written now would be lost
-			return errGone
+		case <-peer.gone: // what is written now would be lost
+			return peer.err
 		default:
 		}
 		conn.SetWriteDeadline(time.Now().Add(writeLimit))
@@ -267,31 +249,60 @@ func (p *Pusher) session(ctx context.Context, wasAway bool, there func()) error 
 			return err
 		}
 		p.sent(n)
-		switch {
-		case began.IsZero():
-			began = time.Now()
-		case !known && time.Since(began) >= refusalTime:
-			known = true
-			there()
+		if doubtful {
+			if !sleepUnless(ctx, peer.gone, refusalTime) {
+				continue // the loop knows why
+			}
+			doubtful = false
+			p.connected()
+			connected()
 		}
 	}
 }
 
+func (p *Pusher) connected() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status.Connected, p.status.Fault = true, ""
+}
+
+// sleepUnless says whether d went by before the context and the peer ended.
+func sleepUnless(ctx context.Context, gone <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-gone:
+	case <-ctx.Done():
+	}
+	return false
+}
+
 var errGone = fmt.Errorf("the server closed the connection")
 
-// watch reads what a server has to say, which is nothing, so as to learn that it has gone. gone is closed then.
-func (p *Pusher) watch(conn net.Conn) <-chan struct{} {
-	gone := make(chan struct{})
+// watched is the other end of a connection: gone is closed when it has gone, and err says how.
+type watched struct {
+	gone chan struct{}
+	err  error
+}
+
+// watch reads what a server has to say, which is nothing, so as to learn that it has gone.
+func (p *Pusher) watch(conn net.Conn) *watched {
+	w := &watched{gone: make(chan struct{})}
 	go func() {
-		defer close(gone)
+		defer close(w.gone)
 		buf := make([]byte, 512)
 		for {
 			if _, err := conn.Read(buf); err != nil {
+				if w.err = errGone; p.opts.Protocol == UDP {
+					w.err = err // ICMP says that nobody listens
+				}
 				return
 			}
 		}
 	}()
-	return gone
+	return w
 }
 
 func (p *Pusher) dial(ctx context.Context) (net.Conn, error) {

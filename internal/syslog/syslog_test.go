@@ -2,7 +2,6 @@ package syslog
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -110,7 +109,7 @@ func TestServerIsAwayAndBack(t *testing.T) {
 	if text := <-told; !strings.Contains(text, "takes lines again") {
 		t.Errorf("told %q", text)
 	}
-	for p.Status().Queued > 0 { // the server may have them before their room is free again
+	for p.Status().Queued > 0 { // there is room once they are sent, which is after they arrived
 		runtime.Gosched()
 	}
 	p.Add(moment, Info, []byte("after"))
@@ -141,24 +140,38 @@ func TestUDP(t *testing.T) {
 	}
 }
 
-// A host on which no server listens is not said to take lines again because a datagram can be sent there.
-func TestUDPWithoutAServer(t *testing.T) {
+// Where nobody listens it is said once, however often a line is tried, and that lines are taken again only when they are.
+func TestUDPRefused(t *testing.T) {
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := server.LocalAddr().String()
+	address := server.LocalAddr().String()
 	server.Close()
-	p := &Pusher{opts: Options{Protocol: UDP, Address: nobody, Queue: defaultQueue}, wake: make(chan struct{}, 1)}
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
-	defer stop()
-	for _, wasAway := range []bool{false, true} {
-		p.Add(moment, Info, []byte("line"))
-		there := false
-		err := p.session(ctx, wasAway, func() { there = true })
-		if err == nil || ctx.Err() != nil || there == wasAway {
-			t.Errorf("away before: %v, said to be there: %v, %v", wasAway, there, err)
-		}
+	told := make(chan string, 100)
+	p := New(Options{Protocol: UDP, Address: address, App: "a", Hostname: "m", Tell: func(s string) { told <- s }})
+	defer p.Close()
+	p.Add(moment, Info, []byte("lost"))
+	if text := <-told; !strings.Contains(text, "cannot be reached") || !strings.Contains(text, "refused") {
+		t.Errorf("told %q", text)
+	}
+	p.Add(moment, Info, []byte("lost too"))
+	for p.Status().Sent < 2 {
+		runtime.Gosched()
+	}
+	if s := p.Status(); s.Connected || s.Fault == "" {
+		t.Errorf("while nobody listens: %+v", s)
+	}
+	if server, err = net.ListenPacket("udp", address); err != nil {
+		t.Skipf("the port was taken meanwhile: %v", err)
+	}
+	defer server.Close()
+	p.Add(moment, Info, []byte("taken"))
+	if text := <-told; !strings.Contains(text, "takes lines again") {
+		t.Errorf("told %q", text)
+	}
+	if s := p.Status(); !s.Connected || s.Fault != "" {
+		t.Errorf("told, and the state is %+v", s)
 	}
 }
 

@@ -161,6 +161,9 @@ func TestDebugLogSwitchesItselfOff(t *testing.T) {
 	if s, _ := b.Status("byname"); s.On || s.Debug != "off" {
 		t.Errorf("after two conversations: %+v", s)
 	}
+	if got := texts(t, b.Log("byname")); !strings.HasPrefix(got[len(got)-1], "This log is off now: the sessions are written") {
+		t.Errorf("whoever tails it is told %q", got[len(got)-1])
+	}
 	_, end := b.Delivery(5, "FAR.example", "mx")
 	end()
 	ahead.Store(int64(5 * time.Minute))

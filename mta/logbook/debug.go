@@ -47,9 +47,15 @@ func (d *debug) start(now time.Time) {
 // on says whether conversations are written; mu is held.
 func (d *debug) on(now time.Time) bool {
 	if !d.off && !d.until.IsZero() && !now.Before(d.until) {
-		d.off = true
+		d.switchOff("the minutes are over")
 	}
 	return !d.off
+}
+
+// switchOff says in the log itself that nothing follows: whoever tails it would wait. mu is held.
+func (d *debug) switchOff(why string) {
+	d.off = true
+	d.log.Line(eventlog.Info, "This log is off now: "+why+"; logconfig start switches it on again")
 }
 
 // take begins a conversation if one more is wanted. on is false when the log is off.
@@ -75,7 +81,7 @@ func (d *debug) ended() {
 	defer d.mu.Unlock()
 	d.open--
 	if d.sub.Sessions > 0 && d.left == 0 && d.open == 0 {
-		d.off = true
+		d.switchOff("the sessions are written")
 	}
 }
 
