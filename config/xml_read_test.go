@@ -34,6 +34,7 @@ func TestXMLRefused(t *testing.T) {
 		{"an external entity", "<!DOCTYPE config [<!ENTITY a SYSTEM \"file:///etc/passwd\">]><config>&a;</config>", "its DOCTYPE declares"},
 		{"a parameter entity", "<!DOCTYPE config [<!ENTITY % a SYSTEM \"http://x/\">%a;]><config></config>", "its DOCTYPE declares"},
 		{"another directive", "<!ELEMENT config ANY><config></config>", "<!ELEMENT is not expected"},
+		{"a directive over two lines", "<!\n>", "<! is not expected"},
 		{"a late DOCTYPE", "<config><!DOCTYPE config></config>", "<!DOCTYPE is not expected"},
 		{"UTF-16", "\xff\xfe<\x00c\x00", "line 1: it is in UTF-16"},
 		{"UTF-16, big", "\xfe\xff\x00<", "it is in UTF-16"},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -188,9 +189,12 @@ func (p *xmlParser) directive(text string) error {
 	return nil
 }
 
+// firstWord ends before the first sign that could not stand in one line.
 func firstWord(text string) string {
-	word, _, _ := strings.Cut(text, " ")
-	return clipped(word)
+	if end := strings.IndexFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }); end >= 0 {
+		text = text[:end]
+	}
+	return clipped(text)
 }
 
 func (p *xmlParser) begin(t xml.StartElement) error {
