@@ -8,7 +8,6 @@ import (
 // Messages to one domain that ask for different things of TLS wait together: each goes where it may, whatever the others
 // ask, and none goes along on a connection that is not for it.
 func TestPolicyApart(t *testing.T) {
-	t.Parallel()
 	record := []string{"3 1 1 @stranger"}
 	rows := []policyRow{
 		{name: "bound", peer: "valid", tlsa: record, header: "TLS-Required: No"},
@@ -47,7 +46,6 @@ func TestPolicyApart(t *testing.T) {
 
 // A resolver that is not marked as validating proves nothing, whatever it says.
 func TestPolicyWithoutValidation(t *testing.T) {
-	t.Parallel()
 	other := []string{"3 1 1 @stranger"}
 	w := newPolicyWorld(t, []policyRow{
 		{name: "opportunistic", peer: "valid", tlsa: other, control: "tls preferred", arrives: "encrypted", said: encryptedWell, held: "DANE none", verify: "verified"},

@@ -215,7 +215,6 @@ func field(notice, name string) string {
 // TestPolicyMatrix delivers in every situation of DANE, MTA-STS, REQUIRETLS and TLS-Required: No, and wants the same cause
 // from everybody who tells of it.
 func TestPolicyMatrix(t *testing.T) {
-	t.Parallel()
 	w := newPolicyWorld(t, slices.Concat(daneRows(), stsRows(), requireRows()))
 	w.spoil()
 	for i := range w.rows {
