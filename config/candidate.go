@@ -1,5 +1,7 @@
 package config
 
+import "reflect"
+
 // Candidate is a configuration that is being edited. It belongs to one session.
 type Candidate struct {
 	Base   *Snapshot // what was running when the candidate was made
@@ -12,8 +14,14 @@ func (s *Store) Candidate() *Candidate {
 	return &Candidate{Base: base, Config: base.Config.Clone()}
 }
 
-// Changes returns what the candidate changes.
-func (c *Candidate) Changes() []Change { return Diff(c.Base.Config, c.Config) }
+// Changes returns what the candidate changes. Shells ask after every command, and mostly nothing was edited, which is seen for a
+// fraction of what a Diff costs.
+func (c *Candidate) Changes() []Change {
+	if reflect.DeepEqual(c.Base.Config, c.Config) {
+		return nil
+	}
+	return Diff(c.Base.Config, c.Config)
+}
 
 // Objects returns the paths of the objects that the candidate changes, in order.
 func (c *Candidate) Objects() []string {
