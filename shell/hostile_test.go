@@ -234,7 +234,7 @@ func TestHugeLines(t *testing.T) {
 	}
 	m := openTerm(t, client, 80, 24)
 	m.until(prompt1)
-	m.typeIn(huge[:1<<20] + "\rversion\r")
+	m.typeIn(huge[:2*maxLine] + "\rversion\r")
 	m.until("Version: 1.0.0\r\n")
 	m.s.Close()
 }
