@@ -66,6 +66,7 @@ type soaking struct {
 	ts      *testscript.TestScript
 	a       *appliance
 	address string // where mail is sent
+	counted bool   // the appliance has said that it has all sessions
 }
 
 // run lets a crowd do what it likes for a while, with mail beside it. The time counts from when all of them are there.
@@ -75,8 +76,15 @@ func (w *soaking) run(crowd *operators.Crowd, lasts time.Duration) {
 	var mails, least, most atomic.Int64
 	var mailing, sitting error
 	var wg sync.WaitGroup
+	crowd.Gather = func() { w.counted = w.count(ctx, crowd) }
 	wg.Go(func() { defer stop(); sitting = crowd.Run(ctx) })
 	w.fill(ctx, crowd)
+	if !w.counted {
+		stop()
+		wg.Wait()
+		w.ts.Check(sitting)
+		w.ts.Fatalf("the appliance has fewer than %d sessions", crowd.Size)
+	}
 	began := time.Now()
 	least.Store(crowd.Open.Load())
 	defer time.AfterFunc(lasts, stop).Stop()
@@ -100,7 +108,7 @@ func (w *soaking) run(crowd *operators.Crowd, lasts time.Duration) {
 	}
 }
 
-// fill waits until the whole crowd is there at once, and asks the appliance whether it is.
+// fill waits until the whole crowd is there at once, and counted.
 func (w *soaking) fill(ctx context.Context, crowd *operators.Crowd) {
 	limit := time.NewTimer(filling)
 	defer limit.Stop()
@@ -109,19 +117,29 @@ func (w *soaking) fill(ctx context.Context, crowd *operators.Crowd) {
 	case <-limit.C:
 		w.ts.Fatalf("%d of %d sessions were open after %v", crowd.Open.Load(), crowd.Size, filling)
 	case <-ctx.Done():
-		return
 	}
+}
+
+// count asks the appliance until it says that it has all of the crowd's sessions.
+func (w *soaking) count(ctx context.Context, crowd *operators.Crowd) bool {
 	client, err := ssh.Dial("tcp", crowd.Address, crowd.Config)
-	w.ts.Check(err)
-	defer client.Close()
-	session, err := client.NewSession()
-	w.ts.Check(err)
-	said, err := session.Output("who | count")
-	w.ts.Check(err)
-	n := 0
-	if _, err := fmt.Sscanf(string(said), "Count: %d lines", &n); err != nil || n < crowd.Size {
-		w.ts.Fatalf("the appliance has fewer than %d sessions: %s", crowd.Size, said)
+	if err != nil {
+		return false
 	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return poll(ctx, func() bool {
+		session, err := client.NewSession()
+		if err != nil {
+			return false
+		}
+		defer session.Close()
+		said, err := session.Output("who | count")
+		n := 0
+		_, notCounted := fmt.Sscanf(string(said), "Count: %d lines", &n)
+		return err == nil && notCounted == nil && n >= crowd.Size
+	}) == nil
 }
 
 // mail sends one message.

@@ -24,7 +24,8 @@ type Crowd struct {
 	Pace    time.Duration // how long somebody thinks between two actions, on the average; 0: not at all
 	Stay    time.Duration // how long a terminal is kept open at least, however little is done there
 	Seed    uint64
-	Calm    bool // nobody follows or searches mail_logs, nor tries passphrases: work that costs as much as is asked of it
+	Gather  func() // called once all sit at their prompts, before anybody does anything; may be nil
+	Calm    bool   // nobody follows or searches mail_logs, nor tries passphrases: work that costs as much as is asked of it
 
 	Visits  atomic.Int64 // sessions that were begun
 	Actions atomic.Int64 // lines, keys, new sizes
@@ -104,6 +105,9 @@ func (c *Crowd) visit(ctx context.Context, random *rand.Rand) error {
 // arrived waits until the whole crowd sits at its prompts for the first time.
 func (c *Crowd) arrived(ctx context.Context) {
 	if c.seated.Add(1) == int64(c.Size) {
+		if c.Gather != nil {
+			c.Gather()
+		}
 		close(c.full)
 	}
 	select {
