@@ -22,7 +22,7 @@ type Crowd struct {
 	Config  *ssh.ClientConfig
 	Size    int           // sessions at once
 	Pace    time.Duration // how long somebody thinks between two actions, on the average; 0: not at all
-	Stay    time.Duration // how long a terminal is kept open at least, however little is done there
+	Stay    time.Duration // how long a terminal is kept open at least, however little is done there: this on the average, up to half of it more or less
 	Seed    uint64
 	Gather  func() // called once all sit at their prompts, before anybody does anything; may be nil
 	Calm    bool   // nobody follows or searches mail_logs, nor tries passphrases: work that costs as much as is asked of it
@@ -226,7 +226,7 @@ func (v *visitor) terminal(ctx context.Context) error {
 		return fmt.Errorf("a shell: %w", err)
 	}
 	v.crowd.arrived(ctx)
-	began := time.Now()
+	began, stay := time.Now(), v.crowd.Stay/2+time.Duration(v.random.Int64N(int64(v.crowd.Stay)+1))
 	v.think(ctx)
 	for range 1 + v.random.IntN(60) {
 		if v.random.IntN(3) == 0 {
@@ -239,7 +239,7 @@ func (v *visitor) terminal(ctx context.Context) error {
 			return nil
 		}
 	}
-	pause(ctx, v.crowd.Stay-time.Since(began))
+	pause(ctx, stay-time.Since(began))
 	switch v.random.IntN(4) {
 	case 0:
 		v.send(ctx, "\x03\x03q\x03\x15exit\ry\r")
