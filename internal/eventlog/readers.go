@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// fullRate is how many bytes a second are written to logs when mail is taken for busy: some 40 messages a second.
-	fullRate = 48 << 10
+	// fullRate is how many bytes a second are written to logs when mail is taken for busy: some 400 messages a second.
+	fullRate = 512 << 10
 	// leastShare is the part of the processors that readers get beside busy mail.
 	leastShare = 0.025
 	// mostCredit is how much processor time readers may have left over, to use at once.
