@@ -276,6 +276,7 @@ var notYetThere = []string{"interfaceconfig GROUPS", "listenerconfig EDIT MASQUE
 
 // The same settings entered in two ways give the same file, and the engine is told the same.
 func TestDialogueAndBatchAreOne(t *testing.T) {
+	oneByOne(t)
 	groups := map[string][]twoWays{}
 	for _, w := range bothWays() {
 		groups[w.before] = append(groups[w.before], w)

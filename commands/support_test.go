@@ -131,6 +131,7 @@ func TestSupportHoldsNoSecrets(t *testing.T) {
 
 // TestSupportWithSecrets decrypts a bundle with its passphrase only, and finds the secrets in it.
 func TestSupportWithSecrets(t *testing.T) {
+	oneByOne(t)
 	b, secrets := secretBench(t)
 	const phrase = "a passphrase that is long"
 	w := &supporting{logs: 1 << 20, phrase: phrase}

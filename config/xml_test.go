@@ -96,6 +96,7 @@ var otherValues = map[string]string{"behavior": "TCPREFUSE", "tls": "off", "poli
 // Every setting comes back from the XML, whatever it is set to: one that is added later and does not is named here.
 func TestEveryFieldInXML(t *testing.T) {
 	t.Parallel()
+	oneByOne(t)
 	vault := memory{}
 	full := filled()
 	withSecrets(full, vault)
@@ -230,6 +231,7 @@ func TestElementsExist(t *testing.T) {
 // What is written is read back as the same file, byte for byte, with the same secrets, onto any present configuration.
 func TestXMLRoundTrip(t *testing.T) {
 	t.Parallel()
+	oneByOne(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		vault := memory{}
 		c := drawConfig(rt)
