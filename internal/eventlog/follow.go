@@ -35,10 +35,14 @@ var batches = sync.Pool{New: func() any { b := make([]byte, maxLine+1); return &
 // returned), one of its functions returns an error, or the Log is closed (nil). However slow they are, they hold up no writer;
 // and beside busy mail lines come in batches, as fast as Readers permit. Tail is for who must have every line.
 func (l *Log) Follow(ctx context.Context, n int, to Follower) error {
+	return l.follow(ctx, n, l.opts.Readers, to)
+}
+
+func (l *Log) follow(ctx context.Context, n int, readers *Readers, to Follower) error {
 	_ = l.Flush() // on a disk that takes nothing there is still something to read
-	f := &following{l: l, to: to}
+	f := &following{l: l, to: to, readers: readers}
 	defer f.close()
-	err := l.opts.Readers.turn(ctx, func() error { return f.seek(n) })
+	err := f.turn(ctx, func() error { return f.seek(n) })
 	for more := true; more && err == nil; {
 		more, err = f.step(ctx)
 	}
@@ -47,13 +51,25 @@ func (l *Log) Follow(ctx context.Context, n int, to Follower) error {
 
 // following is a Follower's way through the files.
 type following struct {
-	l      *Log
-	to     Follower
-	stamp  string
-	offset int64
-	file   *os.File // nil: not open
-	level  bool     // it has seen the latest line once
-	last   time.Time
+	l       *Log
+	to      Follower
+	readers *Readers // nil: nothing holds it up, and it gets every line
+	stamp   string
+	offset  int64
+	file    *os.File // nil: not open
+	level   bool     // it has seen the latest line once
+	last    time.Time
+}
+
+// turn does work when the other readers let it.
+func (f *following) turn(ctx context.Context, work func() error) error {
+	if f.readers != nil {
+		return f.readers.turn(ctx, work)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return work()
 }
 
 func (f *following) close() {
@@ -82,7 +98,7 @@ func (f *following) step(ctx context.Context) (more bool, err error) {
 	// What is known before the read decides: a later file means that this one does not grow after it.
 	stamps, grown, ended := f.l.snapshot()
 	given := false
-	err = f.l.opts.Readers.turn(ctx, func() (err error) { given, err = f.batch(); return err })
+	err = f.turn(ctx, func() (err error) { given, err = f.batch(); return err })
 	switch {
 	case errors.Is(err, errGone):
 		f.next()
@@ -155,7 +171,7 @@ func (f *following) batch() (given bool, err error) {
 
 // keepUp goes on with the latest lines where a follower has fallen too far behind.
 func (f *following) keepUp() error {
-	if !f.level || f.behind() <= mostBehind {
+	if f.readers == nil || !f.level || f.behind() <= mostBehind {
 		return nil
 	}
 	if err := f.seek(resumed); err != nil {
@@ -187,7 +203,7 @@ func (f *following) wait(ctx context.Context, grown <-chan struct{}) error {
 		return ctx.Err()
 	}
 	rest := gathering - time.Since(f.last)
-	if rest <= 0 || !f.l.opts.Readers.scarce() {
+	if rest <= 0 || f.readers == nil || !f.readers.scarce() {
 		return nil
 	}
 	timer := time.NewTimer(rest)

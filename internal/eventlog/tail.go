@@ -4,66 +4,29 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"slices"
 )
 
 // Tail calls do with the last n lines and then with every new one, over rotation, until the context ends (its error is
-// returned), do returns an error, or the Log is closed (nil). However slow do is, it holds up no writer.
+// returned), do returns an error, or the Log is closed (nil). However slow do is, it holds up no writer. It is Follow for who
+// must have every line: no Readers hold it up, and none is left out but those of a file that is gone.
 func (l *Log) Tail(ctx context.Context, n int, do func(line string) error) error {
-	_ = l.Flush() // on a disk that takes nothing there is still something to read
-	stamps, _, _ := l.snapshot()
-	stamp, offset, err := l.lastLines(stamps, n)
-	if err != nil {
-		return fmt.Errorf("follow log %s: %w", l.opts.Name, err)
-	}
-	for {
-		next, err := l.follow(ctx, stamp, offset, do)
-		if err != nil || next == "" {
-			return err
-		}
-		stamp, offset = next, 0
-	}
-}
-
-// follow gives out one file's lines from offset until the file is finished, and returns the next file's stamp; "" when
-// the Log is closed.
-func (l *Log) follow(ctx context.Context, stamp string, offset int64, do func(string) error) (string, error) {
-	f, err := l.openStamp(stamp)
-	if errors.Is(err, fs.ErrNotExist) {
-		return l.after(stamp), nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("follow log %s: %w", l.opts.Name, err)
-	}
-	defer f.Close()
-	for {
-		// What is known before the read decides: a later file means that this one does not grow after it.
-		stamps, grown, ended := l.snapshot()
-		n, err := eachLine(io.NewSectionReader(f, offset, 1<<62-offset), func(line []byte) error {
-			if err := ctx.Err(); err != nil {
-				return err
+	return l.follow(ctx, n, nil, Follower{
+		Lines: func(lines []byte) error {
+			for line := range bytes.Lines(lines) {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := do(string(line[:len(line)-1])); err != nil {
+					return err
+				}
 			}
-			return do(string(line))
-		})
-		offset += n
-		if err != nil {
-			return "", err
-		}
-		if stamps[len(stamps)-1] > stamp {
-			return l.after(stamp), nil
-		}
-		if ended {
-			return "", nil
-		}
-		select {
-		case <-grown:
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-	}
+			return nil
+		},
+		LeftOut: func() error { return nil },
+	})
 }
 
 // after is the oldest file that is newer than stamp.
