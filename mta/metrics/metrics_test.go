@@ -157,6 +157,10 @@ func TestServerMovesWithTheConfiguration(t *testing.T) {
 	if _, err := get(t, s); err != nil {
 		t.Errorf("after an abort: %v", err)
 	}
+	s.changed <- struct{}{} // as two commits leave it, where Run serves the second for both
+	if _, err := get(t, s); err != nil {
+		t.Errorf("after two commits: %v", err)
+	}
 	commit(t, s, "")
 	if s.Address().IsValid() {
 		t.Errorf("still on %s", s.Address())

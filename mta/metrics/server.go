@@ -19,7 +19,7 @@ const grace = 2 * time.Second
 type Server struct {
 	handler http.Handler
 	problem func(text string)
-	changed chan struct{} // holds at most one token: wanted is not what is served
+	changed chan struct{} // holds at most one token: wanted may not be what is served
 
 	mu      sync.Mutex // guards what follows
 	address string     // as configured
@@ -102,6 +102,9 @@ func (s *Server) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-s.changed:
+			if s.served() {
+				continue // two commits, and the second was served for both
+			}
 			stop()
 			stop = s.serve()
 		case <-ctx.Done():
@@ -110,6 +113,13 @@ func (s *Server) Run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// served says whether what is wanted is served already.
+func (s *Server) served() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owned
 }
 
 // serve begins to serve what is wanted; stop ends it and waits.
