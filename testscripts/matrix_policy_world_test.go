@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ type policyWorld struct {
 	round  int // of the policies' ids
 	server *server
 	dns    string
+	zones  atomic.Pointer[dnstest.Zones] // as the nameserver has them
 }
 
 // newPolicyWorld starts peers, a signed zone behind unbound, a web server and the appliance with the rows' settings.
@@ -50,7 +52,7 @@ func newPolicyWorld(t *testing.T, rows []policyRow) *policyWorld {
 	w.web = newPolicyWeb(t, w)
 	w.startPeers()
 	w.writeZone()
-	address, stop, err := startSigned(filepath.Join(w.dir, "unbound"), func() (dnstest.Zones, error) { return readZones(filepath.Join(w.dir, "zone")) })
+	address, stop, err := startSigned(filepath.Join(w.dir, "unbound"), func() (dnstest.Zones, error) { return *w.zones.Load(), nil })
 	if errors.Is(err, dnstest.ErrNoUnbound) {
 		t.Skip(err)
 	}
@@ -140,6 +142,11 @@ func (w *policyWorld) writeZone() {
 		text += w.rows[i].records(w)
 	}
 	w.write("zone", text)
+	zones, err := readZones(filepath.Join(w.dir, "zone"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.zones.Store(&zones)
 }
 
 // settings are the commands that make the appliance what the rows want.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	mdns "github.com/miekg/dns"
@@ -28,6 +29,7 @@ type Signed struct {
 	read   func() (Zones, error)
 	key    *mdns.DNSKEY
 	signer crypto.Signer
+	served atomic.Pointer[zoneSet] // as read last: most questions find the same again
 }
 
 // StartSigned serves zones until stop is called. They are read anew for every question, so that a test can change them.
@@ -55,7 +57,19 @@ func (s *Signed) zones() (*zoneSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newZoneSet(z, s.key)
+	if set := s.served.Load(); set != nil && set.made.equal(z) {
+		return set, nil
+	}
+	set, err := newZoneSet(z, s.key)
+	if err != nil {
+		return nil, err
+	}
+	s.served.Store(set)
+	return set, nil
+}
+
+func (z Zones) equal(o Zones) bool {
+	return z.Text == o.Text && slices.Equal(z.Unsigned, o.Unsigned) && slices.Equal(z.Bogus, o.Bogus) && slices.Equal(z.Fail, o.Fail)
 }
 
 // signedTTL is the time to live of what is not given with one, in seconds.
@@ -64,12 +78,13 @@ const signedTTL = 60
 // zoneSet is what the server knows; it is not changed.
 type zoneSet struct {
 	Zones
+	made    Zones                // as they were read, before their names were made canonical
 	records map[string][]mdns.RR // by canonical name
 	names   []string             // of the root zone, in canonical order (RFC 4034 §6.1)
 }
 
 func newZoneSet(z Zones, key *mdns.DNSKEY) (*zoneSet, error) {
-	set := &zoneSet{Zones: z, records: map[string][]mdns.RR{}}
+	set := &zoneSet{Zones: z, made: z, records: map[string][]mdns.RR{}}
 	for _, list := range []*[]string{&set.Unsigned, &set.Bogus, &set.Fail} {
 		*list = slices.Clone(*list)
 		for i, name := range *list {
