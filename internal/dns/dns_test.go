@@ -19,6 +19,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// aMoment is how long a silent server is waited for. An answer has to come within it too, on a busy machine as well.
+const aMoment = time.Second
+
 // asking returns a resolver that asks the servers and does not wait long.
 func asking(addresses ...string) *resolver {
 	var list []Server
@@ -26,7 +29,7 @@ func asking(addresses ...string) *resolver {
 		list = append(list, Server{Address: a, Priority: i})
 	}
 	r := New(list, nil).(*resolver)
-	r.timeout = 300 * time.Millisecond
+	r.timeout = aMoment
 	return r
 }
 
@@ -202,6 +205,7 @@ func TestTruncatedAnswersComeOverTCP(t *testing.T) {
 }
 
 func TestServersAreAskedInTurn(t *testing.T) {
+	t.Parallel()
 	good := dnstest.Start(t, "a.example. 60 IN MX 5 mx.example.")
 	bad := dnstest.Start(t)
 	bad.Odd("a.example", func(q *mdns.Msg, _ bool) *mdns.Msg { return new(mdns.Msg).SetRcode(q, mdns.RcodeRefused) })
@@ -215,12 +219,10 @@ func TestServersAreAskedInTurn(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	start := time.Now()
-	if _, err := asking(silent.Address).MX(ctx, "a.example"); KindOf(err) != Temporary {
+	r := asking(silent.Address)
+	r.timeout = time.Hour
+	if _, err := r.MX(ctx, "a.example"); KindOf(err) != Temporary {
 		t.Errorf("with the context ended: %v", err)
-	}
-	if time.Since(start) > 250*time.Millisecond {
-		t.Error("the end of the context is not noticed")
 	}
 }
 

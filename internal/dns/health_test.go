@@ -15,13 +15,13 @@ import (
 // TestSilentServersAreAskedLast: a server that does not answer costs a few questions their patience, and no more until it
 // has had its rest.
 func TestSilentServersAreAskedLast(t *testing.T) {
+	t.Parallel()
 	good, silent := dnstest.Start(t), dnstest.Start(t)
 	names := []string{"a.example", "b.example", "c.example", "d.example", "e.example", "f.example"}
 	for _, name := range names {
 		silent.Odd(name, func(*mdns.Msg, bool) *mdns.Msg { return nil })
 	}
 	r := asking(silent.Address, good.Address)
-	r.timeout = 50 * time.Millisecond
 	now := time.Now()
 	r.health.now = func() time.Time { return now }
 	ask := func(name string) int {
@@ -62,10 +62,11 @@ func TestSilentServersAreAskedLast(t *testing.T) {
 
 // TestWithoutAnyServerThatAnswers holds what is known then, and that each question tries each server once.
 func TestWithoutAnyServerThatAnswers(t *testing.T) {
+	t.Parallel()
 	silent := dnstest.Start(t)
 	silent.Odd("a.example", func(*mdns.Msg, bool) *mdns.Msg { return nil })
 	r := asking(silent.Address)
-	r.timeout = 20 * time.Millisecond
+	r.timeout = 50 * time.Millisecond
 	addr := netip.MustParseAddr("192.0.2.1")
 	for range 2 { // each asks twice
 		if !r.Answering(addr) {
@@ -83,6 +84,7 @@ func TestWithoutAnyServerThatAnswers(t *testing.T) {
 	if n := silent.Asked("a.example") - before; n != 1 {
 		t.Errorf("asked %d times, want 1", n)
 	}
+	r.timeout = aMoment
 	if _, err := r.MX(t.Context(), "b.example"); KindOf(err) != NotFound || !r.Answering(addr) {
 		t.Errorf("an answer does not end the outage: %v", err)
 	}

@@ -16,7 +16,7 @@ import (
 // believing returns a resolver that believes the server's word about DNSSEC.
 func believing(s *dnstest.Server) *resolver {
 	r := New([]Server{{Address: s.Address, Validating: true}}, nil).(*resolver)
-	r.timeout = 300 * time.Millisecond
+	r.timeout = aMoment
 	return r
 }
 
@@ -87,7 +87,7 @@ func TestNothingIsAskedBesideServersThatValidate(t *testing.T) {
 	r := New([]Server{
 		{Address: good.Address, Validating: true, Priority: 5}, {Address: other.Address}, {Address: other.Address, Domain: "corp.example"},
 	}, nil).(*resolver)
-	r.timeout = 300 * time.Millisecond
+	r.timeout = aMoment
 	if list, err := r.MX(t.Context(), "signed.example"); KindOf(err) != Temporary {
 		t.Errorf("MX = %+v, %v; want a temporary failure", list, err)
 	}
