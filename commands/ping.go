@@ -144,7 +144,7 @@ func (p *pinging) open() error {
 }
 
 func (p *pinging) run(ctx context.Context, s *shell.Session, count int) error {
-	s.Unpaged()
+	s.Endless()
 	if !s.JSON {
 		s.Printf("PING %s (%s): %d data bytes\n", p.host, p.addr, pingSize)
 	}

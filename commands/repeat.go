@@ -47,7 +47,7 @@ func repetitionWords(s *shell.Session, name string, args []string) (r repetition
 // repeat calls show as often as r says. Without a count it goes on until Ctrl-C, or, where nobody sits at a terminal,
 // until the input or the connection ends.
 func (r repetition) repeat(ctx context.Context, s *shell.Session, show func(now time.Time) error) error {
-	s.Unpaged()
+	s.Endless()
 	ended := s.InputEnded()
 	if s.Interactive() || r.count > 0 {
 		ended = nil

@@ -58,7 +58,7 @@ const leftOut = "(Lines are left out here: they came faster than they can be sho
 
 // follow prints the latest n lines and every new one, those that are wanted; nil: all. Ctrl-C is its usual end and no failure.
 func follow(ctx context.Context, s *shell.Session, log *eventlog.Log, n int, wanted func(line []byte) bool) error {
-	s.Unpaged()
+	s.Endless()
 	if s.Interactive() {
 		s.Println("Press Ctrl-C to stop.")
 	}

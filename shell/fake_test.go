@@ -156,6 +156,12 @@ func testTable() []*Command {
 			s.Closing("Waited until interrupted.\n")
 			return ctx.Err()
 		}},
+		{Name: "follow", Summary: "Go on until somebody has seen enough.", Run: func(ctx context.Context, s *Session, _ []string) error {
+			s.Endless()
+			s.Println("It goes on.")
+			<-ctx.Done()
+			return nil
+		}},
 		{Name: "crash", Summary: "Panic.", Run: func(context.Context, *Session, []string) error { panic("as ordered") }},
 	}
 }

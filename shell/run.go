@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"posthouse/config"
 )
@@ -226,8 +227,8 @@ func (s *Session) piped(specs []filterSpec, f func() error) error {
 // panic is a fault of ours that must not take the mail down with it.
 func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	outer := s.ctx
-	s.ctx, s.marked, s.command = ctx, false, cmd
+	outer, outerEnd := s.ctx, s.end
+	s.ctx, s.end, s.marked, s.command = ctx, cancel, false, cmd
 	s.setInterrupt(func() { cancel(ErrInterrupted) })
 	s.forgetUntouched()
 	saved := s.saveCandidate()
@@ -239,12 +240,19 @@ func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err
 		if context.Cause(ctx) == ErrInterrupted && (err != nil || s.way == terminal) {
 			err = s.showInterrupt(err)
 		}
+		if context.Cause(ctx) == errClosing && !errors.Is(err, ErrExit) {
+			err = errClosing
+		}
 		if err != nil && !errors.Is(err, ErrEnough) && !errors.Is(err, ErrExit) {
 			s.cand = saved
 		}
 		s.setInterrupt(nil)
+		if s.heed != nil {
+			s.heed()
+			s.heed = nil
+		}
 		cancel(nil)
-		s.ctx, s.command = outer, nil
+		s.ctx, s.end, s.command = outer, outerEnd, nil
 	}()
 	s.beginReply(cmd)
 	return s.endReply(cmd.Run(ctx, s, args))
@@ -323,17 +331,22 @@ func (s *Session) reading(ctx context.Context, read func(context.Context) (strin
 	if s.way == exec {
 		limit, cause = s.opts.answerLimit(), errTimeout
 	}
-	ctx, stop := context.WithTimeoutCause(ctx, limit, cause)
+	ctx, stop := s.limited(ctx, limit, cause)
 	defer stop()
-	if s.opts.stopping != nil {
-		var end context.CancelCauseFunc
-		ctx, end = context.WithCancelCause(ctx)
-		defer end(nil)
-		defer context.AfterFunc(s.opts.stopping, func() { end(errClosing) })()
-	}
 	line, err := read(ctx)
 	s.live.active(s.opts.now())
 	return line, err
+}
+
+// limited is a context in which to wait for input: it ends with cause after the limit, and when the appliance stops.
+func (s *Session) limited(ctx context.Context, limit time.Duration, cause error) (context.Context, func()) {
+	ctx, stop := context.WithTimeoutCause(ctx, limit, cause)
+	if s.opts.stopping == nil {
+		return ctx, stop
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	heed := context.AfterFunc(s.opts.stopping, func() { end(errClosing) })
+	return ctx, func() { heed(); end(nil); stop() }
 }
 
 // waiting says that input is waited for now; the function that it returns says that the command goes on.
@@ -353,7 +366,7 @@ func (s *Session) waiting() (over func()) {
 // pageKey waits for a key at the end of a page.
 func (s *Session) pageKey() (rune, error) {
 	defer s.waiting()()
-	ctx, stop := context.WithTimeoutCause(s.ctx, s.opts.idle(), errIdle)
+	ctx, stop := s.limited(s.ctx, s.opts.idle(), errIdle)
 	defer stop()
 	for {
 		if s.ctx.Err() != nil {
@@ -363,6 +376,9 @@ func (s *Session) pageKey() (rune, error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			return 0, err
+		case errors.Is(err, errClosing) && s.end != nil:
+			s.end(err)
+			return 0, ErrInterrupted
 		case err != nil, k.kind == keyControl && k.r == ctrlC:
 			s.interrupt()
 			return 0, ErrInterrupted

@@ -603,6 +603,39 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// Who follows a log or looks at a page does nothing that the server that stops would have to wait for, and is told.
+func TestStopEndsWatching(t *testing.T) {
+	keys, _ := keysOnce()
+	for _, watching := range []struct{ typed, seen string }{
+		{"follow\r", "It goes on.\r\n"},
+		{"many\r", moreMarker},
+	} {
+		a := startServer(t, nil)
+		srv, err := New(Options{Table: testTable(), Config: a.store, HostKeys: keys[:1], Grace: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := srv.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); srv.Run(ctx) }()
+		client, err := gossh.Dial("tcp", srv.Addresses()[0], a.config("admin"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := openTerm(t, client, 80, 24)
+		m.until(prompt1)
+		m.typeIn(watching.typed)
+		m.until(watching.seen)
+		stop()
+		m.until("Error: the appliance is stopping; the session ends.\r\n")
+		client.Close()
+		<-done
+	}
+}
+
 func TestUserRemoved(t *testing.T) {
 	a := startServer(t, nil)
 	m := openTerm(t, a.dial(t, a.config("bob")), 80, 24)

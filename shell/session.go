@@ -33,9 +33,11 @@ type Session struct {
 	scr     *screen   // where prompts and, past the filters, output go
 	err     io.Writer // where an exec's failures and the last words go
 
-	ctx      context.Context // of the command in progress
-	command  *Command        // in progress
-	stdout   io.Writer       // of the command in progress
+	ctx      context.Context         // of the command in progress
+	end      context.CancelCauseFunc // ends ctx
+	heed     func() bool             // undoes Endless; nil where the command in progress has an end
+	command  *Command                // in progress
+	stdout   io.Writer               // of the command in progress
 	cand     *config.Candidate
 	failed   bool // a command failed since the last Discard
 	status   int  // the exit status so far
@@ -200,8 +202,17 @@ func (s *Session) Closing(format string, a ...any) {
 	fmt.Fprintf(s.stdout, format, a...)
 }
 
-// Unpaged switches paging off for the rest of the command: for output that never ends, such as tail.
+// Unpaged switches paging off for the rest of the command.
 func (s *Session) Unpaged() { s.scr.setPaging(false) }
+
+// Endless says that the command goes on until somebody has seen enough, as tail does: there are no pages, and an appliance
+// that stops does not wait for it.
+func (s *Session) Endless() {
+	s.Unpaged()
+	if end := s.end; end != nil && s.opts.stopping != nil && s.heed == nil {
+		s.heed = context.AfterFunc(s.opts.stopping, func() { end(errClosing) })
+	}
+}
 
 // InputEnded is closed once the client sends no more lines, though some that came may not have been asked for: then a
 // script that has a command without an end in it goes on.
