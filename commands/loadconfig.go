@@ -137,8 +137,8 @@ func (l *loading) run(ctx context.Context) error {
 		l.s.Println("What was entered and not committed is replaced.")
 	}
 	l.s.SetCandidate(loaded.Config)
-	changes := l.s.Changes()
-	if err := ctx.Err(); err != nil {
+	changes, err := l.s.Uncommitted().ChangesUntil(ctx)
+	if err != nil {
 		return err // of a large file that took a while; the candidate is what it was
 	}
 	return l.tell(loaded, changes)

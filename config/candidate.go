@@ -1,6 +1,9 @@
 package config
 
-import "reflect"
+import (
+	"context"
+	"reflect"
+)
 
 // Candidate is a configuration that is being edited. It belongs to one session.
 type Candidate struct {
@@ -17,10 +20,16 @@ func (s *Store) Candidate() *Candidate {
 // Changes returns what the candidate changes. Shells ask after every command, and mostly nothing was edited, which is seen for a
 // fraction of what a Diff costs.
 func (c *Candidate) Changes() []Change {
+	changes, _ := c.ChangesUntil(context.Background())
+	return changes
+}
+
+// ChangesUntil is Changes for somebody who may give it up: the end of ctx is its error then.
+func (c *Candidate) ChangesUntil(ctx context.Context) ([]Change, error) {
 	if reflect.DeepEqual(c.Base.Config, c.Config) {
-		return nil
+		return nil, nil
 	}
-	return Diff(c.Base.Config, c.Config)
+	return DiffUntil(ctx, c.Base.Config, c.Config)
 }
 
 // Objects returns the paths of the objects that the candidate changes, in order.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"reflect"
@@ -27,7 +28,16 @@ const (
 // Diff returns the settings that differ, sorted by path. Secrets are named by their content's name in the vault,
 // passphrases not even so.
 func Diff(old, new *Config) []Change {
-	a, b := flatten(old), flatten(new)
+	changes, _ := DiffUntil(context.Background(), old, new)
+	return changes
+}
+
+// DiffUntil is Diff for somebody who may give it up: the end of ctx is its error then.
+func DiffUntil(ctx context.Context, old, new *Config) ([]Change, error) {
+	a, b := flattenUntil(ctx, old), flattenUntil(ctx, new)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	var changes []Change
 	for _, path := range allKeys(a, b) {
 		before, had := a[path]
@@ -37,7 +47,7 @@ func Diff(old, new *Config) []Change {
 		}
 		changes = append(changes, Change{path, shown(path, before, had), shown(path, after, has)})
 	}
-	return dropPresence(changes)
+	return dropPresence(changes), ctx.Err()
 }
 
 // shown is what a value, or its absence, is printed as.
@@ -130,21 +140,30 @@ func pathWidth(path string) int {
 
 // flatten returns every setting that posthouse.toml would hold, and every reference, by path. Maps also yield a line
 // for each of their objects, so that an object of which nothing is set can be seen to come and go.
-func flatten(c *Config) map[string]string {
-	if c == nil {
+func flatten(c *Config) map[string]string { return flattenUntil(context.Background(), c) }
+
+// flattenUntil is flatten as far as it gets until ctx ends.
+func flattenUntil(ctx context.Context, c *Config) map[string]string {
+	if c == nil || ctx.Err() != nil {
 		return nil
 	}
 	c = c.Clone()
 	c.Normalize()
-	out := make(map[string]string)
-	flattenStruct(out, "", reflect.ValueOf(c).Elem())
+	f := flat{ctx: ctx, settings: make(map[string]string)}
+	f.fields("", reflect.ValueOf(c).Elem())
 	for ref, id := range c.Refs {
 		if _, what, _ := userRef(ref); what.end == "history" {
 			continue // it changes with the passphrase, which says so
 		}
-		out[refPath(ref)] = id
+		f.settings[refPath(ref)] = id
 	}
-	return out
+	return f.settings
+}
+
+// flat gathers settings by path.
+type flat struct {
+	ctx      context.Context // who waits for it
+	settings map[string]string
 }
 
 // refPath returns the path under which a key of Refs is shown.
@@ -158,41 +177,44 @@ func refPath(ref string) string {
 	return join(ref, "content")
 }
 
-func flattenStruct(out map[string]string, path string, v reflect.Value) {
+func (f flat) fields(path string, v reflect.Value) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		name := tomlName(field)
 		if name == "" || strings.HasSuffix(field.Tag.Get("toml"), ",omitempty") && v.Field(i).IsZero() {
 			continue
 		}
-		flattenValue(out, join(path, name), v.Field(i))
+		f.value(join(path, name), v.Field(i))
 	}
 }
 
-func flattenValue(out map[string]string, path string, v reflect.Value) {
+func (f flat) value(path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			flattenValue(out, path, v.Elem())
+			f.value(path, v.Elem())
 		}
 	case reflect.Struct:
-		flattenStruct(out, path, v)
+		f.fields(path, v)
 	case reflect.Map:
 		for _, k := range sortedKeys(v) {
+			if f.ctx.Err() != nil {
+				return
+			}
 			at := join(path, key(k.String()))
-			out[at] = presentValue
-			flattenValue(out, at, v.MapIndex(k))
+			f.settings[at] = presentValue
+			f.value(at, v.MapIndex(k))
 		}
 	case reflect.Slice:
-		flattenSlice(out, path, v)
+		f.list(path, v)
 	default:
-		out[path] = scalar(v)
+		f.settings[path] = scalar(v)
 	}
 }
 
-// flattenSlice shows a list of words as one value. A list of tables is shown as the order of their labels, which is
+// list shows a list of words as one value. A list of tables is shown as the order of their labels, which is
 // a setting too, and as a table for each label.
-func flattenSlice(out map[string]string, path string, v reflect.Value) {
+func (f flat) list(path string, v reflect.Value) {
 	var names []string
 	objects := true // each has settings of its own, and not only a value
 	switch list := v.Interface().(type) {
@@ -212,10 +234,10 @@ func flattenSlice(out map[string]string, path string, v reflect.Value) {
 		}
 	}
 	for i := 0; objects && i < len(names); i++ {
-		flattenStruct(out, join(path, key(names[i])), v.Index(i))
+		f.fields(join(path, key(names[i])), v.Index(i))
 	}
 	if len(names) > 0 {
-		out[path] = strings.Join(names, ", ")
+		f.settings[path] = strings.Join(names, ", ")
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -10,7 +11,13 @@ import (
 )
 
 // faults gathers everything that Validate has to say, in the order in which it looks.
-type faults struct{ list []error }
+type faults struct {
+	list []error
+	ctx  context.Context // who waits for it; nil: nobody gives it up
+}
+
+// over says that nobody waits any more.
+func (f *faults) over() bool { return f.ctx != nil && f.ctx.Err() != nil }
 
 func (f *faults) add(path, format string, args ...any) {
 	f.list = append(f.list, &FieldError{Path: path, Text: fmt.Sprintf(format, args...)})

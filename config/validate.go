@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"maps"
 	"net/netip"
 	"reflect"
@@ -12,8 +13,19 @@ import (
 
 // Validate says everything that is wrong with the configuration, as joined *FieldErrors, or nil. It looks at the
 // settings alone: whether a port is free or a certificate can be loaded is known only when they are put in force.
-func (c *Config) Validate() error {
-	var f faults
+func (c *Config) Validate() error { return c.ValidateUntil(context.Background()) }
+
+// ValidateUntil is Validate for somebody who may give it up: the end of ctx is its error then.
+func (c *Config) ValidateUntil(ctx context.Context) error {
+	f := faults{ctx: ctx}
+	c.check(&f)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return f.err()
+}
+
+func (c *Config) check(f *faults) {
 	if all := reflect.ValueOf(c).Elem(); !plainTexts(all) {
 		f.texts("", all)
 	}
@@ -34,7 +46,6 @@ func (c *Config) Validate() error {
 	f.acme(c)
 	f.alerts(c)
 	f.reports(c)
-	return f.err()
 }
 
 // FieldErrors returns the faults that an error of Validate joins.
@@ -57,6 +68,9 @@ func FieldErrors(err error) []*FieldError {
 func each[V any](f *faults, path string, m map[string]*V, check func(path, name string, v *V)) {
 	seen := make(map[string]string)
 	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if f.over() {
+			return
+		}
 		at := join(path, key(name))
 		if other, ok := seen[strings.ToLower(name)]; ok {
 			f.add(at, "differs from %q in case only", other)

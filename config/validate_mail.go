@@ -76,6 +76,9 @@ func (f *faults) policiesAndGroups(path string, h *HostAccess) {
 	})
 	seen := make(map[string]bool)
 	for i, label := range groupLabels(h.Groups) {
+		if f.over() {
+			return
+		}
 		g := &h.Groups[i]
 		at := join(path, "groups", key(label))
 		switch lower := strings.ToLower(g.Name); {
@@ -94,6 +97,9 @@ func (f *faults) policiesAndGroups(path string, h *HostAccess) {
 
 func (f *faults) group(at string, g *SenderGroup, h *HostAccess) {
 	for _, text := range g.Members {
+		if f.over() {
+			return
+		}
 		if _, err := ParseMember(text); err != nil {
 			f.add(join(at, "members"), "%v", err)
 		}

@@ -147,7 +147,7 @@ func (r *xmlReader) mandatory() {
 func (r *xmlReader) settle(own bool) error {
 	for {
 		r.config.Normalize()
-		err := r.config.Validate()
+		err := r.config.ValidateUntil(r.ctx)
 		if !r.going() {
 			return r.fatal
 		}
