@@ -20,7 +20,8 @@ func showChanges(a *Appliance) *shell.Command {
 			"showchanges REVISION [REVISION]",
 			"showchanges planned N",
 		},
-		Help: `Each line is a setting, its present value and the new one.
+		Help: `Each line is a setting, its value in force and the new one. What somebody else has committed since you began is in force,
+and none of your changes; where both changed the same object the line ends with (conflict), and a commit is refused.
 
 A revision is a number that commitdetail list shows, running for what is in force, or candidate for what this session has
 entered. One revision is compared with what is in force, two with each other, from the first to the second. planned shows
@@ -33,7 +34,7 @@ what a commit that waits for its time changes; commit at lists them.`,
 		Run: func(_ context.Context, s *shell.Session, args []string) error {
 			switch {
 			case len(args) == 0:
-				return uncommitted(s)
+				return uncommitted(a, s)
 			case strings.EqualFold(args[0], "planned"):
 				return changesPlanned(a, s, args[1:])
 			case len(args) > 2:
@@ -56,17 +57,36 @@ what a commit that waits for its time changes; commit at lists them.`,
 	}
 }
 
-func uncommitted(s *shell.Session) error {
-	changes := s.Changes()
-	if s.JSON {
-		return s.PrintJSON(pendingJSON{changesJSON(changes)})
+func uncommitted(a *Appliance, s *shell.Session) error {
+	entered := len(s.Changes())
+	var p config.Pending
+	if entered > 0 {
+		p = a.Config.Pending(s.Uncommitted())
 	}
-	if len(changes) == 0 {
+	switch {
+	case s.JSON:
+		return s.PrintJSON(pendingJSON{changesJSON(p.Changes), conflictsJSON(p.Conflicts)})
+	case entered == 0:
 		s.Println("There are no changes.")
 		return nil
+	case len(p.Changes) == 0:
+		s.Println("There are no changes: what was entered is in force already.")
+		return nil
 	}
-	printChanges(s, changes)
-	s.Printf("%s, not committed.\n", changeCount(len(changes)))
+	for i, line := range strings.Split(strings.TrimRight(config.FormatChanges(p.Changes), "\n"), "\n") {
+		if p.Conflicting(p.Changes[i]) {
+			line += "  (conflict)"
+		}
+		s.Println(line)
+	}
+	s.Printf("%s, not committed.\n", changeCount(len(p.Changes)))
+	for i, e := range p.Conflicts {
+		if i == conflictsShown {
+			s.Printf("So were %d more objects.\n", len(p.Conflicts)-i)
+			break
+		}
+		s.Printf("%s was changed by %s at %s too: a commit is refused.\n", e.Object, e.By.Author.User, stamp(e.By.Time))
+	}
 	return nil
 }
 
@@ -165,7 +185,22 @@ func printChanges(s *shell.Session, changes []config.Change) {
 
 // pendingJSON is what --json prints of the session's changes.
 type pendingJSON struct {
-	Changes []changeJSON `json:"changes" doc:"settings that differ"`
+	Changes   []changeJSON   `json:"changes" doc:"settings that differ"`
+	Conflicts []conflictJSON `json:"conflicts" doc:"objects that somebody else changed too since this session began to; a commit is refused"`
+}
+
+// conflictJSON is an object that two have changed.
+type conflictJSON struct {
+	Object string       `json:"object" doc:"its path; the settings in changes begin with it"`
+	By     revisionJSON `json:"by" doc:"the commit that changed it"`
+}
+
+func conflictsJSON(conflicts []*config.ConflictError) []conflictJSON {
+	list := make([]conflictJSON, len(conflicts))
+	for i, e := range conflicts {
+		list[i] = conflictJSON{e.Object, revisionOf(e.By)}
+	}
+	return list
 }
 
 // changeJSON is one changed setting for programs.

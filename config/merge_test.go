@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -90,6 +91,15 @@ func TestMergeConflicts(t *testing.T) {
 			if !strings.Contains(err.Error(), "bob") {
 				t.Errorf("got %q", err)
 			}
+			p := s.Pending(mine)
+			if len(p.Conflicts) != 1 || p.Conflicts[0].Object != object || p.Conflicts[0].By != theirs.Revision || len(p.Changes) == 0 {
+				t.Fatalf("what is pending: %+v", p)
+			}
+			for _, change := range p.Changes {
+				if !within(change.Path, object) || !p.Conflicting(change) {
+					t.Errorf("%+v is none of the candidate's changes that conflict", change)
+				}
+			}
 		})
 	}
 }
@@ -102,6 +112,31 @@ func TestMergeSameChange(t *testing.T) {
 	mustCommit(t, s, edit)
 	if _, err := s.Commit(context.Background(), mine, alice, "", true); !errors.Is(err, ErrNothing) {
 		t.Errorf("got %v", err)
+	}
+	if p := s.Pending(mine); len(p.Changes) != 0 || len(p.Conflicts) != 0 {
+		t.Errorf("what is pending: %+v", p)
+	}
+}
+
+// What is pending is what a commit then does, and what others did is none of it; where one setting conflicts the others are told
+// as well.
+func TestPending(t *testing.T) {
+	s := newTestStore(t)
+	mine := s.Candidate()
+	mine.Config.Hostname = "mine.example.com"
+	mustCommit(t, s, func(c *Config) { c.Shell.IdleTimeout = 7 })
+	result, err := s.Check(context.Background(), mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := s.Pending(mine); !slices.Equal(p.Changes, result.Changes) || len(p.Conflicts) != 0 {
+		t.Errorf("%+v is pending, and a commit would do %+v", p, result.Changes)
+	}
+	mine.Config.Delivery.Concurrency = 1
+	mustCommit(t, s, func(c *Config) { c.Delivery.Concurrency = 2 })
+	want := []Change{{"delivery.concurrency", "2", "1"}, {"hostname", "mail.example.com", "mine.example.com"}}
+	if p := s.Pending(mine); !slices.Equal(p.Changes, want) || !p.Conflicting(want[0]) || p.Conflicting(want[1]) {
+		t.Errorf("%+v is pending", p)
 	}
 }
 
