@@ -30,6 +30,9 @@ type channel struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 	quit   chan struct{} // closed when the session is over
+
+	settle chan chan struct{} // what is sent here is closed once every request that has come is answered
+	silent chan struct{}      // closed when no more requests come
 }
 
 // ptyRequest is the payload of pty-req (RFC 4254 §6.2).
@@ -65,7 +68,7 @@ func (srv *Server) serveChannel(p *peer, conn gossh.Conn, perm *gossh.Permission
 	if err != nil {
 		return
 	}
-	c := &channel{srv: srv, peer: p, id: id, ch: ch, conn: conn, quit: make(chan struct{})}
+	c := &channel{srv: srv, peer: p, id: id, ch: ch, conn: conn, quit: make(chan struct{}), settle: make(chan chan struct{}), silent: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(srv.base)
 	c.serve(requests)
 }
@@ -74,25 +77,67 @@ func (srv *Server) serveChannel(p *peer, conn gossh.Conn, perm *gossh.Permission
 func (c *channel) serve(requests <-chan *gossh.Request) {
 	idle := time.AfterFunc(c.srv.opts.handshake(), func() { c.ch.Close() }) // a channel in which nothing is started
 	defer idle.Stop()
-	for req := range requests {
-		ok := c.request(req)
-		if c.sess != nil {
-			idle.Stop()
-		}
-		if req.WantReply {
-			req.Reply(ok, nil)
-		}
-		switch {
-		case !ok || c.sess == nil:
-		case c.transfer != nil && (req.Type == "exec" || req.Type == "subsystem"):
-			c.beginTransfer()
-		case req.Type == "shell" || req.Type == "exec":
-			c.begin(req)
-		}
-	}
+	c.answerAll(requests, idle)
 	c.cancel()
 	c.work.Wait()
 	c.ch.Close()
+}
+
+// answerAll answers requests until no more come.
+func (c *channel) answerAll(requests <-chan *gossh.Request, idle *time.Timer) {
+	defer close(c.silent)
+	for {
+		select {
+		case req, ok := <-requests:
+			if !ok {
+				return
+			}
+			c.answer(req, idle)
+		case settled := <-c.settle:
+			for range len(requests) { // nobody else takes them, so none of these is waited for
+				if req, ok := <-requests; ok {
+					c.answer(req, idle)
+				}
+			}
+			close(settled)
+		}
+	}
+}
+
+func (c *channel) answer(req *gossh.Request, idle *time.Timer) {
+	ok := c.request(req)
+	if c.sess != nil {
+		idle.Stop()
+	}
+	if req.WantReply {
+		req.Reply(ok, nil)
+	}
+	switch {
+	case !ok || c.sess == nil:
+	case c.transfer != nil && (req.Type == "exec" || req.Type == "subsystem"):
+		c.beginTransfer()
+	case req.Type == "shell" || req.Type == "exec":
+		c.begin(req)
+	}
+}
+
+// orderly reads what a client sends after every request that came before it was answered: a key that is pressed right after
+// the window has changed finds its new size.
+type orderly struct{ c *channel }
+
+// Read is io.Reader's.
+func (r orderly) Read(b []byte) (int, error) {
+	n, err := r.c.ch.Read(b)
+	settled := make(chan struct{})
+	select {
+	case r.c.settle <- settled:
+		select {
+		case <-settled:
+		case <-r.c.silent:
+		}
+	case <-r.c.silent:
+	}
+	return n, err
 }
 
 // request acts on one request and says whether it is granted. Environment variables, subsystems but sftp, forwarding of X11
@@ -187,7 +232,7 @@ func (c *channel) begin(req *gossh.Request) {
 	if req.Type == "exec" {
 		gossh.Unmarshal(req.Payload, &cmd)
 	}
-	c.work.Go(func() { c.sess.typed.pump(c.ch, c.quit) })
+	c.work.Go(func() { c.sess.typed.pump(orderly{c}, c.quit) })
 	c.work.Go(func() {
 		defer c.srv.recovered("a session")
 		c.sess.live = c.srv.sessions.add(c.id)

@@ -603,6 +603,30 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// A key that is pressed right after the window has changed finds the new size: requests and data come on different ways.
+func TestWindowChangeBeforeKeys(t *testing.T) {
+	a := startServer(t, func(o *Options) {
+		o.Table = append(o.Table, &Command{Name: "width", Run: func(_ context.Context, s *Session, _ []string) error {
+			s.Printf("%d columns\n", s.Width())
+			return nil
+		}})
+	})
+	client := a.dial(t, a.config("admin"))
+	m := openTerm(t, client, 80, 24)
+	m.until(prompt1)
+	for width := 100; width < 400; width++ {
+		m.typeIn("widt")
+		m.until("widt")
+		if err := m.s.WindowChange(24, width); err != nil {
+			t.Fatal(err)
+		}
+		m.typeIn("h\r")
+		if out := m.until(prompt1); !strings.Contains(out, fmt.Sprintf("%d columns", width)) {
+			t.Fatalf("after the change to %d columns: %q", width, out)
+		}
+	}
+}
+
 // Who follows a log or looks at a page does nothing that the server that stops would have to wait for, and is told.
 func TestStopEndsWatching(t *testing.T) {
 	keys, _ := keysOnce()
