@@ -95,6 +95,9 @@ func (s *Session) askAgain(err error, wrong int) error {
 		return &failure{text: f.text, tried: true, usage: f.usage}
 	}
 	s.say(f.text)
+	if err := s.dropPaste(); err != nil {
+		return err
+	}
 	if wrong == maxWrong {
 		return &failure{text: fmt.Sprintf("Error: %d wrong answers in a row; the command ends and nothing is changed.", maxWrong), tried: true}
 	}

@@ -23,18 +23,17 @@ type editor struct {
 	row   int // where the cursor stands on the screen, from the prompt's first row
 	col   int
 
-	killed  []rune // for Ctrl-Y
-	fault   error  // why this line cannot be taken
-	pasting bool
-	tabbed  bool // the last key was a Tab that could add nothing
-	recall  int  // the entry of the history that is shown; len: the line being typed
-	typed   []rune
-	search  *search
+	killed []rune // for Ctrl-Y
+	fault  error  // why this line cannot be taken
+	tabbed bool   // the last key was a Tab that could add nothing
+	recall int    // the entry of the history that is shown; len: the line being typed
+	typed  []rune
+	search *search
 }
 
 // line edits one line under the prompt and returns it.
 func (e *editor) line(ctx context.Context, q prompt) (string, error) {
-	*e = editor{keys: e.keys, scr: e.scr, history: e.history, killed: e.killed, q: q, pasting: e.pasting}
+	*e = editor{keys: e.keys, scr: e.scr, history: e.history, killed: e.killed, q: q}
 	e.recall = e.history.len()
 	e.scr.draw(e, e.show)
 	e.scr.update()
@@ -107,10 +106,7 @@ func (e *editor) press(k key) (done bool, err error) {
 		e.bell()
 	case keyResize:
 		e.draw(func(out *bytes.Buffer) { e.hide(out); e.show(out) })
-	case keyPasteBegin:
-		e.pasting = true
-	case keyPasteEnd:
-		e.pasting = false
+	case keyPasteBegin, keyPasteEnd:
 	case keyControl:
 		return e.control(byte(k.r))
 	default:
@@ -326,8 +322,8 @@ func (e *editor) recallEntry(n int) {
 
 // tab completes the word before the cursor; pressed twice it lists the proposals.
 func (e *editor) tab(again bool) {
-	if e.pasting || e.q.complete == nil || e.q.secret {
-		if e.pasting {
+	if e.keys.pasting || e.q.complete == nil || e.q.secret {
+		if e.keys.pasting {
 			e.insert(' ')
 		}
 		return

@@ -44,13 +44,17 @@ type key struct {
 // escapeWait is how long a byte may come after an escape for both to be one key.
 const escapeWait = 50 * time.Millisecond
 
+// pasteEnd is what a terminal sends behind a paste.
+const pasteEnd = "\x1b[201~"
+
 // maxSequence bounds an escape sequence, in bytes; the rest of a longer one is swallowed.
 const maxSequence = 32
 
 // keyReader turns the bytes of a terminal into keys.
 type keyReader struct {
-	typed *typeahead
-	back  []byte // read and not used yet; at most one byte
+	typed   *typeahead
+	back    []byte // read and not used yet; at most one byte
+	pasting bool   // what comes now is pasted
 }
 
 func (k *keyReader) byte(ctx context.Context) (byte, error) {
@@ -64,6 +68,17 @@ func (k *keyReader) byte(ctx context.Context) (byte, error) {
 
 // read returns the next key.
 func (k *keyReader) read(ctx context.Context) (key, error) {
+	pressed, err := k.press(ctx)
+	switch pressed.kind {
+	case keyPasteBegin:
+		k.pasting = true
+	case keyPasteEnd:
+		k.pasting = false
+	}
+	return pressed, err
+}
+
+func (k *keyReader) press(ctx context.Context) (key, error) {
 	b, err := k.byte(ctx)
 	if errors.Is(err, errResized) {
 		return key{kind: keyResize}, nil

@@ -237,6 +237,9 @@ func (s *Session) execute(ctx context.Context, cmd *Command, args []string) (err
 			log(s.opts.System, fmt.Sprintf("fault in the command %s: %v\n%s", cmd.Name, r, debug.Stack()))
 			err = Fail("Error: %s failed by a fault of its own; system_logs says more.", cmd.Name)
 		}
+		if context.Cause(ctx) == ErrInterrupted && s.keys != nil {
+			s.keys.pasting = false // its end was dropped with what was typed before
+		}
 		if context.Cause(ctx) == ErrInterrupted && (err != nil || s.way == terminal) {
 			err = s.showInterrupt(err)
 		}
@@ -372,6 +375,9 @@ func (s *Session) pageKey() (rune, error) {
 		if s.ctx.Err() != nil {
 			return 0, ErrInterrupted
 		}
+		if s.keys.pasting && string(s.typed.head(ctx, len(pasteEnd))) != pasteEnd {
+			return ' ', nil // what follows was pasted for the next prompt
+		}
 		k, err := s.keys.read(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -384,10 +390,37 @@ func (s *Session) pageKey() (rune, error) {
 			return 0, ErrInterrupted
 		case k.kind == keyRune:
 			return k.r, nil
-		case k.kind != keyResize && k.kind != keyUnknown:
+		case k.kind != keyResize && k.kind != keyUnknown && k.kind != keyPasteBegin && k.kind != keyPasteEnd:
 			return ' ', nil
 		}
 	}
+}
+
+// dropPaste passes over the rest of what is being pasted. Its lines were meant to follow an answer that is not taken, and as
+// answers to other questions, or as commands, would do harm.
+func (s *Session) dropPaste() error {
+	if s.keys == nil || !s.keys.pasting {
+		return nil
+	}
+	defer s.waiting()()
+	ctx, stop := s.limited(s.ctx, s.opts.idle(), errIdle)
+	defer stop()
+	dropped := false
+	for s.keys.pasting {
+		k, err := s.keys.read(ctx)
+		switch {
+		case err != nil:
+			return s.unanswered(err, "", "")
+		case k.kind == keyControl && k.r == ctrlC:
+			s.keys.pasting = false
+			return ErrInterrupted
+		}
+		dropped = dropped || k.kind != keyPasteEnd && k.kind != keyResize
+	}
+	if dropped {
+		s.say("The rest of what was pasted is not used.")
+	}
+	return nil
 }
 
 // audit writes what was entered to cli_logs.

@@ -86,6 +86,10 @@ func TestTerminalScreen(t *testing.T) {
 			p + "rename\n^C\n\n" + p + "q"},
 		{"ctrl-d in a dialogue", "rename\r\x04q\r", "\n" + p + "rename\nNew name:\n[mail.example.com]>\n\n" + p + "q"},
 		{"wrong answers", "rename\ra\rb\rc\rd\re\rq\r", "\n" + p + "rename" + wrongs + "\nError: 5 wrong answers in a row; the command ends and nothing is changed.\n\n" + p + "q"},
+		{"a paste after a wrong answer", "\x1b[200~rename\ra\rmx2\ry\rversion\r\x1b[201~mx1\r\x03q\r", "\n" + p + "rename\nNew name:\n[mail.example.com]> a\n" +
+			"Invalid answer \"a\": enter at least three letters.\nThe rest of what was pasted is not used.\nNew name:\n[mail.example.com]> mx1\n^C\n\n" + p + "q"},
+		{"a paste that ends with a wrong answer", "rename\r\x1b[200~a\r\x1b[201~mx1\r\x03q\r", "\n" + p + "rename\nNew name:\n[mail.example.com]> a\n" +
+			"Invalid answer \"a\": enter at least three letters.\nNew name:\n[mail.example.com]> mx1\n^C\n\n" + p + "q"},
 		{"exit asks", "rename\rmx1\ry\rexit\r\rexit\ry\r", "\n" + p + "rename\nNew name:\n[mail.example.com]> mx1\nAre you sure? [N]> y\nNow mx1\n\n" +
 			p + "exit\n" + sure + "\n\n" + p + "exit\n" + sure + " y"},
 		{"menu fails and comes again", "menu\rfail\r\rq\r", "\n" + p + "menu\nCount is 0" + menu0 + "fail\nUnable to do that.\nCount is 0" + strings.TrimRight(menu0, " ") + "\n\n" + p + "q"},
@@ -163,6 +167,8 @@ func TestPager(t *testing.T) {
 		{"set paging off", "set paging off\rmany\rq\r", 80, 24, 0, 100},
 		{"narrow", "many\rqq\r", 5, 24, 1, 8},
 		{"filters", "many | grep \"line a\"\rq\r", 80, 24, 0, 4},
+		{"pasted commands", "\x1b[200~many\rversion\r\x1b[201~q\r", 80, 24, 4, 100},
+		{"one pasted command", "\x1b[200~many\r\x1b[201~qversion\rq\r", 80, 24, 1, 23},
 		{"two rows", "many\rqq\r", 80, 2, 1, 1},
 	}
 	for _, tt := range tests {
