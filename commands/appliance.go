@@ -33,7 +33,7 @@ type Appliance struct {
 
 	// Stop ends the service once the command that calls it is over: what is open gets so long, and with again the service
 	// starts anew. It returns at once, with an error where it is ending already. Nil where there is no service to end.
-	Stop func(grace time.Duration, again bool) error
+	Stop func(by config.Author, grace time.Duration, again bool) error
 
 	// Committed is told of every commit that is in force: system_logs has a line of each. It may be nil.
 	Committed func(user, comment string)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"posthouse/config"
 )
 
 // timeServer answers one SNTP question with a clock that is ahead.
@@ -162,7 +164,10 @@ func TestEnding(t *testing.T) {
 		again bool
 	}
 	var stops []stop
-	b.a.Stop = func(grace time.Duration, again bool) error { stops = append(stops, stop{grace, again}); return nil }
+	b.a.Stop = func(_ config.Author, grace time.Duration, again bool) error {
+		stops = append(stops, stop{grace, again})
+		return nil
+	}
 	contains(t, b.exec(0, "shutdown 5 force", ""), "The service stops now.")
 	contains(t, b.exec(0, "reboot force", ""), "The service restarts now.")
 	contains(t, b.exec(0, "reboot 0", ""), "The service restarts now.")

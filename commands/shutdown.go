@@ -73,7 +73,7 @@ func (e ending) run(a *Appliance, s *shell.Session, args []string) error {
 	}
 	// What was said before is read before the session ends.
 	s.Println(e.said)
-	if err := a.Stop(grace, e.again); err != nil {
+	if err := a.Stop(s.Author(), grace, e.again); err != nil {
 		return shell.Fail("Unable to stop: %w.", err)
 	}
 	return shell.ErrExit

@@ -431,7 +431,7 @@ func (s *Session) audit(what string) {
 func (s *Session) auditResult(cmd *Command, err error) {
 	result := "ok"
 	switch {
-	case errors.Is(err, ErrInterrupted):
+	case errors.Is(err, ErrInterrupted), errors.Is(err, errClosing):
 		result = "interrupted"
 	case errors.Is(err, errRefused):
 		result = "refused"

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"posthouse/config"
 )
 
 // statusAgain is the exit status with which serve ends when an operator has typed reboot and the program could not put itself
@@ -50,7 +52,7 @@ func (l *leaving) outcome(err error, words io.Writer) error {
 }
 
 // leave is the appliance's Stop.
-func (h *house) leave(grace time.Duration, again bool) error {
+func (h *house) leave(by config.Author, grace time.Duration, again bool) error {
 	l := &h.leaving
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,6 +60,7 @@ func (h *house) leave(grace time.Duration, again bool) error {
 		return errors.New("the service is stopping already")
 	}
 	l.asked, l.anew = true, again
+	h.system.Leaving(by.User, by.From, again)
 	h.engine.StopWithin(grace)
 	l.cancel()
 	return nil

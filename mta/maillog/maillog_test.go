@@ -418,6 +418,7 @@ func TestSystemLines(t *testing.T) {
 	s.ComingUp()
 	s.Committed("admin", "first\nline")
 	s.Problem("message 5 is damaged")
+	s.Leaving("admin", "192.0.2.7", true)
 	s.GoingDown()
 	s.CertificateRenewed("partner", when)
 	s.CertificateExpires("partner", "intermediate CN=Issuing", when)
@@ -442,6 +443,7 @@ func TestSystemLines(t *testing.T) {
 		{"Info: System is coming up.", Other},
 		{`Info: User admin commit changes: first\x0aline`, Other},
 		{"Warning: message 5 is damaged", Other},
+		{"Info: User admin from 192.0.2.7 restarts the system.", Other},
 		{"Info: System is going down.", Other},
 		{"Info: Certificate profile partner renewed, valid until Tue Apr 17 00:57:53 2018", CertificateRenewed},
 		{"Warning: Certificate profile partner: intermediate CN=Issuing is valid until Tue Apr 17 00:57:53 2018 only", CertificateExpires},

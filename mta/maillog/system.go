@@ -22,6 +22,15 @@ func (s *System) line(level eventlog.Level, format string, args ...any) {
 // ComingUp is the first line of every start.
 func (s *System) ComingUp() { s.line(eventlog.Info, "System is coming up.") }
 
+// Leaving says who ends the service, or with again starts it anew.
+func (s *System) Leaving(user, from string, again bool) {
+	what := "stops"
+	if again {
+		what = "restarts"
+	}
+	s.line(eventlog.Info, "User %s from %s %s the system.", esc(user), esc(from), what)
+}
+
 // GoingDown is the last line of an orderly stop.
 func (s *System) GoingDown() { s.line(eventlog.Info, "System is going down.") }
 
