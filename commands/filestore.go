@@ -69,10 +69,20 @@ func (s fileStore) find(path string) (place, error) {
 		p.name = parts[0]
 		return p, safefile.Name(p.name)
 	default:
-		return place{}, fmt.Errorf("%q: there are no further folders: a name in /configuration or of a log is wanted", path)
+		return place{}, noFolder(path)
 	}
 	return p, nil
 }
+
+// noFolder is the refusal of a path into a folder that is not there. It is an fs.ErrNotExist, which clients of sftp have words for.
+type noFolder string
+
+func (path noFolder) Error() string {
+	return fmt.Sprintf("%q: there are no further folders: a name in /configuration or of a log is wanted", string(path))
+}
+
+// Is is errors.Is'.
+func (path noFolder) Is(target error) bool { return target == fs.ErrNotExist }
 
 // log is the log with exactly that name.
 func (s fileStore) log(name string) *eventlog.Log {
