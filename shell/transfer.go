@@ -29,13 +29,31 @@ func (c *channel) transferring(req *gossh.Request) (start func() int, ok bool) {
 			return c.sftp, true
 		}
 	case "exec":
-		if list, err := parseLine(word.Text); err == nil && len(list) == 1 && len(list[0].pipes) == 0 && list[0].words[0] == "scp" {
-			if r, ok := scp.Parse(list[0].words[1:]); ok {
-				return func() int { return c.scp(r, word.Text) }, true
-			}
+		if r, ok := scpRequest(word.Text); ok {
+			return func() int { return c.scp(r, word.Text) }, true
 		}
 	}
 	return nil, false
+}
+
+// scpRequest reads the line that "scp -O" sends. Its words are quoted for a shell; where they make no sense so, as our own lines
+// are.
+func scpRequest(line string) (r scp.Request, ok bool) {
+	if checkText(line) != nil {
+		return r, false
+	}
+	words, ok := scp.Words(line)
+	if !ok {
+		list, err := parseLine(line)
+		if err != nil || len(list) != 1 || len(list[0].pipes) > 0 {
+			return r, false
+		}
+		words = list[0].words
+	}
+	if len(words) == 0 || words[0] != "scp" {
+		return r, false
+	}
+	return scp.Parse(words[1:])
 }
 
 // prepareTransfer grants a transfer, if there is room for one more.
