@@ -232,8 +232,11 @@ func (u *users) setLocked(name string, locked bool) error {
 		return err
 	}
 	if out := len(u.s.Lockouts(name)); !locked && out > 0 {
-		u.s.EndLockouts(name)
+		err := u.s.EndLockouts(name)
 		u.s.Printf("The lockout of %s is over.\n", name)
+		if err != nil {
+			return shell.Fail("Failed to write that down: %w; a restart may bring the lockout back.", err)
+		}
 	}
 	if before != locked {
 		u.s.Printf("The account %s is %s.\n", name, map[bool]string{true: "locked", false: "unlocked"}[locked])

@@ -14,12 +14,19 @@ import (
 const maxLockouts = 10000
 
 // lockouts counts wrong passwords per user and source. Offered keys do not count: a program that tries all the keys of
-// its agent is not guessing.
+// its agent is not guessing. The lockouts outlive a restart, the wrong passwords before one do not.
 type lockouts struct {
-	now func() time.Time
+	now   func() time.Time
+	path  string // of the file; empty: there is none
+	fault func(format string, args ...any)
 
-	mu  sync.Mutex
-	all map[lockKey]*lockEntry
+	mu     sync.Mutex
+	all    map[lockKey]*lockEntry
+	change int // how often the lockouts in force have changed
+
+	disk    sync.Mutex // held while the file is written, without mu
+	kept    int        // the change that the file has
+	failing bool       // the latest write failed, and was told
 }
 
 // maxLockName bounds what is remembered of a name, in bytes: a stranger's may be as long as a packet. Longer names of one
@@ -77,8 +84,16 @@ func (l *lockouts) until(user, remote string) (end time.Time, locked bool) {
 	return e.until, true
 }
 
-// wrong counts a wrong password and says whether it began a lockout.
+// wrong counts a wrong password and says whether it began a lockout, which then is on disk.
 func (l *lockouts) wrong(user, remote string, most int, lasts time.Duration) bool {
+	change, began := l.count(user, remote, most, lasts)
+	if began {
+		l.keep(change) // where that fails, the lockout holds until the process ends
+	}
+	return began
+}
+
+func (l *lockouts) count(user, remote string, most int, lasts time.Duration) (change int, began bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
@@ -91,18 +106,23 @@ func (l *lockouts) wrong(user, remote string, most int, lasts time.Duration) boo
 	}
 	e.last = now
 	if e.wrong++; most <= 0 || e.wrong < most {
-		return false
+		return l.change, false
 	}
 	e.wrong = 0
 	e.until = now.Add(lasts)
-	return true
+	l.change++
+	return l.change, true
 }
 
-// right forgets the wrong passwords before a right one.
+// right forgets the wrong passwords before a right one. There is no lockout then, unless one began while the right one was
+// looked at: that one holds.
 func (l *lockouts) right(user, remote string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.all, keyOf(user, remote))
+	k := keyOf(user, remote)
+	if e := l.all[k]; e != nil && !l.now().Before(e.until) {
+		delete(l.all, k)
+	}
 }
 
 // forget makes room for one more entry.
@@ -143,11 +163,14 @@ func (l *lockouts) of(user string) []Lockout {
 	return list
 }
 
-// clear forgets every wrong password and lockout of a user.
-func (l *lockouts) clear(user string) {
+// clear forgets every wrong password and lockout of a user. The error says that a restart may bring the lockouts back.
+func (l *lockouts) clear(user string) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	maps.DeleteFunc(l.all, func(k lockKey, _ *lockEntry) bool { return k.user == user })
+	l.change++
+	change := l.change
+	l.mu.Unlock()
+	return l.keep(change)
 }
 
 // Lockouts lists from where a user's passphrases are refused for now, because too many were wrong.
@@ -158,11 +181,12 @@ func (s *Session) Lockouts(user string) []Lockout {
 	return s.opts.lock.of(user)
 }
 
-// EndLockouts lets a user try again from everywhere.
-func (s *Session) EndLockouts(user string) {
-	if s.opts.lock != nil {
-		s.opts.lock.clear(user)
+// EndLockouts lets a user try again from everywhere. The error says that a restart may bring the lockouts back.
+func (s *Session) EndLockouts(user string) error {
+	if s.opts.lock == nil {
+		return nil
 	}
+	return s.opts.lock.clear(user)
 }
 
 // TryPassphrase checks the present passphrase of the session's user once more, by right. It counts as a login does: a wrong

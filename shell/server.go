@@ -58,7 +58,7 @@ func New(opts Options) (*Server, error) {
 	srv := &Server{opts: opts, listeners: map[string]net.Listener{}, peers: map[*peer]struct{}{}, transfers: make(chan struct{}, maxTransfers)}
 	srv.base, srv.end = context.WithCancel(context.Background())
 	srv.opts.stopping, srv.stopping = context.WithCancel(context.Background())
-	srv.lock = newLockouts(srv.opts.now)
+	srv.lock = openLockouts(srv.opts.State, srv.opts.now, srv.system)
 	srv.opts.lock = srv.lock
 	srv.sessions = &sessionList{time: srv.opts.now}
 	srv.opts.sessions = srv.sessions
