@@ -44,8 +44,9 @@ command of the script failed, although a certificate's use becomes worse than it
 keep out this very session; at a terminal that is asked.
 
 confirmed reverts what it commits after so many minutes, 1 to 1440, unless a plain commit of the same user follows in
-time, or one of anybody that changes nothing: that one only confirms. A restart does not stop the clock. What somebody
-else has changed since is not reverted, and a certificate keeps its newest content. Once more, it sets a new deadline.
+time, or one of anybody that changes nothing: that one only confirms, and only an administrator's confirms a change to
+users, their rights and the way in. A restart does not stop the clock. What somebody else has changed since is not
+reverted, and a certificate keeps its newest content. Once more, it sets a new deadline.
 
 at plans the commit for a time: 03:00, 2026-12-01T03:00 or +30m (also h and d). It is validated now, and at its time merged
 with what was committed meanwhile and validated again, whoever is logged in then; a restart does not hinder it, up to an
@@ -187,7 +188,7 @@ func (c *committing) run(ctx context.Context) error {
 		c.s.Committed()
 		return c.unchanged(ctx)
 	case err != nil:
-		return refusal(err)
+		return c.refusal(err)
 	}
 	c.s.Committed()
 	if c.a.Committed != nil {
@@ -227,6 +228,16 @@ func checkComment(text string) error {
 	return nil
 }
 
+// refusal says why nothing was committed or confirmed.
+func (c *committing) refusal(err error) error {
+	var waiting *config.WaitingError
+	if errors.As(err, &waiting) {
+		w := waiting.Waiting
+		return shell.Fail("Error: %s waits for its confirmation until %s, so nothing is committed; %s.", told(w.Revisions[0]), stamp(w.Until), c.howConfirmed(w))
+	}
+	return refusal(err)
+}
+
 // refusal says why nothing was committed.
 func refusal(err error) error {
 	if conflicts := config.ConflictErrors(err); len(conflicts) > 0 {
@@ -238,12 +249,6 @@ func refusal(err error) error {
 	if errors.Is(err, config.ErrManyPlans) {
 		return shell.Fail("Unable to plan: %d commits of one user and %d in all are the most; commit at cancel N makes room.",
 			config.MaxPlannedOf, config.MaxPlanned)
-	}
-	var waiting *config.WaitingError
-	if errors.As(err, &waiting) {
-		w := waiting.Waiting
-		return shell.Fail("Error: %s waits for its confirmation until %s, so nothing is committed. A commit of nothing confirms it.",
-			told(w.Revisions[0]), stamp(w.Until))
 	}
 	var prepare *config.PrepareError
 	if errors.As(err, &prepare) {

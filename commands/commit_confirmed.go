@@ -26,17 +26,24 @@ func (c *committing) minutes(args []string) (rest []string, err error) {
 	return args[1:], nil
 }
 
-// put commits, for good or for a while.
+// put commits, for good or for a while. A commit of the same user that waits is confirmed only if the user might do that.
 func (c *committing) put(ctx context.Context) (*config.CommitResult, error) {
 	if c.within > 0 {
 		return c.a.Config.CommitConfirmed(ctx, c.s.Uncommitted(), c.s.Author(), c.comment, c.rollback, c.within)
+	}
+	if w, waits := c.a.Config.Waiting(); waits && c.mayConfirm(w) != nil {
+		return c.a.Config.CommitBeside(ctx, c.s.Uncommitted(), c.s.Author(), c.comment, c.rollback)
 	}
 	return c.a.Config.Commit(ctx, c.s.Uncommitted(), c.s.Author(), c.comment, c.rollback)
 }
 
 // unchanged is a commit of nothing: it confirms what waits, or gives it more time.
 func (c *committing) unchanged(ctx context.Context) error {
-	act, words := c.a.Config.Confirm, "Changes confirmed: "
+	var denied error
+	act := func(ctx context.Context) (config.Waiting, error) {
+		return c.a.Config.Confirm(ctx, func(w config.Waiting) error { denied = c.mayConfirm(w); return denied })
+	}
+	words := "Changes confirmed: "
 	if c.within > 0 {
 		act = func(ctx context.Context) (config.Waiting, error) {
 			return c.a.Config.Prolong(ctx, c.s.Author(), c.within)
@@ -47,8 +54,10 @@ func (c *committing) unchanged(ctx context.Context) error {
 	switch {
 	case errors.Is(err, config.ErrNothing):
 		return c.nothing()
+	case denied != nil:
+		return denied
 	case err != nil:
-		return refusal(err)
+		return c.refusal(err)
 	}
 	if c.within == 0 && c.a.Committed != nil {
 		c.a.Committed(c.s.User(), "confirmed "+told(w.Revisions[0]))
@@ -83,7 +92,7 @@ func (c *committing) waits(r *config.CommitResult) {
 	case w.Has(r.Revision.Number):
 		c.s.Println(deadline(w))
 	case len(w.Revisions) > 0:
-		c.s.Printf("Not confirmed yet: %s. It reverts by itself at %s; a commit of nothing confirms it.\n", told(w.Revisions[0]), stamp(w.Until))
+		c.s.Printf("Not confirmed yet: %s. It reverts by itself at %s; %s.\n", told(w.Revisions[0]), stamp(w.Until), c.howConfirmed(w))
 	}
 }
 

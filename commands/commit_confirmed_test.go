@@ -103,6 +103,52 @@ func TestCommitConfirmedOfAnother(t *testing.T) {
 	matches(t, b.exec(0, "commit", ""), `Changes confirmed: what bob from 192\.0\.2\.8 committed at TIME\.\n`)
 }
 
+// Nobody confirms what the role would not have let one commit, not even one's own from before a demotion.
+func TestCommitConfirmedNeedsTheRight(t *testing.T) {
+	b := newBench(t)
+	b.exec(0, `userconfig new bob operator "Bob" generate; commit -y`, "")
+	b.exec(0, `userconfig new eve admin "Eve" generate; commit confirmed 60`, "")
+	b.exec(0, `sethostname other.example; commit confirmed 60`, "")
+	still := func() {
+		t.Helper()
+		if w, _ := b.a.Config.Waiting(); len(w.Revisions) != 2 {
+			t.Errorf("what waits: %+v", w)
+		}
+	}
+	const denied = `Error: what admin from 127\.0\.0\.1 committed at TIME changes users, their rights or the way in; ` +
+		`it waits until TIME, and only an administrator may confirm it\.\n`
+	for _, line := range []string{"commit", "commit -y", "commit --json", `commit force "words"`} {
+		out, errs := b.as("bob", 1, line, "")
+		if out != "" {
+			t.Errorf("%s: %q", line, out)
+		}
+		matches(t, errs, denied)
+		still()
+	}
+	_, errs := b.as("bob", 1, "commit confirmed 5", "")
+	matches(t, errs, `Error: what admin from 127\.0\.0\.1 committed at TIME waits for its confirmation until TIME, so nothing is committed; `+
+		`only an administrator may confirm it\.\n`)
+	out, _ := b.as("bob", 0, "settz Europe/Berlin; commit -y", "")
+	contains(t, out, "Not confirmed yet: what admin from 127.0.0.1 committed at ", "; only an administrator may confirm it.\n")
+	still()
+	b.exec(0, `userconfig new carl admin "Carl" generate; commit confirmed 60`, "")
+	out, _ = b.as("carl", 0, "commit", "")
+	contains(t, out, "Changes confirmed: what admin from 127.0.0.1 committed at ")
+
+	// What an operator might have committed, an operator confirms.
+	b.exec(0, `sethostname third.example; commit confirmed 60`, "")
+	out, _ = b.as("bob", 0, "commit", "")
+	contains(t, out, "Changes confirmed: what admin from 127.0.0.1 committed at ")
+
+	b.as("carl", 0, `userconfig new dora admin "Dora" generate; commit confirmed 60`, "")
+	b.exec(0, "userconfig role carl operator; commit -y", "")
+	out, _ = b.as("carl", 0, "sethostname fourth.example; commit -y", "")
+	contains(t, out, "Not confirmed yet: what carl from 127.0.0.1 committed at ", "; only an administrator may confirm it.\n")
+	if w, _ := b.a.Config.Waiting(); !w.By("carl") {
+		t.Errorf("what waits: %+v", w)
+	}
+}
+
 // The whole story on a clock of its own: on trial, given more time, reverted, and told by commitdetail.
 func TestCommitConfirmedReverts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -34,6 +34,30 @@ func (c *committing) mayCancel(planned int) error {
 	return shell.Fail("Error: planned commit %d changes users, their rights or the way in; only an administrator may cancel it.", planned)
 }
 
+// mayConfirm refuses to confirm what the user could not have committed, somebody else's or one's own from before a demotion.
+func (c *committing) mayConfirm(w config.Waiting) error {
+	if c.s.MayRun("userconfig", "new") {
+		return nil
+	}
+	for _, r := range w.Revisions {
+		before, err := c.a.Config.Load(r.Number - 1)
+		after, afterErr := c.a.Config.Load(r.Number)
+		if err != nil || afterErr != nil || !sameRights(before, after, c.s.User()) {
+			return shell.Fail("Error: %s changes users, their rights or the way in; it waits until %s, and only an administrator may confirm it.",
+				told(r), stamp(w.Until))
+		}
+	}
+	return nil
+}
+
+// howConfirmed says how what waits can be confirmed, as far as this user is concerned.
+func (c *committing) howConfirmed(w config.Waiting) string {
+	if c.mayConfirm(w) != nil {
+		return "only an administrator may confirm it"
+	}
+	return "a commit of nothing confirms it"
+}
+
 // sameRights says whether two configurations let the same people in to do the same, the passphrase of one user apart.
 func sameRights(old, new *config.Config, user string) bool {
 	return reflect.DeepEqual(rightsOf(old, user), rightsOf(new, user))

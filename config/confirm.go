@@ -112,11 +112,12 @@ func (s *Store) markFor(next Revision, t terms) (mark, error) {
 	return m, nil
 }
 
-// Confirm lets what waits stay, whoever committed it. It returns what waited, or ErrNothing.
-func (s *Store) Confirm(ctx context.Context) (Waiting, error) {
-	return s.remark(ctx, func(_ Waiting, m *mark) error {
+// Confirm lets what waits stay, whoever committed it, unless may returns an error for it. Nothing else comes to wait while
+// may looks. It returns what waited, ErrNothing, or the error of may.
+func (s *Store) Confirm(ctx context.Context, may func(Waiting) error) (Waiting, error) {
+	return s.remark(ctx, func(w Waiting, m *mark) error {
 		m.settled = true
-		return nil
+		return may(w)
 	})
 }
 

@@ -63,6 +63,9 @@ func noted[T any](t *testing.T, run func(context.Context, func(T)) error) (told 
 	}, stop
 }
 
+// anybody may confirm.
+func anybody(Waiting) error { return nil }
+
 // pass lets the time pass.
 func pass(d time.Duration) {
 	time.Sleep(d)
@@ -136,7 +139,7 @@ func TestWhatConfirms(t *testing.T) {
 		"their own commit":    {commitAs(alice), false},
 		"from elsewhere":      {commitAs(Author{User: "alice", From: "198.51.100.1"}), false},
 		"somebody else's":     {commitAs(bob), true},
-		"the word of anybody": {func(t *testing.T, s *Store) error { _, err := s.Confirm(t.Context()); return err }, false},
+		"the word of anybody": {func(t *testing.T, s *Store) error { _, err := s.Confirm(t.Context(), anybody); return err }, false},
 		"a refused commit":    {func(t *testing.T, s *Store) error { s.Commit(t.Context(), s.Candidate(), alice, "", true); return nil }, true},
 		"somebody else's wait": {func(t *testing.T, s *Store) error {
 			c := s.Candidate()
@@ -174,7 +177,7 @@ func TestWhatConfirms(t *testing.T) {
 
 func TestConfirmNothing(t *testing.T) {
 	s := newTestStore(t)
-	if _, err := s.Confirm(t.Context()); !errors.Is(err, ErrNothing) {
+	if _, err := s.Confirm(t.Context(), anybody); !errors.Is(err, ErrNothing) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := s.Prolong(t.Context(), alice, time.Hour); !errors.Is(err, ErrNothing) {
@@ -185,10 +188,10 @@ func TestConfirmNothing(t *testing.T) {
 	if _, err := s.Prolong(t.Context(), bob, time.Hour); !errors.As(err, &we) {
 		t.Errorf("got %v", err)
 	}
-	if w, err := s.Confirm(t.Context()); err != nil || !w.Has(2) {
+	if w, err := s.Confirm(t.Context(), anybody); err != nil || !w.Has(2) {
 		t.Errorf("%+v, %v", w, err)
 	}
-	if _, err := s.Confirm(t.Context()); !errors.Is(err, ErrNothing) {
+	if _, err := s.Confirm(t.Context(), anybody); !errors.Is(err, ErrNothing) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -440,7 +443,7 @@ func TestConfirmWithFaultAtEveryStep(t *testing.T) {
 			t.Fatal(err)
 		}
 		*fsys = fault
-		_, err := s.Confirm(context.Background())
+		_, err := s.Confirm(context.Background(), anybody)
 		hit := fsys.failed > 0
 		*fsys = faultFS{failAt: -1}
 		again := mustOpen(t, s.dir)

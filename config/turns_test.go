@@ -43,7 +43,7 @@ func TestPartThatHangs(t *testing.T) {
 		if _, err := s.Commit(ctx, c, bob, "", true); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "another commit is under way") {
 			t.Errorf("the second: %v", err)
 		}
-		if _, err := s.Confirm(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.Confirm(ctx, anybody); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("confirm: %v", err)
 		}
 		err := <-first
