@@ -45,7 +45,8 @@ func (w wrongs) either(v wrongs) wrongs {
 // remarks is what a commit says of certificates: what becomes worse, and what is only mentioned.
 type remarks struct{ worse, notes []string }
 
-// certificates asks once more where the commit makes a certificate's use worse than it was. It says whether to go on.
+// certificates asks once more where the commit makes a certificate's use worse than it was, or closes the way in. It says
+// whether to go on.
 func (c *committing) certificates(ctx context.Context) (bool, error) {
 	result, err := c.a.Config.Check(ctx, c.s.Uncommitted())
 	if err != nil {
@@ -67,7 +68,7 @@ func (c *committing) certificates(ctx context.Context) (bool, error) {
 	for _, w := range r.worse {
 		c.s.Println(w)
 	}
-	sure, err := c.s.YesNo("Do you want to commit nevertheless?", false)
+	sure, err := c.sure(result.Config)
 	if err == nil && !sure {
 		c.s.Println("Nothing is committed.")
 	}

@@ -3,6 +3,7 @@ package commands
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"posthouse/config"
@@ -16,10 +17,35 @@ func (c *committing) rights() error {
 		return nil
 	}
 	candidate := c.s.Uncommitted()
+	if candidate.Base != nil {
+		if err := mayMove(c.s, candidate.Base.Config.SSHPorts(), candidate.Config.SSHPorts()); err != nil {
+			return err
+		}
+	}
 	if candidate.Base == nil || !sameRights(candidate.Base.Config, candidate.Config, c.s.User()) {
 		return shell.Fail("Error: your role does not permit changes to users, their rights and the way in.")
 	}
 	return nil
+}
+
+// mayMove refuses another way in to those who may not change it.
+func mayMove(s *shell.Session, before, after map[string]config.SSHPort) error {
+	var moved []string
+	for place, p := range before {
+		if _, stays := after[place]; !stays {
+			moved = append(moved, p.String())
+		}
+	}
+	for place, p := range after {
+		if _, known := before[place]; !known {
+			moved = append(moved, p.String())
+		}
+	}
+	if len(moved) == 0 || s.MayRun("interfaceconfig", "edit", "NAME", "ssh") {
+		return nil
+	}
+	slices.Sort(moved)
+	return shell.Fail("Error: your role does not permit changes to the way in: %s.", strings.Join(slices.Compact(moved), ", "))
 }
 
 // mayCancel refuses to cancel what the user could not have planned: who may not give rights may not hold them back either.
@@ -68,12 +94,13 @@ type rightsPart struct {
 	refs        map[string]string
 	passphrases config.Passphrases
 	shell       config.Shell
+	ssh         []string
 }
 
 func rightsOf(c *config.Config, user string) rightsPart {
 	c = c.Clone()
 	c.Normalize()
-	part := rightsPart{map[string]config.User{}, map[string]string{}, c.Passphrases, c.Shell}
+	part := rightsPart{map[string]config.User{}, map[string]string{}, c.Passphrases, c.Shell, slices.Sorted(maps.Keys(c.SSHPorts()))}
 	for name, u := range c.Users {
 		if name == user {
 			u.MustChange = false

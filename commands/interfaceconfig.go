@@ -14,9 +14,10 @@ import (
 
 func interfaceConfig(a *Appliance) *shell.Command {
 	return &shell.Command{
-		Name:    "interfaceconfig",
-		Summary: "Configure the IP interfaces that listeners, delivery and SSH use.",
-		Roles:   shell.Readers,
+		Name:     "interfaceconfig",
+		Summary:  "Configure the IP interfaces that listeners, delivery and SSH use.",
+		Roles:    shell.Readers,
+		RolesFor: interfaceRoles,
 		Batch: []string{
 			"interfaceconfig list",
 			"interfaceconfig new NAME ADDRESS[/LENGTH] HOSTNAME [ssh PORT|off]",
@@ -28,7 +29,8 @@ func interfaceConfig(a *Appliance) *shell.Command {
 system: Posthouse listens on them and sends from them, but does not set them up. 0.0.0.0 and :: stand for every address.
 
 The host name is what EHLO and the banner say and what certificates are compared with. SSH on an interface is the way
-into this shell; port 0 lets the system choose a free one. HTTPS is not in this version.
+into this shell, and only administrators change where that is; port 0 lets the system choose a free one. HTTPS is not in
+this version.
 
 Keys of edit: name, address (with or without /LENGTH), netmask, hostname, ssh (a port, on or off).`,
 		Commit: true,
@@ -45,6 +47,34 @@ Keys of edit: name, address (with or without /LENGTH), netmask, hostname, ssh (a
 		},
 		Complete: completeInterface,
 	}
+}
+
+// interfaceRoles is who may run it with these words behind it: SSH is the way in.
+func interfaceRoles(args []string) shell.Roles {
+	key := len(args)
+	switch {
+	case len(args) > 0 && fits(args[0], "edit"):
+		key = 2
+	case len(args) > 0 && fits(args[0], "new"):
+		key = 4
+	}
+	for ; key < len(args); key += 2 {
+		if fits(args[key], "ssh") {
+			return shell.Administrator
+		}
+	}
+	return shell.Readers
+}
+
+// changeInterfaces is change, but for a way in that the user's role does not permit to move: by another address, say.
+func changeInterfaces(s *shell.Session, edit func(c *config.Config) error) error {
+	return change(s, func(c *config.Config) error {
+		before := c.SSHPorts()
+		if err := edit(c); err != nil {
+			return err
+		}
+		return mayMove(s, before, c.SSHPorts())
+	})
 }
 
 func interfaceMenu(s *shell.Session) error {
@@ -184,7 +214,7 @@ func deleteInterface(s *shell.Session) error {
 }
 
 func removeInterface(s *shell.Session, name string) error {
-	err := change(s, func(c *config.Config) error {
+	err := changeInterfaces(s, func(c *config.Config) error {
 		if uses := interfaceUses(c, name); len(uses) > 0 {
 			return shell.Fail("Error: Interface \"%s\" is used by %s.", name, strings.Join(uses, ", "))
 		}

@@ -19,10 +19,10 @@ func newInterface(s *shell.Session) error {
 		return err
 	}
 	i := &config.Interface{PrefixLength: 24}
-	if err := askInterface(s, i); err != nil {
+	if err := askInterface(s, i, "new", name); err != nil {
 		return err
 	}
-	err = change(s, func(c *config.Config) error { c.Interfaces[name] = i; return nil })
+	err = changeInterfaces(s, func(c *config.Config) error { c.Interfaces[name] = i; return nil })
 	if err != nil {
 		return err
 	}
@@ -45,10 +45,10 @@ func editInterface(s *shell.Session) error {
 		return err
 	}
 	i := *s.Candidate().Interfaces[name]
-	if err := askInterface(s, &i); err != nil {
+	if err := askInterface(s, &i, "edit", name); err != nil {
 		return err
 	}
-	return change(s, func(c *config.Config) error {
+	return changeInterfaces(s, func(c *config.Config) error {
 		c.Interfaces[name] = &i
 		if !i.SSH && !sshElsewhere(c, name) {
 			return lastSSH(name)
@@ -100,8 +100,8 @@ func renameInterface(c *config.Config, from, to string) {
 	}
 }
 
-// askInterface asks for everything but the name; what i holds is the default.
-func askInterface(s *shell.Session, i *config.Interface) error {
+// askInterface asks for everything but the name; what i holds is the default. form is how the batch form begins.
+func askInterface(s *shell.Session, i *config.Interface, form ...string) error {
 	answer, err := s.Ask(shell.Question{Text: "IP Address (Ex: 192.168.1.2):", Default: i.Address, Required: true, Check: func(word string) error {
 		_, _, err := hostAddress(word)
 		return err
@@ -123,7 +123,10 @@ func askInterface(s *shell.Session, i *config.Interface) error {
 		return err
 	}
 	i.Hostname = hostWord(i.Hostname)
-	if err := askSSH(s, i); err != nil {
+	if form[0] == "new" {
+		form = append(form, i.Address, i.Hostname)
+	}
+	if err := askSSH(s, i, form); err != nil {
 		return err
 	}
 	https, err := s.YesNo("Do you want to enable HTTPS on this interface?", false)
@@ -149,16 +152,28 @@ func askNetmask(s *shell.Session, i *config.Interface) error {
 	return err
 }
 
-func askSSH(s *shell.Session, i *config.Interface) (err error) {
+func askSSH(s *shell.Session, i *config.Interface, form []string) (err error) {
+	before := *i
 	if !i.SSH {
 		i.SSHPort = 22
 	}
-	if i.SSH, err = s.YesNo("Do you want to enable SSH on this interface?", i.SSH); err != nil || !i.SSH {
-		i.SSHPort = 0
+	if i.SSH, err = s.YesNo("Do you want to enable SSH on this interface?", i.SSH); err != nil {
 		return err
 	}
-	i.SSHPort, err = s.AskInt(shell.Question{Text: "Which port do you want to use for SSH?", Default: strconv.Itoa(i.SSHPort)}, 0, 65535)
-	return err
+	word := "off"
+	if !i.SSH {
+		i.SSHPort = 0
+	} else {
+		i.SSHPort, err = s.AskInt(shell.Question{Text: "Which port do you want to use for SSH?", Default: strconv.Itoa(i.SSHPort)}, 0, 65535)
+		if err != nil {
+			return err
+		}
+		word = strconv.Itoa(i.SSHPort)
+	}
+	if i.SSH == before.SSH && i.SSHPort == before.SSHPort {
+		return nil
+	}
+	return s.Permit(append(form, "ssh", word)...)
 }
 
 // setAddress takes ADDRESS or ADDRESS/LENGTH. Where no length is given the present one stays if it fits the family.
@@ -226,7 +241,7 @@ func batchNewInterface(s *shell.Session, args []string) error {
 	i := &config.Interface{PrefixLength: 24}
 	settings := append([]setting{{"address", func(v string) error { return setAddress(i, v) }}}, interfaceSettings(i)...)
 	words := append([]string{"address", args[1], "hostname", args[2]}, args[3:]...)
-	err := change(s, func(c *config.Config) error {
+	err := changeInterfaces(s, func(c *config.Config) error {
 		if err := newInterfaceName(c, name, ""); err != nil {
 			return err
 		}
@@ -241,7 +256,7 @@ func batchNewInterface(s *shell.Session, args []string) error {
 }
 
 func batchEditInterface(s *shell.Session, name string, args []string) error {
-	return change(s, func(c *config.Config) error {
+	return changeInterfaces(s, func(c *config.Config) error {
 		i, newName := c.Interfaces[name], name
 		settings := append([]setting{
 			{"name", func(v string) error { newName = v; return newInterfaceName(c, v, name) }},

@@ -1,9 +1,12 @@
 package commands
 
 import (
+	"context"
+	"net/netip"
 	"testing"
 
 	"posthouse/config"
+	"posthouse/shell"
 )
 
 // The dialogue is that of the transcript, prompt for prompt.
@@ -119,6 +122,92 @@ func TestNetmask(t *testing.T) {
 		got, err := netmask(addr, c.mask)
 		if got != c.want || (err == nil) != c.ok {
 			t.Errorf("netmask %q is %d, %v", c.mask, got, err)
+		}
+	}
+}
+
+// Where operators get in is no operator's to change, by dialogue or batch form, nor by what has it as a consequence.
+func TestInterfaceConfigKeepsTheWayIn(t *testing.T) {
+	b := newBench(t)
+	b.exec(0, `userconfig new bob operator "Bob" generate; interfaceconfig new Data 192.0.2.11/24 mx.example.com; `+
+		`interfaceconfig new Other 127.0.0.2/8 other.example.com ssh 2022; commit -y`, "")
+	for _, c := range []struct{ line, stdin, want string }{
+		{"interfaceconfig edit Other ssh off", "", "interfaceconfig edit Other ssh off."},
+		{"interfaceconfig edit Other netmask 9 SS 2023", "", "interfaceconfig edit Other netmask 9 SS 2023."},
+		{"interfaceconfig new More 127.0.0.3/8 more.example.com ssh 22", "", "interfaceconfig new More 127.0.0.3/8 more.example.com ssh 22."},
+		{"interfaceconfig edit Other address 127.0.0.3", "", "changes to the way in: SSH on interface Other (127.0.0.2:2022), SSH on interface Other (127.0.0.3:2022)."},
+		{"interfaceconfig delete Other", "", "changes to the way in: SSH on interface Other (127.0.0.2:2022)."},
+		{"interfaceconfig", "edit\nOther\n\n\n\n\nn\n", "interfaceconfig edit Other ssh off."},
+		{"interfaceconfig", "edit\nData\n\n\n\n\ny\n2022\n", "interfaceconfig edit Data ssh 2022."},
+	} {
+		_, errs := b.as("bob", 1, c.line, c.stdin)
+		if want := "Error: your role does not permit " + c.want + "\n"; errs != want {
+			t.Errorf("%s: %q, want %q", c.line, errs, want)
+		}
+	}
+	b.as("bob", 0, "interfaceconfig edit Other hostname new.example.com name Else; interfaceconfig edit Data address 192.0.2.12; "+
+		"interfaceconfig new Mail 127.0.0.4/8 mail4.example.com; commit -y", "")
+	b.as("bob", 0, "interfaceconfig; commit -y", "edit\nElse\n\n\n\nagain.example.com\n\n\n\n\n")
+	if i := b.running().Interfaces["Else"]; i == nil || i.Hostname != "again.example.com" || i.SSHPort != 2022 {
+		t.Errorf("edited: %+v", i)
+	}
+}
+
+// A commit that closes the last SSH port is asked for by words; programs need commit force.
+func TestCommitWithoutSSH(t *testing.T) {
+	b := newBench(t)
+	const words = "No interface has SSH any more: nobody gets in but at the console of the machine's owner."
+	ssh := func(on bool) { b.put(func(c *config.Config) { c.Interfaces["Management"].SSH = on }) }
+	ssh(false)
+	b.exec(0, "sethostname other.example; commit -y", "") // it was so before
+	ssh(true)
+	b.opts.Table = append(b.opts.Table, &shell.Command{Name: "nossh", Roles: shell.Everyone, Run: func(_ context.Context, s *shell.Session, _ []string) error {
+		return change(s, func(c *config.Config) error { c.Interfaces["Management"].SSH = false; return nil })
+	}})
+	contains(t, b.exec(0, "nossh; commit check; clearchanges -y", ""), words+"\n", "The commit will ask about it once more; in exec and in scripts it needs commit force.\n")
+	b.fails("nossh; commit -y", "", "Error: "+words+" Nothing is committed; commit force insists.")
+	for _, answer := range []string{"y", "yes", "no ssh", ""} {
+		contains(t, shell.RunTyped(t.Context(), b.opts, "nossh\rcommit -y\r"+answer+"\rexit\ry\r", 120, 60), words, "Type NO SSH to confirm:", "Nothing is committed.")
+		if len(b.running().SSHPorts()) == 0 {
+			t.Fatalf("%q commits", answer)
+		}
+	}
+	contains(t, shell.RunTyped(t.Context(), b.opts, "nossh\rcommit -y\rNO SSH\rexit\r", 120, 60), words, "Type NO SSH to confirm:", "Changes committed: ")
+	ssh(true)
+	contains(t, b.exec(0, "nossh; commit force", ""), "Changes committed: ")
+	if len(b.running().SSHPorts()) > 0 {
+		t.Error("SSH is on")
+	}
+}
+
+func TestClosedBehind(t *testing.T) {
+	at := func(ports ...string) *config.Config {
+		c := config.Default("mail.example.com")
+		clear(c.Interfaces)
+		for _, text := range ports {
+			p := netip.MustParseAddrPort(text)
+			c.Interfaces[text] = &config.Interface{Address: p.Addr().String(), SSH: true, SSHPort: int(p.Port())}
+		}
+		return c
+	}
+	local := netip.MustParseAddrPort("192.0.2.1:22")
+	for _, c := range []struct {
+		before, after []string
+		closed        string
+	}{
+		{[]string{"192.0.2.1:22"}, []string{"192.0.2.1:22"}, ""},
+		{[]string{"192.0.2.1:22"}, []string{"192.0.2.1:2022"}, "192.0.2.1:22"},
+		{[]string{"192.0.2.1:22"}, []string{"192.0.2.2:22"}, "192.0.2.1:22"},
+		{[]string{"192.0.2.1:22"}, []string{"0.0.0.0:22"}, ""},
+		{[]string{"0.0.0.0:22"}, []string{"192.0.2.1:22"}, ""},
+		{[]string{"[::]:22"}, []string{"0.0.0.0:2022"}, "[::]:22"},
+		{[]string{"192.0.2.1:0"}, []string{"192.0.2.1:0", "192.0.2.2:22"}, ""},
+		{[]string{"192.0.2.1:0", "192.0.2.2:22"}, []string{"192.0.2.2:22"}, "192.0.2.1:0"},
+		{[]string{"192.0.2.2:22"}, []string{"192.0.2.3:22"}, ""}, // it came by none of them: at the console, or before a change
+	} {
+		gone, closed := closedBehind(at(c.before...), at(c.after...), local)
+		if gone.Address != c.closed || closed != (c.closed != "") {
+			t.Errorf("%v to %v: %v, %v", c.before, c.after, gone, closed)
 		}
 	}
 }

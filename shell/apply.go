@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"slices"
-	"strconv"
 	"syscall"
 
 	"posthouse/config"
@@ -15,7 +14,7 @@ import (
 
 // Prepare binds the SSH ports that new has and that are not bound yet.
 func (srv *Server) Prepare(ctx context.Context, _, new *config.Config) (config.Prepared, error) {
-	want := places(new)
+	want := new.SSHPorts()
 	p := &ports{srv: srv, ctx: ctx, bound: map[string]net.Listener{}}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -31,32 +30,11 @@ func (srv *Server) Prepare(ctx context.Context, _, new *config.Config) (config.P
 		l, err := p.bind(want[place])
 		if err != nil {
 			p.undo()
-			return nil, fmt.Errorf("SSH on interface %s: %w", want[place].name, err)
+			return nil, fmt.Errorf("SSH on interface %s: %w", want[place].Interface, err)
 		}
 		p.bound[place] = l
 	}
 	return p, nil
-}
-
-// spot is an interface's SSH port.
-type spot struct{ name, address string }
-
-// places returns the SSH ports of a configuration by what tells them apart: the address, or for a port that the system
-// chooses the interface's name too.
-func places(c *config.Config) map[string]spot {
-	all := map[string]spot{}
-	for name, i := range c.Interfaces {
-		if !i.SSH {
-			continue
-		}
-		at := net.JoinHostPort(i.Address, strconv.Itoa(i.SSHPort))
-		place := at
-		if i.SSHPort == 0 {
-			place = name + " " + at
-		}
-		all[place] = spot{name, at}
-	}
-	return all
 }
 
 // ports is a prepared change of what is listened to.
@@ -70,13 +48,13 @@ type ports struct {
 
 // bind listens to a port. A port of ours that is to go may be in its way, such as 127.0.0.1:22 before 0.0.0.0:22; that
 // one is closed first, and opened again if the change is given up. The caller holds the server's mu.
-func (p *ports) bind(at spot) (net.Listener, error) {
+func (p *ports) bind(at config.SSHPort) (net.Listener, error) {
 	var lc net.ListenConfig
-	l, err := lc.Listen(p.ctx, "tcp", at.address)
+	l, err := lc.Listen(p.ctx, "tcp", at.Address)
 	if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
 		return l, err
 	}
-	_, port, _ := net.SplitHostPort(at.address)
+	_, port, _ := net.SplitHostPort(at.Address)
 	for _, place := range p.gone {
 		old := p.srv.listeners[place]
 		if old == nil || slices.Contains(p.closed, place) {
@@ -87,7 +65,7 @@ func (p *ports) bind(at spot) (net.Listener, error) {
 			p.closed = append(p.closed, place)
 		}
 	}
-	return lc.Listen(p.ctx, "tcp", at.address)
+	return lc.Listen(p.ctx, "tcp", at.Address)
 }
 
 // Commit serves the new ports and closes those that are gone. Sessions that came through them live on.

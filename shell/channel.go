@@ -53,6 +53,7 @@ func (srv *Server) serveChannel(p *peer, conn gossh.Conn, perm *gossh.Permission
 		p.refuse(nc, gossh.Prohibited, "not logged in")
 		return
 	}
+	id.local = localAddress(p.Conn)
 	if !p.take() {
 		p.refuse(nc, gossh.ResourceShortage, "too many sessions over this connection")
 		return

@@ -119,3 +119,12 @@ func remoteAddress(conn net.Conn) string {
 	}
 	return conn.RemoteAddr().String()
 }
+
+// localAddress is where a connection arrived; not valid where that is no TCP port.
+func localAddress(conn net.Conn) netip.AddrPort {
+	if a, ok := conn.LocalAddr().(*net.TCPAddr); ok {
+		at := a.AddrPort()
+		return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
+	}
+	return netip.AddrPort{}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -59,9 +60,10 @@ type Session struct {
 // identity says who is at the other end and how that was proven.
 type identity struct {
 	user   string
-	remote string // the address without a port, or "console"
-	method string // "password", "keyboard-interactive", "publickey", "console"
-	key    string // the fingerprint of the proven key
+	remote string         // the address without a port, or "console"
+	local  netip.AddrPort // where the connection arrived; none at the console
+	method string         // "password", "keyboard-interactive", "publickey", "console"
+	key    string         // the fingerprint of the proven key
 
 	command string // the only command that the proven key may run; empty: every one of the role's
 
@@ -95,6 +97,9 @@ func (s *Session) Context() context.Context { return s.ctx }
 
 // Remote is the address that the operator comes from, or "console".
 func (s *Session) Remote() string { return s.id.remote }
+
+// Local is the address and port at which the operator's connection arrived; not valid at the console.
+func (s *Session) Local() netip.AddrPort { return s.id.local }
 
 // Console says whether the operator came through the unix socket, which admits the machine's owner only.
 func (s *Session) Console() bool { return s.id.remote == methodConsole }
