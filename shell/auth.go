@@ -73,7 +73,7 @@ func (srv *Server) password(p *peer, user, pass, method string) error {
 	}
 	right := passhash.Verify(srv.passphrase(user), pass)
 	if u := srv.running().Users[user]; right && u != nil && u.Locked {
-		srv.auth("The account of the user %s is locked; the right password from %s was refused.", user, p.remote)
+		srv.failure("The account of the user %s is locked; the right password from %s was refused.", user, p.remote)
 		srv.wrongPassword(p)
 		return errDenied
 	}
@@ -90,7 +90,7 @@ func (srv *Server) mayTry(p *peer, user, what string) error {
 		return errDenied
 	}
 	if srv.lock.locked(user, p.remote) {
-		srv.auth("The user %s from %s is locked out; a "+what+" was refused.", user, p.remote)
+		srv.failure("The user %s from %s is locked out; a "+what+" was refused.", user, p.remote)
 		srv.wrongPassword(p)
 		return errDenied
 	}
@@ -100,10 +100,11 @@ func (srv *Server) mayTry(p *peer, user, what string) error {
 // wrongAttempt notes a wrong password or code, which may begin a lockout.
 func (srv *Server) wrongAttempt(p *peer, user, method string) {
 	limits := srv.limits()
-	srv.auth("An authentication attempt by the user %s from %s failed (%s).", user, p.remote, method)
+	srv.failure("An authentication attempt by the user %s from %s failed (%s).", user, p.remote, method)
 	lasts := time.Duration(limits.LockoutMinutes) * time.Minute
 	if srv.lock.wrong(user, p.remote, limits.LockoutAttempts, lasts) {
-		srv.auth("The user %s from %s is locked out for "+plural(limits.LockoutMinutes, "minute")+".", user, p.remote)
+		srv.failed.lockedOut(user, p.remote, srv.account(user),
+			authLine("The user %s from %s is locked out for %s.", user, p.remote, plural(limits.LockoutMinutes, "minute")))
 	}
 	srv.wrongPassword(p)
 }
@@ -141,7 +142,7 @@ func (srv *Server) publicKey(p *peer, user string, key gossh.PublicKey) (*gossh.
 		k, found = admitted(u, key, p.remote)
 	}
 	if !found {
-		srv.auth("An authentication attempt by the user %s from %s failed ("+methodKey+").", user, p.remote)
+		srv.failure("An authentication attempt by the user %s from %s failed ("+methodKey+").", user, p.remote)
 		return nil, errDenied
 	}
 	id := identity{user: user, method: methodKey, key: gossh.FingerprintSHA256(key), command: k.Command}
@@ -199,10 +200,23 @@ func proven(perm *gossh.Permissions, remote string) (identity, bool) {
 		secrets: secretsOf{e[extSecret], e[extPast]}}, true
 }
 
-// auth writes a line to the authentication log. The first argument is a user's name, which a stranger may have chosen.
+// auth writes a line to the authentication log; for its words see authLine.
 func (srv *Server) auth(format, user, remote string, rest ...any) {
-	log(srv.opts.Auth, fmt.Sprintf(format, append([]any{plainName(user), remote}, rest...)...))
+	log(srv.opts.Auth, authLine(format, user, remote, rest...))
 }
+
+// failure is auth for a login that failed: who guesses does not get a line each time.
+func (srv *Server) failure(format, user, remote string, rest ...any) {
+	srv.failed.failed(user, remote, srv.account(user), authLine(format, user, remote, rest...))
+}
+
+// authLine makes a line for the authentication log. The first argument is a user's name, which a stranger may have chosen.
+func authLine(format, user, remote string, rest ...any) string {
+	return fmt.Sprintf(format, append([]any{plainName(user), remote}, rest...)...)
+}
+
+// account says whether there is such a user.
+func (srv *Server) account(user string) bool { return srv.running().Users[user] != nil }
 
 // plainName writes a name that is not plain in quotes, escaped.
 func plainName(name string) string {

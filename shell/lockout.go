@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -65,6 +64,14 @@ func source(remote string) netip.Prefix {
 	}
 	p, _ := addr.Prefix(bits)
 	return p
+}
+
+// sourceText names a source: an address, or a block of IPv6 addresses.
+func sourceText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }
 
 // locked says whether passwords of the user are refused from there now.
@@ -152,11 +159,7 @@ func (l *lockouts) of(user string) []Lockout {
 	var list []Lockout
 	for k, e := range l.all {
 		if k.user == user && l.now().Before(e.until) {
-			text := k.source.String()
-			if k.source.IsSingleIP() {
-				text = k.source.Addr().String()
-			}
-			list = append(list, Lockout{text, e.until})
+			list = append(list, Lockout{sourceText(k.source), e.until})
 		}
 	}
 	slices.SortFunc(list, func(a, b Lockout) int { return strings.Compare(a.Source, b.Source) })
@@ -192,21 +195,22 @@ func (s *Session) EndLockouts(user string) error {
 // TryPassphrase checks the present passphrase of the session's user once more, by right. It counts as a login does: a wrong
 // one may begin a lockout, and during one none is right.
 func (s *Session) TryPassphrase(right func() bool) error {
-	lock, user, remote := s.opts.lock, s.id.user, s.id.remote
-	if lock == nil {
-		lock = newLockouts(s.opts.now) // no server counts
+	lock, failed, user, remote := s.opts.lock, s.opts.failed, s.id.user, s.id.remote
+	if lock == nil { // no server counts
+		lock, failed = newLockouts(s.opts.now), newFailures(func(line string) { log(s.opts.Auth, line) })
 	}
+	from := "The user " + plainName(user) + " from " + remote
 	if until, locked := lock.until(user, remote); locked {
-		log(s.opts.Auth, fmt.Sprintf("The user %s from %s is locked out; a passphrase was refused.", plainName(user), remote))
+		failed.failed(user, remote, true, from+" is locked out; a passphrase was refused.")
 		return Fail("Error: passphrases of %s from %s are refused until %s, because too many were wrong.", user, remote, until.Format("15:04:05 MST"))
 	}
 	if right() {
 		return nil
 	}
 	limits := limitsIn(s.opts.Config.Running().Config)
-	log(s.opts.Auth, fmt.Sprintf("The user %s from %s entered a wrong present passphrase.", plainName(user), remote))
+	failed.failed(user, remote, true, from+" entered a wrong present passphrase.")
 	if lock.wrong(user, remote, limits.LockoutAttempts, time.Duration(limits.LockoutMinutes)*time.Minute) {
-		log(s.opts.Auth, fmt.Sprintf("The user %s from %s is locked out for %s.", plainName(user), remote, plural(limits.LockoutMinutes, "minute")))
+		failed.lockedOut(user, remote, true, from+" is locked out for "+plural(limits.LockoutMinutes, "minute")+".")
 	}
 	return Fail("Invalid passphrase: that is not the present one.")
 }

@@ -62,6 +62,7 @@ type Options struct {
 	idleLimit time.Duration // for tests; 0: as configured
 
 	lock     *lockouts       // set by the server; nil in tests
+	failed   *failures       // the same
 	sessions *sessionList    // set by the server
 	logins   *loginLog       // set by the server; nil in tests of commands
 	stopping context.Context // ends when the server stops; set by the server

@@ -29,6 +29,13 @@ func (a *appliance) edit(user string, change func(*config.User)) {
 	a.store.set(c)
 }
 
+// settings puts other settings of the shell in the place of the running ones.
+func (a *appliance) settings(settings config.Shell) {
+	c := a.store.Running().Config.Clone()
+	c.Shell = settings
+	a.store.set(c)
+}
+
 func TestTwoFactors(t *testing.T) {
 	codes := &oneCode{}
 	a := startServer(t, func(o *Options) {
@@ -134,7 +141,7 @@ func TestCodesLockOut(t *testing.T) {
 // Whoever sits at an open session guesses the passphrase no more often than at the door.
 func TestTryPassphraseLocksOut(t *testing.T) {
 	a := startServer(t, nil)
-	a.store.snap.Config.Shell = config.Shell{LockoutAttempts: 3, LockoutMinutes: 7}
+	a.settings(config.Shell{LockoutAttempts: 3, LockoutMinutes: 7})
 	s := newSession(&a.opts, identity{user: "bob", remote: "192.0.2.9", method: methodKey}, exec)
 	wrong, right := func() bool { return false }, func() bool { return true }
 	for range 3 {

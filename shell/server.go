@@ -23,6 +23,7 @@ import (
 type Server struct {
 	opts     Options
 	lock     *lockouts
+	failed   *failures
 	refused  refusals     // for the address
 	garbled  refusals     // in the handshake, before anybody tried to log in
 	crowded  refusals     // for want of room
@@ -59,7 +60,8 @@ func New(opts Options) (*Server, error) {
 	srv.base, srv.end = context.WithCancel(context.Background())
 	srv.opts.stopping, srv.stopping = context.WithCancel(context.Background())
 	srv.lock = openLockouts(srv.opts.State, srv.opts.now, srv.system)
-	srv.opts.lock = srv.lock
+	srv.failed = newFailures(func(line string) { log(srv.opts.Auth, line) })
+	srv.opts.lock, srv.opts.failed = srv.lock, srv.failed
 	srv.sessions = &sessionList{time: srv.opts.now}
 	srv.opts.sessions = srv.sessions
 	srv.opts.logins = openLogins(srv.opts.State, srv.opts.now)
@@ -85,8 +87,9 @@ func (srv *Server) Run(ctx context.Context) error {
 		srv.serve(l)
 	}
 	srv.mu.Unlock()
-	<-ctx.Done()
+	srv.failed.run(ctx)
 	srv.stop()
+	srv.failed.tell() // what the last connections brought, too
 	return nil
 }
 

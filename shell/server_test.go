@@ -282,7 +282,7 @@ func TestLockout(t *testing.T) {
 	var mu sync.Mutex
 	now := time.Now()
 	a := startServer(t, func(o *Options) { o.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now } })
-	a.store.snap.Config.Shell = config.Shell{LockoutAttempts: 2, LockoutMinutes: 10}
+	a.settings(config.Shell{LockoutAttempts: 2, LockoutMinutes: 10})
 	try := func(pass string) error {
 		c, err := gossh.Dial("tcp", a.Addresses()[0], a.config("admin", gossh.Password(pass)))
 		if err == nil {
