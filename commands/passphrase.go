@@ -19,8 +19,9 @@ func passphrase(a *Appliance) *shell.Command {
 		Batch:   []string{"passphrase (the old one, the new one and the new one again on standard input, a line each)"},
 		Help: `A passphrase has at least 8 characters, more where "userconfig policy" says so, and neither holds the user name nor is
 one that everybody tries. It is kept as an argon2id hash. A wrong old one counts as a wrong one at the login does, and may
-lock you out for a while. The old one holds until commit; of a user whose role does not permit commit, who can change it
-five times a day, and where the passphrase has to be changed at the login, the new one holds at once.
+lock you out for a while; the right one forgets the wrong ones, as there. The old one holds until commit; of a user whose
+role does not permit commit, who can change it five times a day, and where the passphrase has to be changed at the login,
+the new one holds at once.
 
 A passphrase that is lost is set anew at the console of the machine's owner, which does not ask for the old one:
 posthouse console.`,

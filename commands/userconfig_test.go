@@ -499,3 +499,12 @@ func TestRolesInDialogues(t *testing.T) {
 		t.Errorf("a help desk reads no mail log: %q %q", out, errs)
 	}
 }
+
+// A new passphrase that is refused is a wrong answer like any other: the fifth in a row ends the command (decisions.md).
+func TestRefusedPassphrasesEndUserConfig(t *testing.T) {
+	b := newBench(t)
+	typed := "userconfig\rnew\rbob\rBob\r2\ry\rpassphrase\rbob\rn\r" + strings.Repeat("short\r", 5) + "showchanges\rexit\r"
+	contains(t, shell.RunTyped(t.Context(), b.opts, typed, 100, 60), "User bob created.", "Enter the passphrase for bob: ",
+		"Invalid passphrase: at least 8 characters are needed.", "Error: 5 wrong answers in a row; the command ends and nothing is changed.",
+		"mail.example.com> showchanges", "There are no changes", "mail.example.com> exit")
+}

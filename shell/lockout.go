@@ -193,7 +193,7 @@ func (s *Session) EndLockouts(user string) error {
 }
 
 // TryPassphrase checks the present passphrase of the session's user once more, by right. It counts as a login does: a wrong
-// one may begin a lockout, and during one none is right.
+// one may begin a lockout, during one none is right, and the right one forgets the wrong ones where no code is needed.
 func (s *Session) TryPassphrase(right func() bool) error {
 	lock, failed, user, remote := s.opts.lock, s.opts.failed, s.id.user, s.id.remote
 	if lock == nil { // no server counts
@@ -204,10 +204,14 @@ func (s *Session) TryPassphrase(right func() bool) error {
 		failed.failed(user, remote, true, from+" is locked out; a passphrase was refused.")
 		return Fail("Error: passphrases of %s from %s are refused until %s, because too many were wrong.", user, remote, until.Format("15:04:05 MST"))
 	}
+	running := s.opts.Config.Running().Config
 	if right() {
+		if u := running.Users[user]; u != nil && !u.TwoFactor { // else wrong codes are among the wrong ones
+			lock.right(user, remote)
+		}
 		return nil
 	}
-	limits := limitsIn(s.opts.Config.Running().Config)
+	limits := limitsIn(running)
 	failed.failed(user, remote, true, from+" entered a wrong present passphrase.")
 	if lock.wrong(user, remote, limits.LockoutAttempts, time.Duration(limits.LockoutMinutes)*time.Minute) {
 		failed.lockedOut(user, remote, true, from+" is locked out for "+plural(limits.LockoutMinutes, "minute")+".")

@@ -138,19 +138,31 @@ func TestCodesLockOut(t *testing.T) {
 	}
 }
 
-// Whoever sits at an open session guesses the passphrase no more often than at the door.
+// Whoever sits at an open session guesses the passphrase no more often than at the door, and the right one makes up for wrong
+// ones as it does there: of a user with two factors it is not enough.
 func TestTryPassphraseLocksOut(t *testing.T) {
 	a := startServer(t, nil)
 	a.settings(config.Shell{LockoutAttempts: 3, LockoutMinutes: 7})
 	s := newSession(&a.opts, identity{user: "bob", remote: "192.0.2.9", method: methodKey}, exec)
 	wrong, right := func() bool { return false }, func() bool { return true }
-	for range 3 {
+	try := func(times int) {
+		t.Helper()
+		for range times {
+			if err := s.TryPassphrase(wrong); err == nil || err.Error() != "Invalid passphrase: that is not the present one." {
+				t.Fatal(err)
+			}
+		}
 		if err := s.TryPassphrase(right); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.TryPassphrase(wrong); err == nil || err.Error() != "Invalid passphrase: that is not the present one." {
-			t.Fatal(err)
-		}
+	}
+	for range 3 {
+		try(2)
+	}
+	a.edit("bob", func(u *config.User) { u.TwoFactor = true })
+	try(2)
+	if err := s.TryPassphrase(wrong); err == nil {
+		t.Error("a wrong one is right")
 	}
 	a.logs.wait(t, "The user bob from 192.0.2.9 is locked out for 7 minutes.")
 	if err := s.TryPassphrase(right); err == nil || !strings.HasPrefix(err.Error(), "Error: passphrases of bob from 192.0.2.9 are refused until ") {
@@ -159,7 +171,9 @@ func TestTryPassphraseLocksOut(t *testing.T) {
 	if list := s.Lockouts("bob"); len(list) != 1 || list[0].Source != "192.0.2.9" {
 		t.Errorf("locked out from %v", list)
 	}
-	s.EndLockouts("bob")
+	if err := s.EndLockouts("bob"); err != nil {
+		t.Error(err)
+	}
 	if err := s.TryPassphrase(right); err != nil {
 		t.Error(err)
 	}
