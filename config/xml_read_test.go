@@ -82,6 +82,7 @@ func TestXMLRefused(t *testing.T) {
 func TestXMLForeign(t *testing.T) {
 	t.Parallel()
 	present := Default("mail.example.com")
+	const ours = "<config><listeners><listener><listener_name>InboundMail</listener_name></listener><listener><listener_name>OutboundMail</listener_name></listener>"
 	for _, c := range []struct {
 		what, text string
 		changes    string   // a line each
@@ -105,8 +106,13 @@ func TestXMLForeign(t *testing.T) {
 			[]string{"users/user[2] (line 1): it is left out, for its <passphrase>: it is not a secret that was encrypted here"}},
 		{"no administrator", "<config><users></users></config>", "", []string{"users (line 1): it is left as it was: users: at least one administrator is needed"}},
 		{"a profile that is not there", "<config><delivery><certificate>gone</certificate></delivery></config>", "", []string{`delivery (line 1): it is left as it was: delivery.certificate: there is no certificate profile "gone"`}},
-		{"the hidden listener", "<config><listeners><listener><listener_name>InboundMail</listener_name></listener><listener><listener_name>OutboundMail</listener_name></listener>" +
-			"<listener><listener_name>cpq_listener</listener_name><protocol>CPQ</protocol><port>7025</port></listener></listeners></config>", "", nil},
+		{"the hidden listener", ours + "<listener><listener_name>cpq_listener</listener_name><protocol>CPQ</protocol><port>7025</port></listener></listeners></config>", "", nil},
+		{"the hidden listener at another port", ours + "<listener><listener_name>cpq_listener</listener_name><protocol>CPQ</protocol><port>70000</port></listener></listeners></config>", "",
+			[]string{"listeners/listener[3] (line 1): its port has no effect here, where it is always 7025"}},
+		{"its name for another", ours + "<listener><listener_name>CPQ_listener</listener_name><protocol>SMTP</protocol></listener></listeners></config>", "",
+			[]string{"listeners/listener[3] (line 1): no listener for SMTP may be called cpq_listener, as the hidden one for CPQ is"}},
+		{"its protocol for another", ours + "<listener><listener_name>Third</listener_name><protocol>cpq</protocol></listener></listeners></config>", "",
+			[]string{"listeners/listener[3] (line 1): a listener for CPQ is called cpq_listener and nothing else"}},
 	} {
 		loaded, err := readBack(c.text, present, memory{})
 		if err != nil {

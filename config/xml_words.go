@@ -115,16 +115,26 @@ const (
 	cpqPort      = 7025
 )
 
-// admitListener passes over the hidden listener, and refuses protocols that are not spoken here.
+// admitListener passes over the hidden listener, and refuses what only looks like it and protocols that are not spoken here.
+// What the hidden listener has is not read: nothing listens there, and its interface and tables are those of the appliance
+// that wrote the file. Its port alone is somebody's choice, so that another one is named.
 func admitListener(n *node) (ok bool, why string) {
-	switch protocol := strings.ToUpper(strings.TrimSpace(n.textOf("protocol"))); protocol {
-	case "", protocolSMTP:
-		return true, ""
-	case protocolCPQ:
+	hidden := strings.EqualFold(strings.TrimSpace(n.textOf("listener_name")), HiddenListener)
+	protocol := strings.ToUpper(strings.TrimSpace(n.textOf("protocol")))
+	switch {
+	case hidden && (protocol == protocolCPQ || protocol == ""):
+		if port := strings.TrimSpace(n.textOf("port")); port != "" && port != strconv.Itoa(cpqPort) {
+			return false, fmt.Sprintf("its port has no effect here, where it is always %d", cpqPort)
+		}
 		return false, ""
-	default:
-		return false, fmt.Sprintf("a listener for %s cannot be had here", protocol)
+	case hidden:
+		return false, fmt.Sprintf("no listener for %s may be called %s, as the hidden one for %s is", protocol, HiddenListener, protocolCPQ)
+	case protocol == protocolCPQ:
+		return false, fmt.Sprintf("a listener for %s is called %s and nothing else", protocolCPQ, HiddenListener)
+	case protocol == "" || protocol == protocolSMTP:
+		return true, ""
 	}
+	return false, fmt.Sprintf("a listener for %s cannot be had here", protocol)
 }
 
 // freshListener is what a listener begins with that is not there yet.
