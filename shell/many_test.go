@@ -89,7 +89,7 @@ func (a *appliance) wildSession(n int) error {
 		}
 	}
 	if n%2 == 0 { // the others just vanish
-		fmt.Fprint(in, "\x03\x03\x03exit\r")
+		fmt.Fprint(in, "\x03\x03\x03\x04") // exit, which others would find in the history they share, and leave before their time
 		s.Close()
 	}
 	client.Close()
