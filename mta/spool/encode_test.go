@@ -96,6 +96,7 @@ func TestStatesComeBack(t *testing.T) {
 			states[i] = State{
 				Done: rapid.Bool().Draw(rt, "done"), Attempts: rapid.IntRange(0, 1<<40).Draw(rt, "attempts"), Next: drawTime(rt),
 				Warned: rapid.IntRange(0, 9).Draw(rt, "warned"), LastError: drawText(rt, "error"), Via: drawText(rt, "via"),
+				LastCode: rapid.IntRange(0, 599).Draw(rt, "code"), LastCause: drawText(rt, "cause"), LastRemote: drawText(rt, "remote"), LastFailed: drawTime(rt),
 			}
 		}
 		b := appendStates(nil, recipients, states)

@@ -12,11 +12,15 @@ const (
 	stateAttempts
 	stateNext
 	stateWarned
+	stateLastCode
+	stateLastFailed
 )
 
 const (
 	stateLastError = iota + bytesTag
 	stateVia
+	stateLastCause
+	stateLastRemote
 )
 
 // appendStates writes the states of the recipients.
@@ -32,8 +36,12 @@ func appendStates(b []byte, recipients []Recipient, states []State) []byte {
 		one = appendNumber(one, stateAttempts, uint64(s.Attempts))
 		one = appendNumber(one, stateNext, nanoseconds(s.Next))
 		one = appendNumber(one, stateWarned, uint64(s.Warned))
+		one = appendNumber(one, stateLastCode, uint64(s.LastCode))
+		one = appendNumber(one, stateLastFailed, nanoseconds(s.LastFailed))
 		one = appendText(one, stateLastError, strings.ToValidUTF8(s.LastError, "\ufffd"))
 		one = appendText(one, stateVia, s.Via)
+		one = appendText(one, stateLastCause, s.LastCause)
+		one = appendText(one, stateLastRemote, s.LastRemote)
 		b = appendNested(b, stateOne, one)
 	}
 	return b
@@ -80,10 +88,18 @@ func parseState(b []byte) (rid int, s State, ok bool) {
 			s.Next = timeOf(n)
 		case stateWarned:
 			s.Warned = int(n)
+		case stateLastCode:
+			s.LastCode = int(n)
+		case stateLastFailed:
+			s.LastFailed = timeOf(n)
 		case stateLastError:
 			s.LastError = string(value)
 		case stateVia:
 			s.Via = string(value)
+		case stateLastCause:
+			s.LastCause = string(value)
+		case stateLastRemote:
+			s.LastRemote = string(value)
 		}
 	}
 	return rid, s, true

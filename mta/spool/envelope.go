@@ -43,12 +43,17 @@ type Recipient struct {
 
 // State is how far a recipient has come.
 type State struct {
-	Done      bool // delivered, bounced or deleted: never to be sent to again
-	Attempts  int
-	Next      time.Time // when the next attempt is due; zero: at once
-	Warned    int       // delay warnings sent
-	LastError string
-	Via       string // the host that an operator redirected it to, in place of its route
+	Done     bool // delivered, bounced or deleted: never to be sent to again
+	Attempts int
+	Next     time.Time // when the next attempt is due; zero: at once
+	Warned   int       // delay warnings sent
+	Via      string    // the host that an operator redirected it to, in place of its route
+
+	LastError  string    // what the latest attempt said, of which the rest tells more; empty where none failed
+	LastCode   int       // of the reply that it was; 0 where it was none
+	LastCause  string    // its id in the catalogue, where that has one
+	LastRemote string    // the host that was tried
+	LastFailed time.Time // when that was
 }
 
 // next is the state after an update: what is done stays done, and what is redirected stays so until it is redirected again.
