@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"posthouse/config"
-	"posthouse/internal/cause"
 	"posthouse/internal/dns"
 	"posthouse/internal/eventlog"
 	"posthouse/mta/deliverylog"
@@ -139,8 +138,8 @@ func (r *endless) task() *queue.Task {
 func (r *endless) Destination() string                      { return "peer.example" }
 func (r *endless) Next(context.Context) (*queue.Task, bool) { t := r.task(); return t, t != nil }
 func (r *endless) Up(string)                                {}
-func (r *endless) Down(cause.ID, string)                    {}
-func (r *endless) Bar(cause.ID, string)                     {}
+func (r *endless) Down(*queue.Failure)                      {}
+func (r *endless) Bar(*queue.Failure)                       {}
 func (r *endless) Pressed() bool                            { return false }
 func (r *endless) Settle(_ *queue.Task, results []queue.Result) []queue.Result {
 	for i := range results {

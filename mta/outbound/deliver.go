@@ -28,8 +28,8 @@ type tasks interface {
 	Next(ctx context.Context) (*queue.Task, bool)
 	Settle(task *queue.Task, results []queue.Result) []queue.Result
 	Up(tls string)
-	Down(id cause.ID, text string)
-	Bar(id cause.ID, text string)
+	Down(f *queue.Failure)
+	Bar(f *queue.Failure)
 	Pressed() (others bool)
 }
 
@@ -127,9 +127,9 @@ func (t *trip) fail(ctx context.Context, f *queue.Failure) {
 		// What is certain holds for every message alike: none has to wait for another try.
 		outcome = queue.Hard
 	case t.barred:
-		t.queue.Bar(f.Cause, f.Text())
+		t.queue.Bar(f)
 	default:
-		t.queue.Down(f.Cause, f.Text())
+		t.queue.Down(f)
 	}
 	concerned := t.first
 	if t.barred || outcome == queue.Hard {

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"posthouse/config"
-	"posthouse/internal/cause"
 	"posthouse/mta/queue"
 	"posthouse/mta/spool"
 )
@@ -46,10 +45,10 @@ func (r *tray) Settle(task *queue.Task, results []queue.Result) []queue.Result {
 	}
 	return results
 }
-func (r *tray) Up(string)             {}
-func (r *tray) Down(cause.ID, string) {}
-func (r *tray) Bar(cause.ID, string)  {}
-func (r *tray) Pressed() bool         { return false }
+func (r *tray) Up(string)           {}
+func (r *tray) Down(*queue.Failure) {}
+func (r *tray) Bar(*queue.Failure)  {}
+func (r *tray) Pressed() bool       { return false }
 
 // TestATaskOfSeveralDomains has one message for recipients of several domains, as a queue may put together whose route is the
 // same. They share a transaction as far as each domain's own rules permit.

@@ -54,7 +54,9 @@ func (s *state) groupsOf(msg *message, m *spool.Message, now instant) []*group {
 			g.add(one)
 			continue
 		}
-		g := newGroup(msg, s.host(p.host, now), p.due, s.lastWords(s.host(p.host, now), st.LastError), one)
+		h := s.host(p.host, now)
+		h.recall(st)
+		g := newGroup(msg, h, p.due, h.lastWords(st.LastError), one)
 		g.warned = uint8(min(st.Warned, 255))
 		order = append(order, g)
 		if len(m.Recipients) > 1 {

@@ -16,7 +16,7 @@ func BenchmarkState(b *testing.B) {
 		env := spool.Envelope{MID: uint64(i + 1), Received: m.now.time(), Recipients: []spool.Recipient{{Address: "u@dead.example"}}}
 		m.s.add(spool.Message{Envelope: env, States: make([]spool.State, 1)}, m.now)
 	}
-	m.s.down(m.s.hosts["dead.example"], 0, "N3", "refused", m.now)
+	m.s.down(m.s.hosts["dead.example"], 0, refused, m.now)
 	m.s.step(m.now)
 	for _, j := range m.s.jobs {
 		m.s.finish(j.trip.First, delayed(j.trip.First, m.now.add(time.Hour)), m.now)

@@ -232,7 +232,7 @@ func TestMessageTellsWhyItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := run(t, func(_ context.Context, trip *Trip) {
 			if trip.Destination() == "one.example" {
-				trip.Down("N3", "refused")
+				trip.Down(refused)
 			}
 			trip.Settle(trip.First, everyone(trip.First, Soft, later))
 		})
@@ -252,7 +252,7 @@ func TestMessageTellsWhyItWaits(t *testing.T) {
 		}
 		never := time.Time{}.Sub(b.start)
 		compare(t, "recipients", got, []string{
-			`one.example waiting 1 1m0s "4.2.1 busy" place 1 of 1 down `, // the latest says more than the connection before
+			`one.example waiting 1 1m0s "4.2.1 busy" place 1 of 1 down N3`, // a message may fail for reasons of its own
 			`two.example waiting 1 1m0s "4.2.1 busy" place 1 of 1 unknown `,
 			fmt.Sprintf(`held.example held 0 %v "" place 2 of 2 suspended `, never),
 			fmt.Sprintf(`held.example done 0 %v "" place 0 of 0  `, never),

@@ -2,8 +2,6 @@ package queue
 
 import (
 	"slices"
-
-	"posthouse/internal/cause"
 )
 
 // settled is what becomes of one recipient after an attempt, already durable.
@@ -62,7 +60,7 @@ func (s *state) finishGroup(g *group, results []*settled, now instant) {
 		}
 		rest[next] = append(rest[next], rcpt{int32(r.RID), int32(r.Attempts)})
 		if r.failure != nil {
-			g.last = s.lastWords(h, r.failure.summary())
+			g.last = h.lastWords(r.failure.summary())
 		}
 	}
 	for _, next := range order {
@@ -102,25 +100,6 @@ func (s *state) endOf(m *message) (finished bool) {
 	return true
 }
 
-// lastWords is a failure's text. The many messages that a dead host keeps waiting share one string.
-func (s *state) lastWords(h *host, text string) *string {
-	switch {
-	case text == "":
-		return nil
-	case h.lastError != nil && *h.lastError == text:
-		return h.lastError
-	}
-	return &text
-}
-
-// lastWords is the latest failure of the destination in words.
-func (h *host) lastWords() string {
-	if h.lastError == nil {
-		return ""
-	}
-	return *h.lastError
-}
-
 // count adds one result to the counters.
 func (s *state) count(h *host, r *settled, now instant) {
 	switch r.outcome {
@@ -139,7 +118,7 @@ func (s *state) count(h *host, r *settled, now instant) {
 		*h.counts.hardOf(r.failure.Kind)++
 	}
 	if f := r.failure; f != nil {
-		s.fault(h, f.Cause, f.summary())
+		h.learn(f, now)
 		if f.Code >= 500 {
 			h.last5xx, h.last5xxAt = f.reply(), now
 		}
@@ -162,14 +141,6 @@ func (c *counts) hardOf(k Kind) *int {
 	}
 }
 
-// fault remembers the host's latest failure. An expiry says nothing new about the host.
-func (s *state) fault(h *host, id cause.ID, text string) {
-	if text = brief(text); text != h.lastWords() {
-		h.lastError = &text
-	}
-	h.lastCause = string(id)
-}
-
 // up takes note that the host was reached and is ready to take mail of a lane. Ordinary mail that TLS holds back makes it
 // down still.
 func (s *state) up(h *host, l lane, now instant) {
@@ -182,19 +153,24 @@ func (s *state) up(h *host, l lane, now instant) {
 	s.rearm(h)
 }
 
+// fall takes note that the host is down, and why.
+func (h *host) fall(f *Failure, now instant) {
+	if !h.down {
+		h.downSince = now
+	}
+	h.tried, h.down, h.lastActivity = true, true, now
+	h.blame(f, now)
+}
+
 // down takes note that no way to the host led anywhere. Until it has been reached again, one connection at a time
 // probes it, ever less often. known is the count of failures when the attempt began: what several attempts found out
 // at the same time is one failure.
-func (s *state) down(h *host, known int, id cause.ID, text string, now instant) {
-	h.tried, h.down = true, true
+func (s *state) down(h *host, known int, f *Failure, now instant) {
+	h.fall(f, now)
 	if h.failures > known {
-		h.lastActivity = now
-		s.fault(h, id, text)
 		return
 	}
 	h.failures++
 	h.shrink(h.window / 2)
-	h.lastActivity = now
-	s.fault(h, id, text)
 	s.block(h, now.add(backoff(s.hostProfile(h), h.failures, s.random())))
 }

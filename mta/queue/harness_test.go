@@ -315,3 +315,10 @@ func compare(t *testing.T, what string, got, want []string) {
 		t.Errorf("%s:\n  %s\nwant:\n  %s", what, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }
+
+// The failures that a host may have.
+var (
+	refused   = &Failure{Class: "4.4.0", Cause: "N3", Remote: "mx.one.example", Lines: []string{"[Errno 61] Connection refused"}}
+	silent    = &Failure{Class: "4.4.0", Cause: "N4", Remote: "mx.one.example", Lines: []string{"[Errno 60] Operation timed out"}}
+	unmatched = &Failure{Class: "4.4.0", Cause: "D1", Remote: "mx.one.example", Lines: []string{"no TLSA record matches"}}
+)

@@ -1,9 +1,6 @@
 package queue
 
-import (
-	"posthouse/internal/cause"
-	"posthouse/mta/spool"
-)
+import "posthouse/mta/spool"
 
 // lane is a class of messages of one destination. What TLS cannot give to one class it may well give to another, so a
 // destination that is of no use to one of them need not rest for the others.
@@ -109,10 +106,8 @@ func (h *host) earliest() instant {
 
 // bar takes note that TLS to the host was not good enough for the trip's messages: those of its lane rest, ever longer.
 // What several trips found out at the same time is one failure.
-func (s *state) bar(h *host, t *Trip, id cause.ID, text string, now instant) {
-	h.tried, h.down = true, true
-	h.lastActivity = now
-	s.fault(h, id, text)
+func (s *state) bar(h *host, t *Trip, f *Failure, now instant) {
+	h.fall(f, now)
 	k := &h.tracks[t.lane]
 	if k.barred > t.knownBarred {
 		return

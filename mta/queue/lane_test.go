@@ -52,7 +52,7 @@ func TestWhatIsBarredHoldsNothingElseBack(t *testing.T) {
 			m.letter(classes[barred])
 		}
 		trips := started(m)
-		m.s.bar(h, trips[barred], "D1", "no TLSA record matches", m.now)
+		m.s.bar(h, trips[barred], unmatched, m.now)
 		m.finished(trips[barred], Soft)
 		for _, env := range classes {
 			m.letter(env)
@@ -88,7 +88,7 @@ func TestABarredLaneIsProbedByOneTrip(t *testing.T) {
 	}
 	m.s.step(m.now)
 	for _, j := range m.s.jobs {
-		m.s.bar(h, j.trip, "D1", "no TLSA record matches", m.now)
+		m.s.bar(h, j.trip, unmatched, m.now)
 	}
 	if len(m.s.jobs) != 5 || h.tracks[ordinary].barred != 1 {
 		t.Fatalf("%d trips found out the same, counted as %d failures", len(m.s.jobs), h.tracks[ordinary].barred)

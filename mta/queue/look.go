@@ -144,7 +144,7 @@ func (s *state) describe(g *group, place int, recipients []*RecipientState) (fou
 		r.Phase, r.Next = s.phase(g)
 		r.Attempts, r.LastError = int(known.attempts), cmp.Or(r.LastError, g.said())
 		r.Place, r.Of = place, h.groups.n
-		r.HostState, r.HostCause, r.HostError, r.HostNext = s.hostState(h), h.lastCause, h.lastWords(), s.nextAttempt(h).time()
+		r.HostState, r.HostCause, r.HostError, r.HostNext = s.hostState(h), string(h.fault.cause), h.fault.said(), s.nextAttempt(h).time()
 	}
 	return found
 }

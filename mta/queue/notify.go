@@ -89,7 +89,7 @@ func (q *Queue) warn(j job) {
 	var late []Failed
 	for _, r := range j.warn.Recipients {
 		if r.wants(onDelay) {
-			f := Failure{Class: "4.4.7", Title: "Delivery delayed", Status: "4.4.7", Lines: []string{j.last}}
+			f := Failure{Class: "4.4.7", Title: "Delivery delayed", Status: "4.4.7", Lines: []string{j.last.text()}, Cause: j.last.cause, Remote: j.last.remote}
 			late = append(late, Failed{Recipient: r, Failure: f})
 		}
 	}
@@ -103,14 +103,16 @@ func (q *Queue) warn(j job) {
 	}
 	q.announce(&m, env.MID)
 	q.Add(m)
-	q.persist(env.MID, warned(j.warn))
+	q.persist(env.MID, warned(j.warn, j.last))
 }
 
 // warned is what the spool has to know after a delay warning, so that a restart does not send it again.
-func warned(task *Task) (updates []spool.Update) {
+func warned(task *Task, last fault) (updates []spool.Update) {
 	for _, r := range task.Recipients {
 		st := r.state(task.group.due)
-		st.LastError = task.group.said()
+		if task.group.last != nil {
+			last.keep(&st)
+		}
 		updates = append(updates, spool.Update{RID: r.RID, State: st})
 	}
 	return updates

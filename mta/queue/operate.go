@@ -41,7 +41,8 @@ func (s *state) summary(h *host) HostSummary {
 	return HostSummary{
 		Host: h.name, State: s.hostState(h), Active: h.active, Connections: h.open,
 		Delivered: h.counts.delivered, SoftBounced: h.counts.soft, HardBounced: h.counts.hard(),
-		Oldest: h.oldest().time(), NextAttempt: s.nextAttempt(h).time(), LastCause: h.lastCause, LastError: h.lastWords(),
+		Oldest: h.oldest().time(), NextAttempt: s.nextAttempt(h).time(),
+		LastCause: string(h.fault.cause), LastError: h.fault.said(), LastErrorAt: h.fault.time(), LastErrorHost: h.fault.remote,
 	}
 }
 
@@ -90,9 +91,13 @@ func (s *state) status(h *host) HostStatus {
 	if dest, _ := s.config().Destination(h.name); h.blocked == 0 && !s.suspension.Covers(h.name) {
 		wanted = min(h.runnable(at(time.Now())), value(dest.Concurrency, 500))
 	}
+	var since instant
+	if h.down {
+		since = h.downSince
+	}
 	return HostStatus{
-		HostSummary: s.summary(h),
-		DNSHard:     c.dns, FiveXXHard: c.fiveXX, FilterHard: c.filter, ExpiredHard: c.expired, OtherHard: c.other,
+		HostSummary: s.summary(h), DownSince: since.time(),
+		DNSHard: c.dns, FiveXXHard: c.fiveXX, FilterHard: c.filter, ExpiredHard: c.expired, OtherHard: c.other,
 		Deleted: c.deleted, Unattempted: h.active - h.attempted, Attempted: h.attempted,
 		Pending: len(h.trips) - h.open + wanted, LastActivity: h.lastActivity.time(), LastTLS: h.lastTLS,
 		Addresses: h.route.Addresses, AddressesExpire: h.route.Expires, MX: h.route.MX,

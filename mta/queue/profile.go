@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -121,14 +120,14 @@ func (s *state) meetDeadlines(now instant) {
 		if expiry <= now {
 			s.chores++
 			s.try(g)
-			s.jobs = append(s.jobs, job{expire: s.grab(g), last: s.lastSaid(g)})
+			s.jobs = append(s.jobs, job{expire: s.grab(g), last: s.lastFault(g)})
 			continue
 		}
 		if at := s.warnAt(g, p); at != 0 && at <= now {
 			g.warned++
 			s.chores++
 			s.try(g)
-			s.jobs = append(s.jobs, job{warn: s.grab(g), until: expiry.time(), last: s.lastSaid(g)})
+			s.jobs = append(s.jobs, job{warn: s.grab(g), until: expiry.time(), last: s.lastFault(g)})
 			continue
 		}
 		g.deadline = s.deadlineOf(g)
@@ -136,22 +135,22 @@ func (s *state) meetDeadlines(now instant) {
 	}
 }
 
-// lastSaid is the latest failure that kept a group waiting: its own, or its destination's if it was never tried.
-func (s *state) lastSaid(g *group) string {
-	if g.last == nil {
-		return g.host.lastWords()
+// lastFault is the latest failure that kept a group waiting: its own, or its destination's if it was never tried.
+func (s *state) lastFault(g *group) fault {
+	if g.last == nil || g.said() == g.host.fault.text() {
+		return g.host.fault
 	}
-	return *g.last
+	return fault{words: g.last}
 }
 
-// expiredFailure is why a recipient is given up. last is what the latest attempt said.
-func expiredFailure(last string) *Failure {
+// expiredFailure is why a recipient is given up. last is how the latest attempt failed.
+func expiredFailure(last fault) *Failure {
 	f := &Failure{
 		Class: "5.4.7", Title: "Delivery expired (message too old)", Status: "5.4.7", Kind: Expired,
-		Lines: []string{"timeout"},
+		Lines: []string{"timeout"}, Cause: last.cause, Remote: last.remote,
 	}
-	if last != "" {
-		f.Lines = []string{fmt.Sprintf("timeout; last error: %s", last)}
+	if text := last.text(); text != "" {
+		f.Lines = []string{"timeout; last error: " + text}
 	}
 	return f
 }

@@ -41,7 +41,8 @@ func (q *Queue) writeRedirected(mid uint64, tasks []*Task, via string) (int, err
 	var updates []spool.Update
 	for i, r := range m.Recipients {
 		if st := m.States[i]; ours[r.RID] && !st.Done {
-			updates = append(updates, spool.Update{RID: r.RID, State: spool.State{Attempts: st.Attempts, LastError: st.LastError, Warned: st.Warned, Via: via}})
+			st.Next, st.Via = time.Time{}, via
+			updates = append(updates, spool.Update{RID: r.RID, State: st})
 		}
 	}
 	if _, err := q.opt.Spool.Update(mid, updates...); err != nil {

@@ -24,12 +24,17 @@ type HostSummary struct {
 	Oldest      time.Time // when the oldest queued message was accepted; zero when none
 	NextAttempt time.Time // zero: now or never
 	LastCause   string    // id of the latest failure's cause, empty when there was none
-	LastError   string    // the latest failure in words
+	LastError   string    // the latest failure in words, a reply with its code
+
+	LastErrorAt   time.Time // zero: it is from before the start, and its time was not kept
+	LastErrorHost string    // the host that was tried
 }
 
 // HostStatus is one destination as hoststatus shows it.
 type HostStatus struct {
 	HostSummary
+	DownSince time.Time // zero: it is not down
+
 	DNSHard, FiveXXHard, FilterHard, ExpiredHard, OtherHard int // hard bounced recipients by reason
 	Deleted                                                 int // recipients
 	Unattempted, Attempted                                  int // of the active recipients

@@ -47,7 +47,7 @@ func (q *Queue) settle(t *Trip, dcid uint64, task *Task, results []Result) []set
 	notices := q.notices(t, task, list, profile, now)
 	q.rescue(task.MID, list)
 	headers := q.headers(task.MID, list) // after this the spool may let the message go
-	q.persist(task.MID, updatesOf(list))
+	q.persist(task.MID, updatesOf(list, now))
 	durable = true
 	q.report(dcid, task, list, name, headers)
 	for i := range notices {
@@ -98,7 +98,7 @@ func (q *Queue) putBack(task *Task, results []settled, next instant) []settled {
 		}
 		list = append(list, settled{Recipient: r, outcome: Soft, next: next, failure: internalFailure()})
 	}
-	q.persist(task.MID, updatesOf(delivered))
+	q.persist(task.MID, updatesOf(delivered, time.Now()))
 	return append(list, delivered...)
 }
 
@@ -133,8 +133,9 @@ func judge(task *Task, results []Result, p *config.BounceProfile, now time.Time,
 
 // expiredBy is the expiry of a recipient whose last attempt failed so.
 func expiredBy(last *Failure) *Failure {
-	f := expiredFailure(last.Text())
-	f.Cause, f.Remote = last.Cause, last.Remote
+	text := last.Text()
+	f := expiredFailure(fault{words: &text, cause: last.Cause, remote: last.Remote})
+	f.before = last
 	return f
 }
 
@@ -181,7 +182,7 @@ func notice(env *spool.Envelope, p *config.BounceProfile) Notice {
 }
 
 // updatesOf is what the spool has to know of the results.
-func updatesOf(list []settled) []spool.Update {
+func updatesOf(list []settled, now time.Time) []spool.Update {
 	var updates []spool.Update
 	for i := range list {
 		r := &list[i]
@@ -192,7 +193,7 @@ func updatesOf(list []settled) []spool.Update {
 		if !st.Done {
 			st = r.state(r.next)
 			if r.failure != nil {
-				st.LastError = r.failure.summary()
+				faultOf(r.failure, now).keep(&st)
 			}
 		}
 		updates = append(updates, spool.Update{RID: r.RID, State: st})

@@ -75,8 +75,8 @@ type host struct {
 	open                    int // connections
 	active, attempted       int // recipients
 	counts                  counts
-	lastCause               string
-	lastError               *string // shared by all that it keeps waiting
+	fault                   fault // the latest failure; while it is down, the one that tells why
+	downSince               instant
 	lastTLS, last5xx        string
 	lastActivity, last5xxAt instant
 	route                   Routing
@@ -129,7 +129,7 @@ type job struct {
 	expire *Task
 	warn   *Task
 	until  time.Time // with warn: when the recipients expire
-	last   string    // with expire and warn: what the latest attempt said
+	last   fault     // with expire and warn: how the latest attempt failed
 }
 
 func newState(conf func() *config.Config, random func() float64) *state {

@@ -151,7 +151,7 @@ func (m *machine) expire(t *rapid.T, task *Task) {
 			t.Fatalf("MID %d RID %d expires while it is done or under way", task.MID, r.RID)
 		}
 		m.drop(known)
-		list = append(list, settled{Recipient: r, outcome: Hard, failure: expiredFailure("")})
+		list = append(list, settled{Recipient: r, outcome: Hard, failure: expiredFailure(fault{})})
 	}
 	m.s.finish(task, list, m.now)
 	m.s.chores--
@@ -309,14 +309,14 @@ func TestQueueAgainstModel(t *testing.T) {
 			"down": func(t *rapid.T) {
 				if len(m.trips) > 0 {
 					trip := rapid.SampledFrom(m.trips).Draw(t, "trip")
-					m.s.down(m.s.hosts[trip.host], trip.known, "N3", "refused", m.now)
+					m.s.down(m.s.hosts[trip.host], trip.known, refused, m.now)
 					m.step(t)
 				}
 			},
 			"bar": func(t *rapid.T) {
 				if len(m.trips) > 0 {
 					trip := rapid.SampledFrom(m.trips).Draw(t, "trip")
-					m.s.bar(m.s.hosts[trip.host], trip, "D1", "no TLSA record matches", m.now)
+					m.s.bar(m.s.hosts[trip.host], trip, unmatched, m.now)
 					m.step(t)
 				}
 			},

@@ -158,6 +158,8 @@ type Failure struct {
 	// Damaged says that the message in the spool is not what was accepted. When no recipient is left, it is set aside
 	// for people to look at.
 	Damaged bool
+
+	before *Failure // with an expiry that a try ended with: how that one failed
 }
 
 // maxSummary is how many bytes of a failure's words are remembered with what waits because of it. A peer may say as

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"posthouse/internal/cause"
 )
 
 // Trip is one delivery run to one destination: the tasks that one connection carries. It belongs to the goroutine
@@ -123,14 +121,14 @@ func (t *Trip) Up(tls string) {
 }
 
 // Down says that no way to the destination led anywhere: it rests for a while.
-func (t *Trip) Down(id cause.ID, text string) {
-	t.do(func(s *state, h *host) { s.down(h, t.known, id, text, at(time.Now())) })
+func (t *Trip) Down(f *Failure) {
+	t.do(func(s *state, h *host) { s.down(h, t.known, f, at(time.Now())) })
 }
 
 // Bar says that no way to the destination has TLS as the latest task needs it: messages with the same demands rest for a
 // while, and others go on.
-func (t *Trip) Bar(id cause.ID, text string) {
-	t.do(func(s *state, h *host) { s.bar(h, t, id, text, at(time.Now())) })
+func (t *Trip) Bar(f *Failure) {
+	t.do(func(s *state, h *host) { s.bar(h, t, f, at(time.Now())) })
 }
 
 // Routed says where the destination's mail goes at present.
