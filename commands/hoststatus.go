@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"posthouse/internal/cause"
 	"posthouse/internal/eventlog"
 	"posthouse/mta"
 	"posthouse/shell"
@@ -18,7 +19,11 @@ func hostStatus(a *Appliance) *shell.Command {
 		Roles:   shell.Readers | shell.Guest | shell.HelpDesk,
 		Batch:   []string{"hoststatus HOST"},
 		Help: `Counters run since the start. "Last TLS" is how the latest connection was protected, or why it failed; the addresses and mail
-exchangers are those of the latest look-up, with the time that they have left.`,
+exchangers are those of the latest look-up, with the time that they have left.
+
+"Last Error" is the latest failure that is not the last 5XX reply: the host that was tried, what it or the network said, and
+when; where the destination is down, also since when, whose fault that most likely is, and what helps. It is known after a restart too,
+while mail waits because of it.`,
 		Documents: []shell.Document{
 			{For: "hoststatus", Value: hostStatusDocument{}},
 		},
@@ -82,6 +87,7 @@ func printHostStatus(s *shell.Session, h mta.HostStatus) {
 	s.Printf("\n%-22s%s\n%-22s%s\n%-22s%s\n", "Oldest Message", oldest, "Last Activity", activity, "Last TLS", tls)
 	printAddresses(s, h, now)
 	printLast5XX(s, h)
+	printLastError(s, h)
 }
 
 // figure is one counter or gauge; a negative value is a heading.
@@ -161,6 +167,27 @@ func printLast5XX(s *shell.Session, h mta.HostStatus) {
 	s.Println("----------")
 }
 
+// printLastError prints the latest failure, unless the last 5XX error has told it.
+func printLastError(s *shell.Session, h mta.HostStatus) {
+	if lastError(h.HostSummary) == "-" || h.State != mta.HostDown && h.LastError == h.Last5XX {
+		return
+	}
+	s.Printf("Last Error:\n----------\n%s\n", eventlog.Escape(strings.TrimPrefix(h.LastErrorHost+": "+h.LastError, ": ")))
+	if !h.LastErrorAt.IsZero() {
+		s.Printf("(at %s)\n", stamp(h.LastErrorAt))
+	}
+	if !h.DownSince.IsZero() {
+		s.Printf("Down since:  %s\n", stamp(h.DownSince))
+	}
+	if c, known := cause.Lookup(cause.ID(h.LastCause)); known {
+		s.Printf("Cause:       %s, %s\n", c.ID, c.Title)
+		if h.State != mta.HostUp {
+			s.Printf("Whose fault: %s\nWhat helps:  %s\n", c.Fault, c.Helps)
+		}
+	}
+	s.Println("----------")
+}
+
 type mxJSON struct {
 	Preference int    `json:"preference" doc:"the smaller, the earlier"`
 	TTLSeconds int64  `json:"ttl_seconds" doc:"for how long it may still be kept"`
@@ -180,7 +207,13 @@ type hostStatusDocument struct {
 	LastActivity    *time.Time       `json:"last_activity" doc:"when something was last sent"`
 	LastTLS         string           `json:"last_tls" doc:"how the latest connection was protected"`
 	LastCause       string           `json:"last_cause" doc:"the id of the cause of the latest failure"`
-	LastError       string           `json:"last_error" doc:"its words"`
+	LastError       string           `json:"last_error" doc:"its words, a reply with its code"`
+	LastErrorAt     *time.Time       `json:"last_error_at" doc:"when it was"`
+	LastErrorHost   string           `json:"last_error_host" doc:"the host that was tried"`
+	LastTitle       string           `json:"last_cause_title" doc:"what the catalogue says of its cause; empty, as the next two, where it has none"`
+	LastFault       string           `json:"last_cause_fault" doc:"whose fault that is, most likely"`
+	LastHelps       string           `json:"last_cause_helps" doc:"what helps"`
+	DownSince       *time.Time       `json:"down_since" doc:"null: it is not down"`
 	DNSHard         int              `json:"dns_hard_bounces" doc:"recipients"`
 	FiveXXHard      int              `json:"smtp_5xx_hard_bounces" doc:"recipients"`
 	FilterHard      int              `json:"filter_hard_bounces" doc:"recipients"`
@@ -198,8 +231,9 @@ type hostStatusDocument struct {
 }
 
 func hostStatusJSON(h mta.HostStatus) hostStatusDocument {
+	known, _ := cause.Lookup(cause.ID(h.LastCause))
 	document := hostStatusDocument{hostJSON(h.HostSummary), time.Now(), orNil(h.Oldest), orNil(h.NextAttempt), orNil(h.LastActivity), h.LastTLS, h.LastCause,
-		h.LastError, h.DNSHard, h.FiveXXHard, h.FilterHard, h.ExpiredHard, h.OtherHard, h.Deleted, h.Unattempted, h.Attempted,
+		h.LastError, orNil(h.LastErrorAt), h.LastErrorHost, known.Title, known.Fault, known.Helps, orNil(h.DownSince), h.DNSHard, h.FiveXXHard, h.FilterHard, h.ExpiredHard, h.OtherHard, h.Deleted, h.Unattempted, h.Attempted,
 		h.Pending, []preferenceJSON{}, orNil(h.AddressesExpire), []mxJSON{}, h.Last5XX, orNil(h.Last5XXAt)}
 	for _, list := range h.Addresses {
 		document.Addresses = append(document.Addresses, preferenceJSON(list))

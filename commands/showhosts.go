@@ -131,7 +131,9 @@ type shownHostJSON struct {
 	NextAttempt *time.Time          `json:"next_attempt" doc:"when it is tried again; null: nothing waits, or at once"`
 	TLS         string              `json:"tls" doc:"the TLS setting: no, preferred, required, preferred-verify, required-verify, required-verify-hosted"`
 	LastCause   string              `json:"last_cause,omitempty" doc:"the id of the cause of the latest failure"`
-	LastError   string              `json:"last_error,omitempty" doc:"its words"`
+	LastError   string              `json:"last_error,omitempty" doc:"its words, a reply with its code"`
+	LastErrorAt *time.Time          `json:"last_error_at,omitempty" doc:"when it was"`
+	LastHost    string              `json:"last_error_host,omitempty" doc:"the host that was tried"`
 	Recipients  []shownRecipientRow `json:"recipients,omitzero" doc:"where one host was named in full"`
 }
 
@@ -144,7 +146,7 @@ func showHostsJSON(running *config.Config, hosts []mta.HostSummary, exact bool) 
 	document := showHostsDocument{time.Now(), []shownHostJSON{}}
 	for _, h := range hosts {
 		d, _ := running.Destination(h.Host)
-		row := shownHostJSON{hostJSON(h), orNil(h.Oldest), orNil(h.NextAttempt), string(d.TLS), h.LastCause, h.LastError, nil}
+		row := shownHostJSON{hostJSON(h), orNil(h.Oldest), orNil(h.NextAttempt), string(d.TLS), h.LastCause, h.LastError, orNil(h.LastErrorAt), h.LastErrorHost, nil}
 		if exact {
 			row.Recipients = []shownRecipientRow{}
 		}

@@ -117,7 +117,11 @@ func (h *hop) converse(conn net.Conn, ended <-chan struct{}) {
 	lines := textproto.NewReader(bufio.NewReader(conn))
 	folder := "clear"
 	say := func(text string) { io.WriteString(conn, strings.ReplaceAll(text, "|", "\r\n")+"\r\n") }
-	say("220 hop.example ESMTP")
+	banner := cmp.Or(h.replies["banner"], "220 hop.example ESMTP")
+	if banner == dropped {
+		return
+	}
+	say(banner)
 	for {
 		line, err := lines.ReadLine()
 		if err != nil {
@@ -223,7 +227,7 @@ func (h *hop) keep(folder string, body []byte) error {
 // hopVerb is "hop NAME [at=ADDRESS:PORT|smtp] [tls=CERT] [offer=KEYWORD,...] [gather=N] [COMMAND=REPLY]...": an SMTP
 // server, reached at $NAME, that answers COMMAND with REPLY, takes everything else into $WORK/NAME/mail, and writes for
 // each connection into $WORK/NAME/connections how many are open, and what MAIL and RCPT said into $WORK/NAME/envelopes. With at=smtp it has the port 25 of an address of its
-// own, $NAME_IP; with tls it offers STARTTLS. A | in REPLY begins a new line; .=REPLY answers a message's end; the REPLY
+// own, $NAME_IP; with tls it offers STARTTLS. A | in REPLY begins a new line; .=REPLY answers a message's end, banner=REPLY the connection; the REPLY
 // dropped ends the connection.
 func hopVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
