@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"mta/tlsreport":   {"mta/tlspolicy", "mta/maillog", "config"},
 	"mta/alert":       {"mta/maillog", "config"},
 	"mta/deliverylog": {"mta/tlspolicy"},
-	"mta/logbook":     {"mta/maillog", "config"},
+	"mta/logbook":     {"mta/maillog", "mta/tlspolicy", "config"},
 	"mta/metrics":     {"mta/tlspolicy"},
 	"mta/mtasts":      {},
 	"mta/tlspolicy":   {"certstore", "config"},

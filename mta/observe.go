@@ -96,5 +96,5 @@ func (e *Engine) reportKey() (crypto.Signer, error) {
 // roots are the lists of authorities in force.
 func (e *Engine) roots() *x509.CertPool { return e.live.Load().roots }
 
-// Roots are the lists of authorities in force, for whoever else connects to somebody.
-func (e *Engine) Roots() *x509.CertPool { return e.roots() }
+// Trust is by what servers are verified at this moment, for whoever else connects to somebody.
+func (e *Engine) Trust() *tlspolicy.Trust { return e.live.Load().trust }

@@ -70,7 +70,7 @@ func open(dir string, key masterKey) (h *house, err error) {
 	if err := h.openEngine(key); err != nil {
 		return h, err
 	}
-	h.logs.Trust(h.engine.Roots)
+	h.logs.Trust(h.engine.Trust)
 	h.openMetrics()
 	if err := h.openShell(id); err != nil {
 		return h, err

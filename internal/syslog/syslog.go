@@ -5,7 +5,7 @@ package syslog
 
 import (
 	"context"
-	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -47,14 +47,17 @@ const (
 // Options describe one server.
 type Options struct {
 	Protocol Protocol
-	Address  string      // host:port
-	TLS      *tls.Config // of TLS
-	Lines    bool        // messages end with a line feed instead of beginning with their length (RFC 6587 §3.4.2); not of UDP
-	Old      bool        // RFC 3164 instead of RFC 5424
-	Facility int         // 0 to 23
+	Address  string // host:port
+	Lines    bool   // messages end with a line feed instead of beginning with their length (RFC 6587 §3.4.2); not of UDP
+	Old      bool   // RFC 3164 instead of RFC 5424
+	Facility int    // 0 to 23
 	Hostname string
 	App      string // what the messages are said to come from: the log's name
 	Queue    int    // bytes that wait for the server at most; 0: 8 MiB
+	// Dial makes a connection over TCP or TLS; nil: over TCP, as it is. Explain says in one line what is wrong where a connection was not made, or
+	// has ended; nil: the error does.
+	Dial    func(ctx context.Context) (net.Conn, error)
+	Explain func(err error) string
 	// Tell is told in one line when the server cannot be reached and when it takes lines again; nil: nobody.
 	Tell func(text string)
 }
@@ -97,6 +100,9 @@ func New(o Options) *Pusher {
 	}
 	if o.Tell == nil {
 		o.Tell = func(string) {}
+	}
+	if o.Explain == nil {
+		o.Explain = error.Error
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	p := &Pusher{opts: o, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1)}
@@ -185,10 +191,11 @@ func (p *Pusher) run(ctx context.Context) {
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		p.failed(err)
+		why := p.opts.Explain(err)
+		p.failed(why)
 		if !told {
 			told = true
-			p.opts.Tell(fmt.Sprintf("Log %s: the syslog server %s cannot be reached: %v", p.opts.App, p.opts.Address, err))
+			p.opts.Tell(fmt.Sprintf("Log %s: the syslog server %s cannot be reached: %s", p.opts.App, p.opts.Address, why))
 		}
 		if time.Since(began) > mostPause {
 			pause = firstPause
@@ -202,10 +209,10 @@ func (p *Pusher) run(ctx context.Context) {
 
 func sleep(ctx context.Context, d time.Duration) bool { return sleepUnless(ctx, nil, d) }
 
-func (p *Pusher) failed(err error) {
+func (p *Pusher) failed(why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.status.Connected, p.status.Fault = false, err.Error()
+	p.status.Connected, p.status.Fault = false, why
 }
 
 // session is one connection. It returns nil when the pusher is closed and everything is sent. A doubtful one is over UDP to
@@ -279,7 +286,15 @@ func sleepUnless(ctx context.Context, gone <-chan struct{}, d time.Duration) boo
 	return false
 }
 
-var errGone = fmt.Errorf("the server closed the connection")
+// ErrGone says that the server closed the connection. What it wraps may say why.
+var ErrGone = errors.New("the server closed the connection")
+
+// gone is ErrGone with what was read in the end.
+type gone struct{ error }
+
+func (gone) Error() string        { return ErrGone.Error() }
+func (g gone) Unwrap() error      { return g.error }
+func (gone) Is(target error) bool { return target == ErrGone }
 
 // watched is the other end of a connection: gone is closed when it has gone, and err says how.
 type watched struct {
@@ -295,7 +310,7 @@ func (p *Pusher) watch(conn net.Conn) *watched {
 		buf := make([]byte, 512)
 		for {
 			if _, err := conn.Read(buf); err != nil {
-				if w.err = errGone; p.opts.Protocol == UDP {
+				if w.err = error(gone{err}); p.opts.Protocol == UDP {
 					w.err = err // ICMP says that nobody listens
 				}
 				return
@@ -308,11 +323,11 @@ func (p *Pusher) watch(conn net.Conn) *watched {
 func (p *Pusher) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
-	switch p.opts.Protocol {
-	case UDP:
+	switch {
+	case p.opts.Protocol == UDP:
 		return new(net.Dialer).DialContext(ctx, "udp", p.opts.Address)
-	case TLS:
-		return (&tls.Dialer{Config: p.opts.TLS}).DialContext(ctx, "tcp", p.opts.Address)
+	case p.opts.Dial != nil:
+		return p.opts.Dial(ctx)
 	}
 	return new(net.Dialer).DialContext(ctx, "tcp", p.opts.Address)
 }

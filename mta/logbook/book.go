@@ -6,11 +6,11 @@ package logbook
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +18,7 @@ import (
 	"posthouse/config"
 	"posthouse/internal/eventlog"
 	"posthouse/internal/syslog"
+	"posthouse/mta/tlspolicy"
 )
 
 // Options of Open. Dir must be given.
@@ -37,8 +38,8 @@ type Book struct {
 	debugging atomic.Pointer[[]*debug]          // those that are on; nil: none
 	status    atomic.Pointer[func() string]     // the line of Status Logs
 	tell      atomic.Pointer[func(text string)] // for system_logs
-	roots     atomic.Pointer[func() *x509.CertPool]
-	trusted   chan struct{} // closed when roots are known
+	trust     atomic.Pointer[func() *tlspolicy.Trust]
+	trusted   chan struct{} // closed when trust is known
 
 	stop    context.CancelFunc
 	work    sync.WaitGroup // the goroutines
@@ -180,6 +181,7 @@ func (b *Book) Status(name string) (Status, bool) {
 	b.mu.Unlock()
 	if pusher != nil {
 		push := pusher.Status()
+		push.Fault = strings.ReplaceAll(push.Fault, "\n", " ")
 		s.Push = &push
 	}
 	if debug != nil {
@@ -221,9 +223,9 @@ func (b *Book) SetStatus(line func() string) {
 // Tell says who is told in one line of what the operator should look at.
 func (b *Book) Tell(tell func(text string)) { b.tell.Store(&tell) }
 
-// Trust says which authorities syslog servers are verified against. It is called once.
-func (b *Book) Trust(roots func() *x509.CertPool) {
-	b.roots.Store(&roots)
+// Trust says by what syslog servers are verified. It is called once.
+func (b *Book) Trust(trust func() *tlspolicy.Trust) {
+	b.trust.Store(&trust)
 	close(b.trusted)
 }
 

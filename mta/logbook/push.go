@@ -1,20 +1,18 @@
 package logbook
 
 import (
-	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
+	"context"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"posthouse/config"
 	"posthouse/internal/eventlog"
 	"posthouse/internal/syslog"
+	"posthouse/mta/tlspolicy"
 )
 
 // pushedAs is what a connection depends on beside its own settings.
@@ -29,10 +27,14 @@ func (b *Book) push(e *entry, conf *config.Logs, hostname string) {
 		return
 	}
 	as := pushedAs{hostname, conf.HostKeys[y.Host]}
+	var dial func(context.Context) (net.Conn, error)
+	if y.Protocol == "tls" {
+		dial = func(ctx context.Context) (net.Conn, error) { return b.secure(ctx, y, as.fingerprint) }
+	}
 	pusher := syslog.New(syslog.Options{
-		Protocol: syslog.Protocol(y.Protocol), Address: net.JoinHostPort(y.Host, strconv.Itoa(y.Port)),
-		TLS: b.tlsFor(y.Host, as.fingerprint), Lines: y.Framing == "lines", Old: y.Format == "rfc3164",
-		Facility: facilityOf(y), Hostname: hostname, App: e.name, Tell: b.problem,
+		Protocol: syslog.Protocol(y.Protocol), Address: addressOf(y),
+		Lines: y.Framing == "lines", Old: y.Format == "rfc3164", Facility: facilityOf(y), Hostname: hostname, App: e.name,
+		Dial: dial, Explain: func(err error) string { return explained(err, y.Host) }, Tell: func(text string) { b.tellOf(e.name, text) },
 	})
 	b.setPusher(e, pusher, as)
 	e.log.SetPush(func(at time.Time, level eventlog.Level, text []byte) {
@@ -43,6 +45,18 @@ func (b *Book) push(e *entry, conf *config.Logs, hostname string) {
 		pusher.Add(at, severityOf(level), line)
 	})
 }
+
+// tellOf tells of a log's server: what is wrong in one line, and the advice below it in another.
+func (b *Book) tellOf(log, text string) {
+	what, advice, _ := strings.Cut(text, "\n")
+	b.problem(what)
+	if advice != "" {
+		b.problem("Log " + log + ": " + advice)
+	}
+}
+
+// addressOf is a server's host and port.
+func addressOf(y *config.Syslog) string { return net.JoinHostPort(y.Host, strconv.Itoa(y.Port)) }
 
 func (b *Book) setPusher(e *entry, pusher *syslog.Pusher, as pushedAs) {
 	b.mu.Lock()
@@ -70,47 +84,31 @@ func severityOf(level eventlog.Level) int {
 	return syslog.Debug
 }
 
-// tlsFor is how a server proves who it is: by its certificate's fingerprint where one is known (RFC 5425 §4.2.2), else by a
-// chain to the authorities that are in force at that moment, and its name.
-func (b *Book) tlsFor(host, fingerprint string) *tls.Config {
-	return &tls.Config{
-		ServerName:         host,
-		MinVersion:         tls.VersionTLS12,
-		InsecureSkipVerify: true, // verified below
-		VerifyConnection: func(s tls.ConnectionState) error {
-			leaf := s.PeerCertificates[0]
-			if fingerprint != "" {
-				sum := sha256.Sum256(leaf.Raw)
-				if got := hex.EncodeToString(sum[:]); got != fingerprint {
-					return fmt.Errorf("its certificate has the fingerprint %s, another one is known by HOSTKEYCONFIG", got)
-				}
-				return nil
-			}
-			roots, err := b.authorities()
-			if err != nil {
-				return err
-			}
-			opts := x509.VerifyOptions{DNSName: host, Intermediates: x509.NewCertPool(), Roots: roots}
-			for _, c := range s.PeerCertificates[1:] {
-				opts.Intermediates.AddCert(c)
-			}
-			_, err = leaf.Verify(opts)
-			return err
-		},
+// secure connects to a server that proves who it is: by its certificate's fingerprint where one is known (RFC 5425 §4.2.2), else
+// by a chain to the authorities that are in force at that moment, and its name.
+func (b *Book) secure(ctx context.Context, y *config.Syslog, fingerprint string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addressOf(y))
+	if err != nil {
+		return nil, err
 	}
+	trust, err := b.trustNow(ctx)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	secured, err := trust.Secure(ctx, conn, tlspolicy.Service{Host: y.Host, Fingerprint: fingerprint})
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secured, nil
 }
 
-// trustLimit is how long the appliance may take at its start to say whom it trusts.
-const trustLimit = 8 * time.Second
-
-// authorities are those in force.
-func (b *Book) authorities() (*x509.CertPool, error) {
-	timer := time.NewTimer(trustLimit)
-	defer timer.Stop()
+// trustNow is whom the appliance trusts at this moment. At its start that takes a little.
+func (b *Book) trustNow(ctx context.Context) (*tlspolicy.Trust, error) {
 	select {
 	case <-b.trusted:
-		return (*b.roots.Load())(), nil
-	case <-timer.C:
+		return (*b.trust.Load())(), nil
+	case <-ctx.Done():
 		return nil, errors.New("the certificate authorities are not known yet")
 	}
 }
