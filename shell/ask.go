@@ -128,7 +128,9 @@ func (s *Session) ask(text, tail string, secret bool, complete func(string) []st
 	if text != "" && s.way != exec {
 		io.WriteString(s.scr, s.broken(strings.TrimSuffix(text, "\n"))+"\n")
 	}
-	answer, err := s.readLine(s.ctx, prompt{text: tail, secret: secret, complete: complete})
+	above, beside := s.breakPrompt(tail)
+	io.WriteString(s.scr, above)
+	answer, err := s.readLine(s.ctx, prompt{text: beside, secret: secret, complete: complete})
 	return answer, s.unanswered(err, text, tail)
 }
 

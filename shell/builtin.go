@@ -22,8 +22,8 @@ func exitCommand() *Command {
 				return Usage("Invalid argument %s: exit takes none.", quote(args[0]))
 			}
 			if s.way != exec && len(s.Changes()) > 0 {
-				s.Println("Configuration changes entered but not committed. Exiting will lose changes.")
-				s.Println("Type 'commit' at the command prompt to commit changes.")
+				s.Say("Configuration changes entered but not committed. Exiting will lose changes.")
+				s.Say("Type 'commit' at the command prompt to commit changes.")
 				if yes, err := s.YesNo("Are you sure you wish to exit?", false); err != nil || !yes {
 					return err
 				}
@@ -175,7 +175,7 @@ func (o *Options) help() *Command {
 // helpAll lists every command with its summary.
 func (s *Session) helpAll() {
 	s.summaries(s.permitted())
-	s.Print("\nType \"help COMMAND\" for more about one of them.\n")
+	s.Say("\nType \"help COMMAND\" for more about one of them.")
 }
 
 // Describe is what help prints of a command; the command reference has the same text.

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"fmt"
 	"io"
 	"strings"
 )
@@ -25,10 +26,44 @@ func (s *Session) broken(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// Say prints, as Printf does, what a command has to say in words, and ends the line. At a person's terminal its lines end between
+// words; tables, documents, log lines and whatever else has a form of its own go by Print and its kin.
+func (s *Session) Say(format string, a ...any) {
+	text := fmt.Sprintf(format, a...)
+	if s.toPerson() {
+		text = s.broken(text)
+	}
+	s.Println(text)
+}
+
+// SayBeside says a text behind a heading, whose blanks at the end are kept. What has no room goes on below the text's beginning.
+func (s *Session) SayBeside(heading, text string) {
+	if columns := textWidth(heading); s.Width() >= columns+narrowest {
+		s.Println(heading + s.beside(columns, text))
+		return
+	}
+	s.Say("%s%s", heading, text)
+}
+
+// toPerson says that what is printed goes to the screen as it is, and not into a pipe or a document.
+func (s *Session) toPerson() bool { return !s.JSON && s.stdout == io.Writer(s.scr) }
+
+// breakPrompt breaks a prompt with a question in it, so that there is room behind it for the beginning of an answer: lines that stand
+// above, and what the answer stands beside.
+func (s *Session) breakPrompt(text string) (above, beside string) {
+	const answer = "_"
+	above, beside = cutLastLine(s.broken(strings.TrimSuffix(text, " ") + answer + answer))
+	beside = strings.TrimSuffix(beside, answer+answer)
+	if strings.HasSuffix(text, " ") {
+		beside += " "
+	}
+	return above, beside
+}
+
 // beside is a text that stands behind so many columns: what has no room at a person's terminal goes on below its beginning.
 func (s *Session) beside(columns int, text string) string {
 	width := s.Width() - columns
-	if !s.breaks || s.stdout != io.Writer(s.scr) || width < narrowest || width >= widest {
+	if !s.breaks || !s.toPerson() || width < narrowest || width >= widest {
 		return text
 	}
 	return strings.ReplaceAll(breakLine(text, width), "\n", "\n"+strings.Repeat(" ", columns))

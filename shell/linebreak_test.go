@@ -67,3 +67,56 @@ func TestEmptyLineBringsNoList(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 }
+
+// What a command says in words breaks between them at a terminal; where there is none, in a pipe and in a document it stays whole, and
+// so does what it prints.
+func TestLongWords(t *testing.T) {
+	const text = "Note: 100% of a sentence that is longer than the terminal is wide."
+	opts := testOptions()
+	opts.Table = append(opts.Table, &Command{Name: "long", Documents: []Document{{For: "long", Value: Said{}}}, Run: func(_ context.Context, s *Session, _ []string) error {
+		s.Say("Note: %d%% of a sentence that is longer than the terminal is wide.", 100)
+		s.SayBeside("Beside:  ", "a text that goes on below its own beginning.")
+		s.Printf("a row   of a table that is longer than the terminal is wide\n")
+		return nil
+	}})
+	typed := func(line string, width int) string {
+		return strings.ReplaceAll(RunTyped(t.Context(), opts, line+"\r", width, 24), "\r", "")
+	}
+	const row = "a row   of a table that is longer than the terminal is wide\n"
+	if got, want := typed("long", 30), "Note: 100% of a sentence that\nis longer than the terminal is\nwide.\nBeside:  a text that goes on\n         below its own\n         beginning.\n"+row; !strings.Contains(got, want) {
+		t.Errorf("at a terminal:\n%s", got)
+	}
+	if got, want := typed("long", 20), "Note: 100% of a\nsentence that is\nlonger than the\nterminal is wide.\nBeside:  a text that\ngoes on below its\nown beginning.\n"+row; !strings.Contains(got, want) {
+		t.Errorf("at a narrow terminal:\n%s", got)
+	}
+	if got := typed("long | head 1", 30); !strings.Contains(got, text+"\n") {
+		t.Errorf("in a pipe:\n%s", got)
+	}
+	if got := typed("long --json", 30); !strings.Contains(got, `"`+text+`"`) {
+		t.Errorf("in a document:\n%s", got)
+	}
+	if out, _, _ := RunExec(t.Context(), opts, "long", ""); !strings.HasPrefix(out, text+"\nBeside:  a text that goes on below its own beginning.\n"+row) {
+		t.Errorf("in an exec request:\n%s", out)
+	}
+	if got, _ := RunLines(t.Context(), opts, "long\n"); !strings.Contains(got, text+"\n") {
+		t.Errorf("in a script:\n%s", got)
+	}
+}
+
+// A question that has its answer beside it breaks between words as well.
+func TestLongQuestions(t *testing.T) {
+	opts := testOptions()
+	opts.Table = append(opts.Table, &Command{Name: "sure", Run: func(_ context.Context, s *Session, _ []string) error {
+		_, err := s.YesNo("Are you sure that you want to know all of this?", false)
+		return err
+	}})
+	for width, want := range map[int]string{
+		80: "> sure\nAre you sure that you want to know all of this? [N]> x\n",
+		52: "> sure\nAre you sure that you want to know all of this?\n[N]> x\n",
+		30: "> sure\nAre you sure that you want to\nknow all of this? [N]> x\nInvalid answer \"x\": enter Y or\nN.\nAre you sure that you want to\nknow all of this? [N]> \n",
+	} {
+		if got := strings.ReplaceAll(RunTyped(t.Context(), opts, "sure\rx\r\r", width, 24), "\r", ""); !strings.Contains(got, want) {
+			t.Errorf("%d columns:\n%s", width, got)
+		}
+	}
+}

@@ -44,9 +44,9 @@ func (c crlfWriter) Write(b []byte) (int, error) {
 // banner greets an operator.
 func (s *Session) banner(last string) {
 	s.scr.fresh()
-	fmt.Fprintf(s.scr, "Last login: %s\nPosthouse %s for P100V build %s\n\nWelcome to the Posthouse P100V Email Gateway\n\n", last, s.opts.Version, s.opts.Build)
-	fmt.Fprintf(s.scr, "NOTE: This session will expire if left idle for %s. Any uncommitted\nconfiguration changes will be lost when the session expires.\n",
-		spoken(s.opts.idle()))
+	io.WriteString(s.scr, s.broken(fmt.Sprintf("Last login: %s\nPosthouse %s for P100V build %s\n\nWelcome to the Posthouse P100V Email Gateway\n\n"+
+		"NOTE: This session will expire if left idle for %s. Any uncommitted\nconfiguration changes will be lost when the session expires.\n",
+		last, s.opts.Version, s.opts.Build, spoken(s.opts.idle()))))
 	if snap := s.opts.Config.Running(); snap != nil && snap.Config != nil && len(snap.Config.Shell.Welcome) > 0 {
 		fmt.Fprintf(s.scr, "\n%s\n", strings.Join(snap.Config.Shell.Welcome, "\n"))
 	}
