@@ -114,7 +114,7 @@ func (c *adminAccess) show() error {
 	c.banner().print()
 	c.welcome().print()
 	c.printAccess()
-	c.s.Printf("CLI session inactivity timeout: %d minutes\n", has.IdleTimeout)
+	c.s.Say("CLI session inactivity timeout: %d minutes", has.IdleTimeout)
 	return nil
 }
 

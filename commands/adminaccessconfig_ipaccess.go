@@ -11,10 +11,10 @@ import (
 func (c *adminAccess) printAccess() {
 	networks := c.settings().Access
 	if len(networks) == 0 {
-		c.s.Println("Current mode: Allow All.")
+		c.s.Say("Current mode: Allow All.")
 		return
 	}
-	c.s.Println("Current mode: Restrict.")
+	c.s.Say("Current mode: Restrict.")
 	c.s.Println("List of allowed IP addresses/Subnets:")
 	c.s.Print(numbered(networks))
 }

@@ -27,7 +27,7 @@ func (t *loginText) lines() []string { return *t.of(t.settings()) }
 
 func (t *loginText) print() {
 	if len(t.lines()) == 0 {
-		t.s.Printf("There is no %s.\n", t.name)
+		t.s.Say("There is no %s.", t.name)
 		return
 	}
 	t.s.Printf("The %s is:\n", t.name)

@@ -85,7 +85,7 @@ func (r *alertRecipients) menu() error {
 func (r *alertRecipients) print() {
 	c := r.alerts()
 	if len(c.Recipients) == 0 {
-		r.s.Println("Not sending alerts (no configured addresses).")
+		r.s.Say("Not sending alerts (no configured addresses).")
 	} else {
 		r.s.Println("Sending alerts to:")
 	}
@@ -95,15 +95,15 @@ func (r *alertRecipients) print() {
 			r.s.Printf(" Class: %s - Severities: %s\n", sub.Class, strings.Join(sub.Severities, ", "))
 		}
 	}
-	r.s.Printf("\nInitial number of seconds to wait before sending a duplicate alert: %d\n", c.InitialWait)
-	r.s.Printf("Maximum number of seconds to wait before sending a duplicate alert: %d\n", c.MaxWait)
+	r.s.Say("\nInitial number of seconds to wait before sending a duplicate alert: %d", c.InitialWait)
+	r.s.Say("Maximum number of seconds to wait before sending a duplicate alert: %d", c.MaxWait)
 	if c.Digest > 0 {
-		r.s.Printf("Number of minutes for which alerts are collected into one message: %d\n", c.Digest)
+		r.s.Say("Number of minutes for which alerts are collected into one message: %d", c.Digest)
 	}
 	if c.From == "" {
-		r.s.Println("Alerts will be sent using the system-default From Address.")
+		r.s.Say("Alerts will be sent using the system-default From Address.")
 	} else {
-		r.s.Printf("Alerts will be sent using the configured From Address: %s\n", c.From)
+		r.s.Say("Alerts will be sent using the configured From Address: %s", c.From)
 	}
 }
 
@@ -288,9 +288,9 @@ func (r *alertRecipients) from() error {
 	return r.s.Menu(shell.Menu{
 		State: func() {
 			if from := r.alerts().From; from != "" {
-				r.s.Printf("\nThe configured From Address is: %s\n", from)
+				r.s.Say("\nThe configured From Address is: %s", from)
 			} else {
-				r.s.Printf("\nThe system-default From Address is: alert@%s\n", r.s.Candidate().Hostname)
+				r.s.Say("\nThe system-default From Address is: alert@%s", r.s.Candidate().Hostname)
 			}
 		},
 		Items: []shell.MenuItem{

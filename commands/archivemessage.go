@@ -44,7 +44,7 @@ stays in the queue; removemessage takes it out.`,
 			if s.JSON {
 				return s.PrintJSON(archivedJSON{mid, name})
 			}
-			s.Printf("MID %d has been saved in file %s in the configuration directory.\n", mid, name)
+			s.Say("MID %d has been saved in file %s in the configuration directory.", mid, name)
 			return nil
 		},
 	}

@@ -54,7 +54,7 @@ func helpCause(s *shell.Session, args []string) error {
 			table.Rows = append(table.Rows, []string{string(c.ID), c.Step, c.Title})
 		}
 		s.Table(table)
-		s.Print("\nType \"help cause ID\" for more about one of them.\n")
+		s.Say("\nType \"help cause ID\" for more about one of them.")
 		return nil
 	case 1:
 		return describeCause(s, args[0])
@@ -71,12 +71,15 @@ func describeCause(s *shell.Session, word string) error {
 	if s.JSON {
 		return s.PrintJSON(describeCauses([]cause.Cause{c}))
 	}
-	s.Printf("Cause %s: %s\n\n", c.ID, c.Title)
-	s.Printf("Step:         %s\nWhose fault:  %s\nWhat helps:   %s\nFor example:  %s\n", c.Step, c.Fault, c.Helps, c.Example)
+	s.Say("Cause %s: %s\n", c.ID, c.Title)
+	s.SayBeside("Step:         ", c.Step)
+	s.SayBeside("Whose fault:  ", c.Fault)
+	s.SayBeside("What helps:   ", c.Helps)
+	s.SayBeside("For example:  ", c.Example)
 	if c.Report != "" {
-		s.Printf("TLS reports:  %s\n", c.Report)
+		s.SayBeside("TLS reports:  ", c.Report)
 	}
-	s.Printf("In mail_logs: %s\n", c.Line)
+	s.SayBeside("In mail_logs: ", c.Line)
 	return nil
 }
 

@@ -95,13 +95,13 @@ func (m *managed) noAccount() bool { return m.s.Candidate().ACME.Directory == ""
 func (m *managed) printAccount() {
 	conf := m.s.Candidate().ACME
 	if conf.Directory == "" {
-		m.s.Println("\nACME is not configured.")
+		m.s.Say("\nACME is not configured.")
 		return
 	}
 	m.s.Printf("\nCertificate authority: %s\n", directoryTitle(conf.Directory))
 	m.s.Printf("Contact: %s\n", orNone(strings.Join(conf.Contact, ", ")))
 	if !conf.TermsAgreed {
-		m.s.Println("The terms of service are not agreed to: no certificate can be obtained.")
+		m.s.Say("The terms of service are not agreed to: no certificate can be obtained.")
 	}
 	m.s.Printf("Managed profiles: %s\n", orNone(strings.Join(m.names(), ", ")))
 }
@@ -161,7 +161,7 @@ func (m *managed) setAccount(edit func(c *config.Config) error) error {
 		return err
 	}
 	if conf := m.s.Candidate().ACME; conf.Directory != "" && !conf.TermsAgreed {
-		m.s.Println("Note: no certificate is obtained before the terms of service are agreed to.")
+		m.s.Say("Note: no certificate is obtained before the terms of service are agreed to.")
 	}
 	return nil
 }

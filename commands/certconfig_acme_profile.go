@@ -170,7 +170,7 @@ func (m *managed) manage(name string, wanted *config.ManagedCertificate) error {
 		return nil
 	})
 	if err == nil {
-		m.s.Printf("Certificate profile \"%s\" for %s is obtained after the commit.\n", name, strings.Join(wanted.Names, ", "))
+		m.s.Say("Certificate profile \"%s\" for %s is obtained after the commit.", name, strings.Join(wanted.Names, ", "))
 	}
 	return err
 }
@@ -199,7 +199,7 @@ func (m *managed) changeWanted(name string, wanted *config.ManagedCertificate) e
 	}
 	err := change(m.s, func(c *config.Config) error { c.Certificates[name].ACME = wanted; return nil })
 	if err == nil {
-		m.s.Printf("Certificate profile \"%s\" changed.\n", name)
+		m.s.Say("Certificate profile \"%s\" changed.", name)
 	}
 	return err
 }
@@ -220,7 +220,7 @@ func (m *managed) unmanage(name string) error {
 		return nil
 	})
 	if err == nil {
-		m.s.Printf("Certificate profile \"%s\" is no longer renewed; it keeps its certificate.\n", name)
+		m.s.Say("Certificate profile \"%s\" is no longer renewed; it keeps its certificate.", name)
 	}
 	return err
 }

@@ -236,7 +236,7 @@ func (m *managed) askSecret(draft *config.Config, which secret) error {
 	}
 	answer = strings.TrimSpace(answer)
 	if answer == "" && draft.Refs[which.ref] != "" {
-		m.s.Println("The secret stays as it is.")
+		m.s.Say("The secret stays as it is.")
 		return nil
 	}
 	kept, ok := which.normal(answer)

@@ -41,7 +41,7 @@ func (m *managed) status() error {
 		return m.s.PrintJSON(managedJSON{m.s.Candidate().ACME.Directory, append([]acme.Status{}, all...)})
 	}
 	if len(all) == 0 {
-		m.s.Println("No certificate profile is managed by ACME.")
+		m.s.Say("No certificate profile is managed by ACME.")
 		return nil
 	}
 	t := shell.Table{Head: []string{"Name", "Challenge", "State", "Expires", "Next order"}, Gap: 1, Min: []int{20, 11, 13, 24, 24}}
@@ -114,7 +114,7 @@ func (m *managed) renew(ctx context.Context, name string) error {
 	err := m.a.Engine.RenewCertificate(ctx, name)
 	switch {
 	case err == nil:
-		m.s.Printf("Certificate profile \"%s\" renewed; the new certificate is in service.\n", name)
+		m.s.Say("Certificate profile \"%s\" renewed; the new certificate is in service.", name)
 		return nil
 	case errors.Is(err, acme.ErrNotManaged):
 		return shell.Fail("Error: ACME does not manage certificate profile \"%s\" yet; commit it first.", name)

@@ -94,7 +94,7 @@ func (l *authorityList) enable(on bool) error {
 	}
 	list, err := l.certificates()
 	if err == nil && len(list) == 0 {
-		l.s.Println("The list is empty: it verifies nobody until it holds a certificate.")
+		l.s.Say("The list is empty: it verifies nobody until it holds a certificate.")
 	}
 	return err
 }
@@ -127,11 +127,11 @@ func (l *authorityList) take(name string, data []byte) error {
 	}
 	_, system := certstore.System()
 	for _, note := range append(notes, certstore.InBoth(list, system)...) {
-		l.s.Println(note)
+		l.s.Say("%s", note)
 	}
-	l.s.Printf("%d certificate authorities imported; they take the place of %d.\n", len(list), len(before))
+	l.s.Say("%d certificate authorities imported; they take the place of %d.", len(list), len(before))
 	if !*l.enabled(l.s.Candidate()) {
-		l.s.Println("The custom list is disabled; it takes effect when it is enabled and committed.")
+		l.s.Say("The custom list is disabled; it takes effect when it is enabled and committed.")
 	}
 	return nil
 }
@@ -190,7 +190,7 @@ func (l *authorityList) print() error {
 		return l.s.PrintJSON(authoritiesJSON{strings.ToLower(l.title()), *l.enabled(l.s.Candidate()), reports})
 	}
 	if len(list) == 0 {
-		l.s.Printf("The %s list is empty.\n", strings.ToLower(l.title()))
+		l.s.Say("The %s list is empty.", strings.ToLower(l.title()))
 		return nil
 	}
 	for i, r := range reports {

@@ -62,7 +62,7 @@ func (r *revocation) printSources() {
 	set := r.settings()
 	r.s.Printf("\nCertificate Revocation Lists\nInbound: %s, Outbound: %s, GUI: %s\n", enabledWord(set.Inbound), enabledWord(set.Outbound), enabledWord(set.GUI))
 	if len(set.Sources) == 0 {
-		r.s.Println("There is no source.")
+		r.s.Say("There is no source.")
 		return
 	}
 	t := shell.Table{Head: []string{"Name", "URL", "Interval", "State"}, Gap: 1, Min: []int{20, 40, 12, 8}}
@@ -131,9 +131,9 @@ func (r *revocation) put(name string, src *config.CRLSource, verb string) error 
 	if err != nil {
 		return err
 	}
-	r.s.Printf("Source \"%s\" %s.\n", name, verb)
+	r.s.Say("Source \"%s\" %s.", name, verb)
 	if v := r.settings(); !v.Inbound && !v.Outbound && !v.GUI {
-		r.s.Println("Note: the lists are off for inbound, outbound and GUI; SETUP switches them on.")
+		r.s.Say("Note: the lists are off for inbound, outbound and GUI; SETUP switches them on.")
 	}
 	return nil
 }
@@ -174,7 +174,7 @@ func (r *revocation) removeSource(name string) error {
 		return nil
 	})
 	if err == nil {
-		r.s.Printf("Source \"%s\" deleted.\n", name)
+		r.s.Say("Source \"%s\" deleted.", name)
 	}
 	return err
 }

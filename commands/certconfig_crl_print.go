@@ -59,7 +59,7 @@ func (r *revocation) print() error {
 	}
 	r.s.Printf("Inbound: %s, Outbound: %s, GUI: %s\n", enabledWord(set.Inbound), enabledWord(set.Outbound), enabledWord(set.GUI))
 	if len(reports) == 0 {
-		r.s.Println("There is no source.")
+		r.s.Say("There is no source.")
 	}
 	for _, rep := range reports {
 		r.s.Printf("\n%s\n", rep.Name)

@@ -126,7 +126,7 @@ func (p *profiles) update(name string, with certificates) error {
 		return err
 	}
 	for _, note := range notes {
-		p.s.Println(note)
+		p.s.Say("%s", note)
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func (p *profiles) batchEdit(args []string) error {
 	if err := p.update(name, with); err != nil {
 		return err
 	}
-	p.s.Printf("Certificate profile \"%s\" updated.\n", name)
+	p.s.Say("Certificate profile \"%s\" updated.", name)
 	return nil
 }
 

@@ -30,7 +30,7 @@ func (p *profiles) importFile() error {
 		if !errors.Is(err, certstore.ErrPassphrase) || !p.s.Interactive() || try == passPhraseTries {
 			return err
 		}
-		p.s.Println(err)
+		p.s.Say("%v", err)
 	}
 }
 
@@ -67,7 +67,7 @@ func (p *profiles) batchImport(args []string) error {
 	if err := p.take(name, args[1], data, pass); err != nil {
 		return err
 	}
-	p.s.Printf("Certificate profile \"%s\" %s.\n", name, verb)
+	p.s.Say("Certificate profile \"%s\" %s.", name, verb)
 	return nil
 }
 
@@ -100,7 +100,7 @@ func (p *profiles) exportFile() error {
 		if !errors.Is(err, errDiffer) || !p.s.Interactive() || try == passPhraseTries {
 			return err
 		}
-		p.s.Println(err)
+		p.s.Say("%v", err)
 	}
 }
 
@@ -135,7 +135,7 @@ func (p *profiles) save(name, file, pass string) error {
 		return err
 	}
 	if kinds := keyKinds(profile); len(kinds) > 1 {
-		p.s.Printf("Profile \"%s\" has %d keys; the file holds the %s one.\n", name, len(kinds), kinds[0])
+		p.s.Say("Profile \"%s\" has %d keys; the file holds the %s one.", name, len(kinds), kinds[0])
 	}
 	written(p.s, p.a, file)
 	return nil

@@ -52,7 +52,7 @@ func (p *profiles) printEarlyEnd(c *config.Config, name string) {
 		return
 	}
 	if first := profile.Ends(); first.NotAfter.Before(profile.NotAfter()) {
-		p.s.Printf("In profile \"%s\" the intermediate certificate %s ends first, on %s.\n", name, certstore.DN(first.Subject), stamp(first.NotAfter.UTC()))
+		p.s.Say("In profile \"%s\" the intermediate certificate %s ends first, on %s.", name, certstore.DN(first.Subject), stamp(first.NotAfter.UTC()))
 	}
 }
 
@@ -180,7 +180,7 @@ func (p *profiles) removeProfile(name string) error {
 		return nil
 	})
 	if err == nil {
-		p.s.Printf("Certificate profile \"%s\" deleted.\n", name)
+		p.s.Say("Certificate profile \"%s\" deleted.", name)
 	}
 	return err
 }

@@ -209,7 +209,7 @@ func (p *profiles) store(name string, profile *certstore.Profile, pending bool) 
 		return err
 	}
 	if before != nil && before.ACME != nil {
-		p.s.Printf("Certificate profile \"%s\" is no longer renewed by ACME.\n", name)
+		p.s.Say("Certificate profile \"%s\" is no longer renewed by ACME.", name)
 	}
 	return nil
 }
@@ -257,7 +257,7 @@ func (p *profiles) showRequest(name string) error {
 }
 
 func (p *profiles) remind(name string) {
-	p.s.Printf("Commit profile \"%s\" before you store the answer of the certificate authority with EDIT.\n", name)
+	p.s.Say("Commit profile \"%s\" before you store the answer of the certificate authority with EDIT.", name)
 }
 
 // batchNew takes NAME cn=... and further key=value words.
@@ -281,7 +281,7 @@ func (p *profiles) batchNew(args []string) error {
 	if p.s.JSON {
 		return p.showRequest(name)
 	}
-	p.s.Printf("Certificate profile \"%s\" created.\n", name)
+	p.s.Say("Certificate profile \"%s\" created.", name)
 	if err := p.showRequest(name); err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (p *profiles) askKeyText() (string, error) {
 	if !p.s.Interactive() {
 		return p.s.Block(askPrivate)
 	}
-	p.s.Println(askPrivate)
+	p.s.Say("%s", askPrivate)
 	var text strings.Builder
 	for text.Len() < maxKeyText {
 		line, err := p.s.Secret("")
@@ -171,7 +171,7 @@ func (p *profiles) storeWithNotes(name string, profile *certstore.Profile, notes
 		return err
 	}
 	for _, note := range notes {
-		p.s.Println(note)
+		p.s.Say("%s", note)
 	}
 	return nil
 }
@@ -201,7 +201,7 @@ func (p *profiles) batchPaste(args []string) error {
 	if err := p.storeWithNotes(name, profile, notes); err != nil {
 		return err
 	}
-	p.s.Printf("Certificate profile \"%s\" %s.\n", name, verb)
+	p.s.Say("Certificate profile \"%s\" %s.", name, verb)
 	return nil
 }
 

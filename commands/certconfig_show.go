@@ -134,7 +134,7 @@ func (p *profiles) printChain(n int, k keyReport) {
 		printElement(p.s, i, e)
 	}
 	for _, note := range k.Notes {
-		p.s.Println(note)
+		p.s.Say("%s", note)
 	}
 }
 

@@ -56,19 +56,19 @@ func chooseCertificate(s *shell.Session, c *config.Config, current, text string)
 // assigned before the authority has answered.
 func warnOfCertificate(a *Appliance, s *shell.Session, c *config.Config, name string) {
 	if name == config.DemoCertificate {
-		s.Println("You may use \"Demo\", but this will not be secure.")
+		s.Say("You may use \"Demo\", but this will not be secure.")
 		return
 	}
 	p, err := profileOf(a, c, name)
 	if err != nil {
-		s.Println(err)
+		s.Say("%v", err)
 		return
 	}
 	switch status := p.Status(time.Now(), c.Certificates[name].Pending); status {
 	case certstore.StatusExpired, certstore.StatusNotYetValid:
-		s.Printf("Warning: the certificate of profile \"%s\" is %s.\n", name, strings.ToLower(status))
+		s.Say("Warning: the certificate of profile \"%s\" is %s.", name, strings.ToLower(status))
 	case certstore.StatusPending:
-		s.Printf("Warning: profile \"%s\" is self-signed until the answer to its signing request is stored.\n", name)
+		s.Say("Warning: profile \"%s\" is self-signed until the answer to its signing request is stored.", name)
 	}
 }
 

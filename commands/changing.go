@@ -21,7 +21,7 @@ type changing struct {
 // run does the work, with its progress at a terminal. What it says was done is done, also after Ctrl-C and when it fails.
 func (c changing) run(ctx context.Context, s *shell.Session) error {
 	if !s.JSON {
-		s.Println(c.doing)
+		s.Say("%s", c.doing)
 	}
 	done, err := c.work(ctx, c.progress(s))
 	s.Progress("")
@@ -36,7 +36,7 @@ func (c changing) run(ctx context.Context, s *shell.Session) error {
 	case s.JSON:
 		return s.PrintJSON(c.json(done))
 	}
-	s.Println(c.result(done))
+	s.Say("%s", c.result(done))
 	return nil
 }
 

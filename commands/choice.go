@@ -23,7 +23,7 @@ func chooseAllowed(s *shell.Session, heading string, options []string, def int, 
 		if !s.Interactive() || try == tries {
 			return 0, err
 		}
-		s.Println(err)
+		s.Say("%v", err)
 	}
 }
 

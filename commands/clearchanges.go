@@ -24,7 +24,7 @@ failed, so that a commit is possible again.`,
 				return shell.Usage("Invalid word %q: clearchanges takes nothing or -y.", args[0])
 			}
 			if len(s.Changes()) == 0 && !s.Failed() && !s.JSON {
-				s.Println("There are no changes.")
+				s.Say("There are no changes.")
 				return nil
 			}
 			if !sure {
@@ -39,7 +39,7 @@ failed, so that a commit is possible again.`,
 			if s.JSON {
 				return s.PrintJSON(clearedJSON{cleared})
 			}
-			s.Printf("Changes cleared: %s\n", stamp(time.Now()))
+			s.Say("Changes cleared: %s", stamp(time.Now()))
 			return nil
 		},
 	}

@@ -205,7 +205,7 @@ func (c *committing) nothing() error {
 	if c.s.JSON {
 		return c.s.PrintJSON(nothingJSON{})
 	}
-	c.s.Println("There is no data to commit.")
+	c.s.Say("There is no data to commit.")
 	return nil
 }
 
@@ -265,7 +265,7 @@ func (c *committing) done(r *config.CommitResult) error {
 		return c.s.PrintJSON(resultJSON(true, r))
 	}
 	c.kept(r.Kept)
-	c.s.Printf("Changes committed: %s\n", stamp(r.Revision.Time))
+	c.s.Say("Changes committed: %s", stamp(r.Revision.Time))
 	c.waits(r)
 	return nil
 }
@@ -273,7 +273,7 @@ func (c *committing) done(r *config.CommitResult) error {
 // kept names the commits of others since the candidate was made.
 func (c *committing) kept(revisions []config.Revision) {
 	for _, r := range revisions {
-		c.s.Printf("Kept: what %s from %s committed at %s; yours is added to it.\n", r.Author.User, r.Author.From, stamp(r.Time))
+		c.s.Say("Kept: what %s from %s committed at %s; yours is added to it.", r.Author.User, r.Author.From, stamp(r.Time))
 	}
 }
 
@@ -294,12 +294,12 @@ func (c *committing) check(ctx context.Context) error {
 	c.kept(result.Kept)
 	printChanges(c.s, result.Changes)
 	for _, line := range slices.Concat(r.worse, r.notes, consequenceLines(found)) {
-		c.s.Println(line)
+		c.s.Say("%s", line)
 	}
 	if len(r.worse) > 0 {
-		c.s.Println("The commit will ask about it once more; in exec and in scripts it needs commit force.")
+		c.s.Say("The commit will ask about it once more; in exec and in scripts it needs commit force.")
 	}
-	c.s.Println("The changes are valid. Nothing is committed.")
+	c.s.Say("The changes are valid. Nothing is committed.")
 	return nil
 }
 

@@ -94,7 +94,7 @@ func (c *committing) plan(ctx context.Context) error {
 		return c.s.PrintJSON(plannedCommitJSON{Planned: plannedOf(p), Kept: revisionsJSON(result.Kept), Changes: changesJSON(p.Changes)})
 	}
 	c.kept(result.Kept)
-	c.s.Printf("Planned as commit %d for %s.\n", p.Number, stamp(p.At))
+	c.s.Say("Planned as commit %d for %s.", p.Number, stamp(p.At))
 	return nil
 }
 
@@ -104,7 +104,7 @@ func (c *committing) listPlanned() error {
 		return c.s.PrintJSON(plannedListJSON{plannedAll(list)})
 	}
 	if len(list) == 0 {
-		c.s.Println("There are no planned commits.")
+		c.s.Say("There are no planned commits.")
 		return nil
 	}
 	table := shell.Table{Head: []string{"Number", "Planned For", "User", "Changes", "Description"}, Right: []bool{true, false, false, true}}
@@ -145,7 +145,7 @@ func (c *committing) cancelPlanned(ctx context.Context, args []string) error {
 	if c.s.JSON {
 		return c.s.PrintJSON(cancelledJSON{plannedOf(p)})
 	}
-	c.s.Printf("Cancelled: commit %d, which %s planned for %s.\n", p.Number, p.Author.User, stamp(p.At))
+	c.s.Say("Cancelled: commit %d, which %s planned for %s.", p.Number, p.Author.User, stamp(p.At))
 	return nil
 }
 

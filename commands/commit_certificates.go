@@ -56,7 +56,7 @@ func (c *committing) certificates(ctx context.Context) (bool, error) {
 	r.worse = append(r.worse, c.shutOut(result.Config)...)
 	if !c.s.JSON {
 		for _, note := range slices.Concat(r.notes, graveLines(config.Consequences(c.a.Config.Running().Config, result.Config))) {
-			c.s.Println(note)
+			c.s.Say("%s", note)
 		}
 	}
 	if len(r.worse) == 0 || c.force {
@@ -66,11 +66,11 @@ func (c *committing) certificates(ctx context.Context) (bool, error) {
 		return false, shell.Fail("Error: %s Nothing is committed; commit force insists.", strings.Join(r.worse, " "))
 	}
 	for _, w := range r.worse {
-		c.s.Println(w)
+		c.s.Say("%s", w)
 	}
 	sure, err := c.sure(result.Config)
 	if err == nil && !sure {
-		c.s.Println("Nothing is committed.")
+		c.s.Say("Nothing is committed.")
 	}
 	return sure, err
 }

@@ -66,10 +66,10 @@ func (c *committing) unchanged(ctx context.Context) error {
 		return c.s.PrintJSON(waitingJSON(w, c.within == 0))
 	}
 	for _, r := range w.Revisions {
-		c.s.Printf("%s%s.\n", words, told(r))
+		c.s.Say("%s%s.", words, told(r))
 	}
 	if c.within > 0 {
-		c.s.Println(deadline(w))
+		c.s.Say("%s", deadline(w))
 	}
 	return nil
 }
@@ -86,13 +86,13 @@ func deadline(w config.Waiting) string {
 // waits says after a commit what stays now, and what does not yet.
 func (c *committing) waits(r *config.CommitResult) {
 	for _, confirmed := range r.Confirmed {
-		c.s.Printf("Changes confirmed: %s.\n", told(confirmed))
+		c.s.Say("Changes confirmed: %s.", told(confirmed))
 	}
 	switch w := r.Waiting; {
 	case w.Has(r.Revision.Number):
-		c.s.Println(deadline(w))
+		c.s.Say("%s", deadline(w))
 	case len(w.Revisions) > 0:
-		c.s.Printf("Not confirmed yet: %s. It reverts by itself at %s; %s.\n", told(w.Revisions[0]), stamp(w.Until), c.howConfirmed(w))
+		c.s.Say("Not confirmed yet: %s. It reverts by itself at %s; %s.", told(w.Revisions[0]), stamp(w.Until), c.howConfirmed(w))
 	}
 }
 

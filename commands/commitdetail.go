@@ -40,7 +40,7 @@ the number that it keeps for ever; list shows all that are kept with their numbe
 				return err
 			}
 			if r.Number == 0 {
-				s.Println("There is no commit yet.")
+				s.Say("There is no commit yet.")
 				return nil
 			}
 			changes, err := a.Config.ChangesOf(r.Number)
@@ -114,19 +114,19 @@ func printCommit(s *shell.Session, r config.Revision, w config.Waiting, changes 
 		return s.PrintJSON(commitDetailJSON{r.Number, r.Time, r.Author.User, r.Author.From, r.Comment, confirmBy(w, r.Number), r.Planned, changesJSON(changes)})
 	}
 	if r.Comment == "" {
-		s.Printf("Commit at %s without comments.\n", stamp(r.Time))
+		s.Say("Commit at %s without comments.", stamp(r.Time))
 	} else {
-		s.Printf("Commit at %s with comments: \"%s\".\n", stamp(r.Time), r.Comment)
+		s.Say("Commit at %s with comments: \"%s\".", stamp(r.Time), r.Comment)
 	}
-	s.Printf("By %s from %s.\n", r.Author.User, r.Author.From)
+	s.Say("By %s from %s.", r.Author.User, r.Author.From)
 	if r.Planned > 0 {
-		s.Printf("It was planned commit %d.\n", r.Planned)
+		s.Say("It was planned commit %d.", r.Planned)
 	}
 	if w.Has(r.Number) {
 		s.Println("Not confirmed yet. " + deadline(w))
 	}
 	if gone {
-		s.Println("What it replaced is not kept any more.")
+		s.Say("What it replaced is not kept any more.")
 	}
 	printChanges(s, changes)
 	return nil

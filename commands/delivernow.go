@@ -28,9 +28,9 @@ func deliverNow(a *Appliance) *shell.Command {
 				return s.PrintJSON(scheduledJSON{cmp.Or(domain, "ALL")})
 			}
 			if domain == "" {
-				s.Println("Scheduling all messages for delivery.")
+				s.Say("Scheduling all messages for delivery.")
 			} else {
-				s.Printf("Scheduling all messages to %s for delivery.\n", domain)
+				s.Say("Scheduling all messages to %s for delivery.", domain)
 			}
 			return nil
 		},

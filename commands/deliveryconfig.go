@@ -94,7 +94,7 @@ func setupDelivery(s *shell.Session) error {
 }
 
 func warnOfPossibleDelivery(s *shell.Session) {
-	s.Println("Note: a message whose connection is lost after the final dot now counts as delivered. This may lose mail.")
+	s.Say("Note: a message whose connection is lost after the final dot now counts as delivered. This may lose mail.")
 }
 
 func deliverySettings(s *shell.Session, words []string) error {

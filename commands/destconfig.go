@@ -75,7 +75,7 @@ func (d *destinations) put(name string, entry *config.Destination) error {
 	}
 	validates := func(server config.DNSServer) bool { return server.Validating }
 	if (entry.DANE == "opportunistic" || entry.DANE == "mandatory") && !slices.ContainsFunc(d.config().DNS.Servers, validates) {
-		d.s.Println("Note: DANE needs a nameserver that validates, and none is marked so in dnsconfig.")
+		d.s.Say("Note: DANE needs a nameserver that validates, and none is marked so in dnsconfig.")
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func (d *destinations) menu() error {
 	alone := func() bool { return len(d.config().Destinations) < 2 }
 	return d.s.Menu(shell.Menu{
 		State: func() {
-			d.s.Printf("\nThere are currently %d entries configured.\n", len(d.config().Destinations))
+			d.s.Say("\nThere are currently %d entries configured.", len(d.config().Destinations))
 		},
 		Items: []shell.MenuItem{
 			{Keyword: "SETUP", What: "Change global settings.", Do: plainly(d.setup)},
@@ -115,7 +115,7 @@ func (d *destinations) entries() []string {
 func (d *destinations) setup() error {
 	present := d.config().Delivery.Certificate
 	if present == config.DemoCertificate {
-		d.s.Printf("The \"Demo\" certificate is currently configured. You may use \"Demo\", but this will not be secure.\n\n")
+		d.s.Say("The \"Demo\" certificate is currently configured. You may use \"Demo\", but this will not be secure.\n")
 	}
 	name, err := chooseCertificate(d.s, d.config(), present, "Please choose the certificate to apply:")
 	if err != nil {
@@ -139,7 +139,7 @@ func (d *destinations) setAlert(on bool) error {
 		return err
 	}
 	if on && len(d.config().Alerts.Recipients) == 0 {
-		d.s.Println("Note: nobody receives alerts yet; see alertconfig.")
+		d.s.Say("Note: nobody receives alerts yet; see alertconfig.")
 	}
 	return nil
 }

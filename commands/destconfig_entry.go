@@ -159,7 +159,7 @@ func (d *destinations) askLimitReach(name string, entry *config.Destination) err
 
 func (d *destinations) noteVirtualGateways(entry *config.Destination) {
 	if entry.LimitApply == "vg" {
-		d.s.Println("Note: there are no virtual gateways yet; the limits apply system wide.")
+		d.s.Say("Note: there are no virtual gateways yet; the limits apply system wide.")
 	}
 }
 
@@ -180,7 +180,7 @@ func (d *destinations) chooseTLS(entry *config.Destination) error {
 	}
 	entry.TLS = tlsLevels[i-1].level
 	if entry.TLS != config.TLSNo {
-		d.s.Printf("\nYou have chosen to enable TLS. Please use the 'certconfig' command to ensure that there is a valid certificate configured.\n")
+		d.s.Say("\nYou have chosen to enable TLS. Please use the 'certconfig' command to ensure that there is a valid certificate configured.")
 	}
 	return nil
 }

@@ -41,9 +41,9 @@ func (d *destinations) readTable(file string) error {
 		return err
 	}
 	for _, note := range read.notes {
-		d.s.Println(note)
+		d.s.Say("%s", note)
 	}
-	d.s.Printf("%d entries imported.\n", len(read.entries))
+	d.s.Say("%d entries imported.", len(read.entries))
 	return nil
 }
 

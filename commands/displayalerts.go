@@ -43,7 +43,7 @@ text and whom it went to.`,
 			case s.JSON:
 				return s.PrintJSON(alertsJSON(list))
 			case len(list) == 0:
-				s.Println("There are no alerts.")
+				s.Say("There are no alerts.")
 			case detail:
 				printAlertTexts(s, list)
 			default:
@@ -105,7 +105,7 @@ func printAlertTexts(s *shell.Session, list []alert.Entry) {
 		if len(e.Mailed) > 0 {
 			s.Printf("\nSent to: %s\n", strings.Join(e.Mailed, ", "))
 		} else {
-			s.Printf("\nSent to nobody.\n")
+			s.Say("\nSent to nobody.")
 		}
 	}
 }

@@ -104,10 +104,10 @@ func (d *nameservers) menu() error {
 
 func (d *nameservers) print() {
 	if len(d.servers()) == 0 {
-		d.s.Println("Currently using the nameservers of the host system.")
+		d.s.Say("Currently using the nameservers of the host system.")
 		return
 	}
-	d.s.Println("Currently using the local DNS cache servers:")
+	d.s.Say("Currently using the local DNS cache servers:")
 	d.s.Print(numbered(d.lines()))
 }
 

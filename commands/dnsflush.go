@@ -34,7 +34,7 @@ are open stay where they are.`,
 			if s.JSON {
 				return s.PrintJSON(flushedJSON{answers})
 			}
-			s.Printf("DNS cache cleared: %s.\n", counted(answers, "answer"))
+			s.Say("DNS cache cleared: %s.", counted(answers, "answer"))
 			return nil
 		},
 	}

@@ -81,7 +81,7 @@ func fileNames(a *Appliance) []string { return configuration(a).Names() }
 
 // written says where an exported file is, in the words that scripts look for.
 func written(s *shell.Session, a *Appliance, name string) {
-	s.Printf("File written on machine \"%s\" to the location\n\"/configuration/%s\".\n", machine(a), name)
+	s.Say("File written on machine \"%s\" to the location\n\"/configuration/%s\".", machine(a), name)
 }
 
 // machine is the appliance's name as its running configuration has it.

@@ -125,7 +125,7 @@ deleterecipients does not where its words say everything. A name with blanks sta
 			if err := configuration(a).Remove(name); err != nil {
 				return fileFault("delete", name, err)
 			}
-			s.Printf("Deleted \"%s\".\n", name)
+			s.Say("Deleted \"%s\".", name)
 			return nil
 		},
 		Complete: func(_ *shell.Session, args []string) []string {

@@ -167,12 +167,12 @@ func (f *finding) report(ctx context.Context) error {
 	case f.s.JSON:
 		return f.document(ctx, found, more)
 	case len(found) == 0:
-		f.s.Println(nothingFound)
+		f.s.Say("%s", nothingFound)
 		return nil
 	case len(found) == 1 && more == 0:
 		return f.lines(ctx, found[0])
 	}
-	f.s.Println("The following matching message IDs were found:")
+	f.s.Say("The following matching message IDs were found:")
 	f.s.Print(numbered(resultLines(found)))
 	f.leftOut(more)
 	return nil
@@ -182,7 +182,7 @@ const nothingFound = "No results were found. Use another search term, log or tim
 
 func (f *finding) leftOut(more int) {
 	if more > 0 {
-		f.s.Printf("%d older ones are left out; narrow the time range to see them.\n", more)
+		f.s.Say("%d older ones are left out; narrow the time range to see them.", more)
 	}
 }
 

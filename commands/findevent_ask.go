@@ -31,7 +31,7 @@ func (f *finding) dialogue(ctx context.Context, a *Appliance) error {
 		return err
 	}
 	if len(found) == 0 {
-		f.s.Println(nothingFound)
+		f.s.Say("%s", nothingFound)
 		return nil
 	}
 	f.leftOut(more)

@@ -240,7 +240,7 @@ func (g *grepping) run(ctx context.Context) error {
 		return err
 	})
 	if err == nil && !found {
-		g.s.Println("No results were found. Use another regular expression(s) to search.")
+		g.s.Say("No results were found. Use another regular expression(s) to search.")
 	}
 	return err
 }

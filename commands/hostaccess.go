@@ -26,7 +26,7 @@ func (e *listenerEdit) hostAccess() error {
 	return e.s.Menu(shell.Menu{
 		State: func() {
 			t := e.table()
-			e.s.Printf("There are currently %d policies defined.\nThere are currently %d sender groups.\n", len(t.Policies), len(t.Groups))
+			e.s.Say("There are currently %d policies defined.\nThere are currently %d sender groups.", len(t.Policies), len(t.Groups))
 		},
 		Items: []shell.MenuItem{
 			{Keyword: "NEW", What: "Create a new entry.", Do: e.groupOrPolicy("New", e.newGroup, e.newPolicy)},
@@ -188,7 +188,7 @@ func (e *listenerEdit) takeTable(name string, data []byte) error {
 		return nil
 	})
 	if err == nil {
-		e.s.Printf("%d policies and %d sender groups imported.\n", len(read.Policies), len(read.Groups))
+		e.s.Say("%d policies and %d sender groups imported.", len(read.Policies), len(read.Groups))
 	}
 	return err
 }

@@ -149,7 +149,7 @@ func askScanning(s *shell.Session, p *config.PolicyParams) error {
 			return err
 		}
 	}
-	s.Println("SenderBase, anti-spam and anti-virus scanning are not available in this version; the answers are kept.")
+	s.Say("SenderBase, anti-spam and anti-virus scanning are not available in this version; the answers are kept.")
 	return nil
 }
 
@@ -163,7 +163,7 @@ func askPolicyTLS(s *shell.Session, p *config.PolicyParams, titles ...string) er
 	if p.TLS = modes[n-1]; p.TLS != config.TLSPreferred && p.TLS != config.TLSRequired {
 		return nil
 	}
-	s.Println("You have chosen to enable TLS. Please use the 'certconfig' command to ensure that there is a valid certificate configured.")
+	s.Say("You have chosen to enable TLS. Please use the 'certconfig' command to ensure that there is a valid certificate configured.")
 	present := p.TLSVerify != nil && *p.TLSVerify
 	verify, err := s.YesNo("Do you want to verify client certificates?", present)
 	if verify != present {
@@ -266,7 +266,7 @@ func (e *listenerEdit) askPolicy(policy *config.Policy) error {
 
 // askLimitsOf asks in the order of the table's default.
 func (e *listenerEdit) askLimitsOf(p *config.PolicyParams) error {
-	e.s.Println("Enter \"default\" for what shall come from the table's default.")
+	e.s.Say("Enter \"default\" for what shall come from the table's default.")
 	return inOrder(
 		func() error { return e.askInherited(p, limitQuestions[:]) },
 		func() error { return askPolicyTexts(e.s, p) },

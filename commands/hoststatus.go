@@ -172,7 +172,7 @@ func printLastError(s *shell.Session, h mta.HostStatus) {
 	if lastError(h.HostSummary) == "-" || h.State != mta.HostDown && h.LastError == h.Last5XX {
 		return
 	}
-	s.Printf("Last Error:\n----------\n%s\n", eventlog.Escape(strings.TrimPrefix(h.LastErrorHost+": "+h.LastError, ": ")))
+	s.Say("Last Error:\n----------\n%s", eventlog.Escape(strings.TrimPrefix(h.LastErrorHost+": "+h.LastError, ": ")))
 	if !h.LastErrorAt.IsZero() {
 		s.Printf("(at %s)\n", stamp(h.LastErrorAt))
 	}
@@ -180,9 +180,10 @@ func printLastError(s *shell.Session, h mta.HostStatus) {
 		s.Printf("Down since:  %s\n", stamp(h.DownSince))
 	}
 	if c, known := cause.Lookup(cause.ID(h.LastCause)); known {
-		s.Printf("Cause:       %s, %s\n", c.ID, c.Title)
+		s.SayBeside("Cause:       ", string(c.ID)+", "+c.Title)
 		if h.State != mta.HostUp {
-			s.Printf("Whose fault: %s\nWhat helps:  %s\n", c.Fault, c.Helps)
+			s.SayBeside("Whose fault: ", c.Fault)
+			s.SayBeside("What helps:  ", c.Helps)
 		}
 	}
 	s.Println("----------")

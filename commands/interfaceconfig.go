@@ -121,7 +121,7 @@ func interfaceLine(name string, i *config.Interface) string {
 func printInterfaces(s *shell.Session) {
 	c := s.Candidate()
 	if len(c.Interfaces) == 0 {
-		s.Println("There are no interfaces configured.")
+		s.Say("There are no interfaces configured.")
 		return
 	}
 	s.Println("Currently configured interfaces:")
@@ -227,7 +227,7 @@ func removeInterface(s *shell.Session, name string) error {
 	if err != nil {
 		return err
 	}
-	s.Printf("Interface %s deleted.\n", name)
+	s.Say("Interface %s deleted.", name)
 	return nil
 }
 

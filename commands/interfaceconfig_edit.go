@@ -26,7 +26,7 @@ func newInterface(s *shell.Session) error {
 	if err != nil {
 		return err
 	}
-	s.Printf("Interface %s created.\n", name)
+	s.Say("Interface %s created.", name)
 	return nil
 }
 
@@ -131,7 +131,7 @@ func askInterface(s *shell.Session, i *config.Interface, form ...string) error {
 	}
 	https, err := s.YesNo("Do you want to enable HTTPS on this interface?", false)
 	if err == nil && https {
-		s.Println("HTTPS is not available in this version; it stays off.")
+		s.Say("HTTPS is not available in this version; it stays off.")
 	}
 	return err
 }
@@ -251,7 +251,7 @@ func batchNewInterface(s *shell.Session, args []string) error {
 	if err != nil {
 		return err
 	}
-	s.Printf("Interface %s created.\n", name)
+	s.Say("Interface %s created.", name)
 	return nil
 }
 

@@ -132,7 +132,7 @@ func typeName(t config.ListenerType) string {
 func printListeners(s *shell.Session) {
 	c := s.Candidate()
 	if len(c.Listeners) == 0 {
-		s.Println("\nThere are no listeners configured.")
+		s.Say("\nThere are no listeners configured.")
 		return
 	}
 	s.Println("\nCurrently configured listeners:")
@@ -227,7 +227,7 @@ func deleteListener(s *shell.Session) error {
 func removeListener(s *shell.Session, name string) error {
 	err := change(s, func(c *config.Config) error { delete(c.Listeners, name); return nil })
 	if err == nil {
-		s.Printf("Listener %s deleted.\n", name)
+		s.Say("Listener %s deleted.", name)
 	}
 	return err
 }

@@ -29,10 +29,10 @@ func (e *listenerEdit) serverNameList() []string {
 func (e *listenerEdit) printServerNames() {
 	l := e.listener()
 	if len(l.ServerNames) == 0 {
-		e.s.Printf("\nEvery client gets the certificate %s, whatever server name it asks for.\n", strings.Join(l.Certificates, ", "))
+		e.s.Say("\nEvery client gets the certificate %s, whatever server name it asks for.", strings.Join(l.Certificates, ", "))
 		return
 	}
-	e.s.Println("\nCertificates by the server name that the client asks for:")
+	e.s.Say("\nCertificates by the server name that the client asks for:")
 	for n, name := range e.serverNameList() {
 		e.s.Printf("%d. %s: %s\n", n+1, name, strings.Join(l.ServerNames[name], ", "))
 	}
@@ -86,7 +86,7 @@ func (e *listenerEdit) setServerName(name string, chosen []string) error {
 		return nil
 	})
 	if err == nil {
-		e.s.Printf("Clients that ask for %s get the certificate %s.\n", hostWord(name), strings.Join(chosen, ", "))
+		e.s.Say("Clients that ask for %s get the certificate %s.", hostWord(name), strings.Join(chosen, ", "))
 	}
 	return err
 }
@@ -109,7 +109,7 @@ func (e *listenerEdit) removeServerName(word string) error {
 		return nil
 	})
 	if err == nil {
-		e.s.Printf("Server name %s deleted.\n", name)
+		e.s.Say("Server name %s deleted.", name)
 	}
 	return err
 }

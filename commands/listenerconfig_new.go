@@ -33,8 +33,8 @@ func newListener(s *shell.Session) error {
 	if err != nil {
 		return err
 	}
-	s.Printf("\nListener %s created.\nDefaults have been set for a %s listener.\n", draft.name, typeName(draft.listener.Type))
-	s.Println("Use the listenerconfig->EDIT command to customize the listener.")
+	s.Say("\nListener %s created.\nDefaults have been set for a %s listener.", draft.name, typeName(draft.listener.Type))
+	s.Say("Use the listenerconfig->EDIT command to customize the listener.")
 	return nil
 }
 
@@ -264,7 +264,7 @@ func askRoutes(s *shell.Session, d *listenerDraft, domains []string) error {
 		if d.routes[domain], err = routeHops(answer); err != nil {
 			return err
 		}
-		s.Printf("Mapping for %s to %s created.\n", domain, strings.Join(d.routes[domain], ", "))
+		s.Say("Mapping for %s to %s created.", domain, strings.Join(d.routes[domain], ", "))
 	}
 	return nil
 }
@@ -356,7 +356,7 @@ func batchNewListener(s *shell.Session, args []string) error {
 		return newListenerSettings(c, l, args[4:])
 	})
 	if err == nil {
-		s.Printf("Listener %s created.\n", args[0])
+		s.Say("Listener %s created.", args[0])
 	}
 	return err
 }

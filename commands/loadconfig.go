@@ -134,7 +134,7 @@ func (l *loading) run(ctx context.Context) error {
 		return l.refusal(err)
 	}
 	if entered > 0 {
-		l.s.Println("What was entered and not committed is replaced.")
+		l.s.Say("What was entered and not committed is replaced.")
 	}
 	l.s.SetCandidate(loaded.Config)
 	changes, err := l.s.Uncommitted().ChangesUntil(ctx)
@@ -165,7 +165,7 @@ func (l *loading) askKey(again bool) error {
 		return shell.Fail("Invalid export key: the file was saved under another one.")
 	}
 	if again {
-		l.s.Println("That is not the export key of the appliance that saved this file.")
+		l.s.Say("That is not the export key of the appliance that saved this file.")
 	}
 	text, err := l.s.Secret("Enter the export key of the appliance that saved this file:")
 	if err != nil {
@@ -233,9 +233,9 @@ func (l *loading) tell(loaded *config.LoadedXML, changes []config.Change) error 
 		}
 	}
 	if len(changes) == 0 {
-		l.s.Println("No changes detected from current configuration.")
+		l.s.Say("No changes detected from current configuration.")
 		return nil
 	}
-	l.s.Println("Values have been loaded.\nBe sure to run \"commit\" to make these settings active.")
+	l.s.Say("Values have been loaded.\nBe sure to run \"commit\" to make these settings active.")
 	return nil
 }

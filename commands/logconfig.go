@@ -143,7 +143,7 @@ func (l *logSettings) remove(word string) error {
 	if err := change(l.s, func(c *config.Config) error { delete(c.Logs.Subscriptions, name); return nil }); err != nil {
 		return err
 	}
-	l.s.Printf("Log \"%s\" deleted. Its files stay on disk in the folder %s.\n", name, name)
+	l.s.Say("Log \"%s\" deleted. Its files stay on disk in the folder %s.", name, name)
 	return nil
 }
 
@@ -180,6 +180,6 @@ func (l *logSettings) start(word string) error {
 		return err
 	}
 	status, _ := l.a.Logs.Status(name)
-	l.s.Printf("Log \"%s\" is %s.\n", name, status.Debug)
+	l.s.Say("Log \"%s\" is %s.", name, status.Debug)
 	return nil
 }

@@ -122,7 +122,7 @@ func (l *logSettings) hostKeys() error {
 
 func (l *logSettings) printHostKeys() {
 	if len(l.logs().HostKeys) == 0 {
-		l.s.Println("Currently installed host keys: none. Servers are verified by name and certificate authorities.")
+		l.s.Say("Currently installed host keys: none. Servers are verified by name and certificate authorities.")
 		return
 	}
 	l.s.Println("Currently installed host keys:")

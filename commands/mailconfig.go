@@ -97,6 +97,6 @@ func mailConfigTo(ctx context.Context, a *Appliance, s *shell.Session, to []stri
 	if s.JSON {
 		return s.PrintJSON(mailedConfigJSON{name, to, passphrases(masked)})
 	}
-	s.Printf("The configuration file has been sent to %s.\n", strings.Join(to, ", "))
+	s.Say("The configuration file has been sent to %s.", strings.Join(to, ", "))
 	return nil
 }

@@ -60,10 +60,10 @@ func showMetrics(s *shell.Session) error {
 		return s.PrintJSON(metricsJSON{address})
 	}
 	if address == "" {
-		s.Println("Metrics are not served.")
+		s.Say("Metrics are not served.")
 		return nil
 	}
-	s.Printf("Metrics are served at http://%s/metrics.\n", address)
+	s.Say("Metrics are served at http://%s/metrics.", address)
 	return nil
 }
 
@@ -103,7 +103,7 @@ func setMetrics(s *shell.Session, word string) error {
 		return err
 	}
 	if a, err := netip.ParseAddrPort(address); err == nil && !a.Addr().IsLoopback() {
-		s.Println("Note: metrics are served without encryption and without a password; let only a network that you trust reach them.")
+		s.Say("Note: metrics are served without encryption and without a password; let only a network that you trust reach them.")
 	}
 	return nil
 }

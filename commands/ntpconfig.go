@@ -162,16 +162,16 @@ func clockPlace(d clockDocument) string {
 }
 
 func printClock(s *shell.Session, d clockDocument) {
-	s.Println("The clock belongs to the host system.")
+	s.Say("The clock belongs to the host system.")
 	switch {
 	case d.Synchronized == nil:
 	case *d.Synchronized:
-		s.Println("The host says that it is synchronized.")
+		s.Say("The host says that it is synchronized.")
 	default:
-		s.Println("The host says that it is not synchronized.")
+		s.Say("The host says that it is not synchronized.")
 	}
 	if len(d.Servers) == 0 {
-		s.Println("No time servers were found in the host's files.")
+		s.Say("No time servers were found in the host's files.")
 		return
 	}
 	s.Printf("Time servers of %s (%s):\n", d.Program, clockPlace(d))
@@ -207,7 +207,7 @@ func queryClock(ctx context.Context, a *Appliance, s *shell.Session, server stri
 	if d.Offset < 0 {
 		direction = "ahead"
 	}
-	s.Printf("%s (stratum %d): this clock is %.3f s %s, measured over %.3f s.\n", server, d.Stratum, max(d.Offset, -d.Offset), direction, d.Delay)
+	s.Say("%s (stratum %d): this clock is %.3f s %s, measured over %.3f s.", server, d.Stratum, max(d.Offset, -d.Offset), direction, d.Delay)
 	return nil
 }
 

@@ -26,7 +26,7 @@ func oldMessage(a *Appliance) *shell.Command {
 				return s.PrintJSON(oldestJSON(mid, received))
 			}
 			if mid == 0 {
-				s.Println("No messages in the delivery queue.")
+				s.Say("No messages in the delivery queue.")
 				return nil
 			}
 			s.Println(age(mid, received))

@@ -126,6 +126,6 @@ func commitPassphrase(ctx context.Context, a *Appliance, s *shell.Session, fresh
 	if a.Committed != nil {
 		a.Committed(s.User(), comment)
 	}
-	s.Println("Your passphrase is changed.")
+	s.Say("Your passphrase is changed.")
 	return nil
 }

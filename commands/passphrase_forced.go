@@ -52,7 +52,7 @@ func Greet(a *Appliance) func(context.Context, *shell.Session) error {
 		if !mustChange(a, s) {
 			return nil
 		}
-		s.Println("\nYour passphrase must be changed before you go on.")
+		s.Say("\nYour passphrase must be changed before you go on.")
 		for range passphraseTries {
 			fresh, refused, err := tryPassphrase(a, s, a.Config.Running().Config)
 			switch {
@@ -63,7 +63,7 @@ func Greet(a *Appliance) func(context.Context, *shell.Session) error {
 			case refused == nil:
 				return commitPassphrase(ctx, a, s, fresh)
 			}
-			s.Println(refused)
+			s.Say("%s", refused)
 		}
 		return notChanged()
 	}

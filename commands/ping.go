@@ -149,7 +149,7 @@ func (p *pinging) run(ctx context.Context, s *shell.Session, count int) error {
 		s.Printf("PING %s (%s): %d data bytes\n", p.host, p.addr, pingSize)
 	}
 	if s.Interactive() && !s.JSON {
-		s.Println("Press Ctrl-C to stop.")
+		s.Say("Press Ctrl-C to stop.")
 	}
 	for seq := range count {
 		began := time.Now()

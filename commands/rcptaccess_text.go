@@ -167,7 +167,7 @@ func (e *listenerEdit) takeRecipients(name string, data []byte) error {
 		return nil
 	})
 	if err == nil {
-		e.s.Printf("%d recipients imported.\n", len(read))
+		e.s.Say("%d recipients imported.", len(read))
 	}
 	return err
 }

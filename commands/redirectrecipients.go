@@ -72,8 +72,8 @@ func redirectTo(s *shell.Session, args []string) (machine config.Hop, sure bool,
 	if machine, err = machineWord(answer); err != nil {
 		return machine, false, err
 	}
-	s.Printf("\nWARNING: Everything that is queued now is sent to \"%s\", whatever its domain, its MX records and its SMTP routes say.\n"+
-		"What that machine refuses is bounced. It cannot be undone.\n\n", answer)
+	s.Say("\nWARNING: Everything that is queued now is sent to \"%s\", whatever its domain, its MX records and its SMTP routes say.\n"+
+		"What that machine refuses is bounced. It cannot be undone.\n", answer)
 	sure, err = s.YesNo(fmt.Sprintf("Are you sure you want to redirect all mail in the queue to \"%s\"?", answer), false)
 	return machine, sure, err
 }

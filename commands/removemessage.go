@@ -81,9 +81,9 @@ func remove(ctx context.Context, a *Appliance, s *shell.Session, m mta.MessageIn
 	case done.Recipients == 0:
 		return shell.Fail("Failed to remove MID %d: its delivery is under way.", m.MID)
 	case left > 0:
-		s.Printf("MID %d removed for %s; the delivery to %d is under way.\n", m.MID, counted(done.Recipients, "recipient"), left)
+		s.Say("MID %d removed for %s; the delivery to %d is under way.", m.MID, counted(done.Recipients, "recipient"), left)
 	default:
-		s.Printf("MID %d removed.\n", m.MID)
+		s.Say("MID %d removed.", m.MID)
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (r repetition) repeat(ctx context.Context, s *shell.Session, show func(now 
 // heading begins a display that goes on.
 func (r repetition) heading(s *shell.Session, lines string) {
 	if s.Interactive() && r.count == 0 {
-		s.Println("Hit Ctrl-C to return to the main prompt.")
+		s.Say("Hit Ctrl-C to return to the main prompt.")
 	}
 	s.Print("\n" + lines)
 }

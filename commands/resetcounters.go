@@ -30,7 +30,7 @@ start and is left alone.`,
 			if s.JSON {
 				return s.PrintJSON(countersResetJSON{at})
 			}
-			s.Printf("Counters reset: %s\n", stamp(at))
+			s.Say("Counters reset: %s", stamp(at))
 			return nil
 		},
 	}

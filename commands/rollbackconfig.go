@@ -84,7 +84,7 @@ func (r *rollingBack) dialogue(ctx context.Context) error {
 	if done, err := r.revert(to); err != nil || !done {
 		return err
 	}
-	r.s.Println(reverted(to))
+	r.s.Say("%s", reverted(to))
 	if len(r.s.Changes()) == 0 {
 		return r.same()
 	}
@@ -95,7 +95,7 @@ func (r *rollingBack) dialogue(ctx context.Context) error {
 	if result, err := r.commit(ctx, to); err != nil || result == nil {
 		return err
 	}
-	r.s.Println("Committed the changes successfully")
+	r.s.Say("Committed the changes successfully")
 	return nil
 }
 
@@ -137,7 +137,7 @@ func (r *rollingBack) now(ctx context.Context, to config.Revision, commit bool) 
 		return err
 	}
 	document := rolledBackJSON{RevertedTo: revisionOf(to), Changes: changesJSON(r.s.Changes())}
-	r.s.Println(reverted(to))
+	r.s.Say("%s", reverted(to))
 	switch {
 	case len(r.s.Changes()) == 0 && !r.s.JSON:
 		return r.same()
@@ -147,7 +147,7 @@ func (r *rollingBack) now(ctx context.Context, to config.Revision, commit bool) 
 			return err
 		}
 		document.Revision, document.Confirmed = new(revisionOf(result.Revision)), revisionsJSON(result.Confirmed)
-		r.s.Println("Committed the changes successfully")
+		r.s.Say("Committed the changes successfully")
 	}
 	if r.s.JSON {
 		document.Committed = document.Revision != nil
@@ -159,7 +159,7 @@ func (r *rollingBack) now(ctx context.Context, to config.Revision, commit bool) 
 // revert puts the earlier configuration in the place of the candidate, with what is running now as its base.
 func (r *rollingBack) revert(to config.Revision) (done bool, err error) {
 	if n := len(r.s.Changes()); n > 0 {
-		r.s.Printf("What is entered and not committed (%s) is lost by this.\n", changeCount(n))
+		r.s.Say("What is entered and not committed (%s) is lost by this.", changeCount(n))
 	}
 	if !r.sure {
 		sure, err := r.s.YesNo("Are you sure you want to roll back the configuration?", false)
@@ -203,14 +203,14 @@ func (r *rollingBack) commit(ctx context.Context, to config.Revision) (*config.C
 
 func (r *rollingBack) same() error {
 	r.s.Committed()
-	r.s.Println("It is the same as the running configuration.")
+	r.s.Say("It is the same as the running configuration.")
 	return nil
 }
 
 // print lists the earlier configurations.
 func (r *rollingBack) print() {
 	if len(r.list) == 0 {
-		r.s.Println("There are no previous commits.")
+		r.s.Say("There are no previous commits.")
 		return
 	}
 	r.s.Printf("Previous Commits :\n    %-30s%-17sDescription\n%s\n", "Committed On", "User", strings.Repeat("-", 81))

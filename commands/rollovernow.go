@@ -54,6 +54,6 @@ func rollOver(s *shell.Session, logs []*eventlog.Log) error {
 	if s.JSON {
 		return s.PrintJSON(doc)
 	}
-	s.Println("Log files successfully rolled over.")
+	s.Say("Log files successfully rolled over.")
 	return nil
 }

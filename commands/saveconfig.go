@@ -91,7 +91,7 @@ func saveConfigFile(a *Appliance, s *shell.Session, args []string) error {
 		return s.PrintJSON(savedConfigJSON{name, passphrases(masked)})
 	}
 	written(s, a, name)
-	s.Println("Configuration saved.")
+	s.Say("Configuration saved.")
 	return nil
 }
 

@@ -134,6 +134,6 @@ func (z *zoning) set(word string) error {
 	if err := change(z.s, func(c *config.Config) error { c.TimeZone = zone; return nil }); err != nil {
 		return err
 	}
-	z.s.Printf("Time zone: %s. After commit it holds from the next start on: type reboot then.\n", zoneName(zone))
+	z.s.Say("Time zone: %s. After commit it holds from the next start on: type reboot then.", zoneName(zone))
 	return nil
 }

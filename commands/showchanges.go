@@ -67,10 +67,10 @@ func uncommitted(a *Appliance, s *shell.Session) error {
 	case s.JSON:
 		return s.PrintJSON(pendingJSON{changesJSON(p.Changes), conflictsJSON(p.Conflicts)})
 	case entered == 0:
-		s.Println("There are no changes.")
+		s.Say("There are no changes.")
 		return nil
 	case len(p.Changes) == 0:
-		s.Println("There are no changes: what was entered is in force already.")
+		s.Say("There are no changes: what was entered is in force already.")
 		return nil
 	}
 	for i, line := range strings.Split(strings.TrimRight(config.FormatChanges(p.Changes), "\n"), "\n") {
@@ -79,13 +79,13 @@ func uncommitted(a *Appliance, s *shell.Session) error {
 		}
 		s.Println(line)
 	}
-	s.Printf("%s, not committed.\n", changeCount(len(p.Changes)))
+	s.Say("%s, not committed.", changeCount(len(p.Changes)))
 	for i, e := range p.Conflicts {
 		if i == conflictsShown {
-			s.Printf("So were %d more objects.\n", len(p.Conflicts)-i)
+			s.Say("So were %d more objects.", len(p.Conflicts)-i)
 			break
 		}
-		s.Printf("%s was changed by %s at %s too: a commit is refused.\n", e.Object, e.By.Author.User, stamp(e.By.Time))
+		s.Say("%s was changed by %s at %s too: a commit is refused.", e.Object, e.By.Author.User, stamp(e.By.Time))
 	}
 	return nil
 }
@@ -132,11 +132,11 @@ func comparison(s *shell.Session, from, to string, changes []config.Change) erro
 		return s.PrintJSON(comparisonJSON{from, to, changesJSON(changes)})
 	}
 	if len(changes) == 0 {
-		s.Printf("There are no changes from %s to %s.\n", from, to)
+		s.Say("There are no changes from %s to %s.", from, to)
 		return nil
 	}
 	printChanges(s, changes)
-	s.Printf("%s from %s to %s.\n", changeCount(len(changes)), from, to)
+	s.Say("%s from %s to %s.", changeCount(len(changes)), from, to)
 	return nil
 }
 

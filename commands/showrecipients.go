@@ -33,7 +33,7 @@ func showRecipients(a *Appliance) *shell.Command {
 				document := shownRecipientsJSON{[]shownRecipientRow{}}
 				return streamRecipients(ctx, a, s, document, filter)
 			}
-			s.Println("Showing messages, please wait.")
+			s.Say("Showing messages, please wait.")
 			s.Println()
 			return printRecipients(ctx, a, s, filter)
 		},
@@ -135,7 +135,7 @@ func printRecipients(ctx context.Context, a *Appliance, s *shell.Session, filter
 		return err
 	})
 	if err == nil && none {
-		s.Println("No messages in the delivery queue.")
+		s.Say("No messages in the delivery queue.")
 	}
 	return err
 }

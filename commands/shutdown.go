@@ -72,7 +72,7 @@ func (e ending) run(a *Appliance, s *shell.Session, args []string) error {
 		return shell.Fail("Unable to stop: no service runs here.")
 	}
 	// What was said before is read before the session ends.
-	s.Println(e.said)
+	s.Say("%s", e.said)
 	if err := a.Stop(s.Author(), grace, e.again); err != nil {
 		return shell.Fail("Unable to stop: %w.", err)
 	}
@@ -82,13 +82,13 @@ func (e ending) run(a *Appliance, s *shell.Session, args []string) error {
 // sayAffected says, before it is too late, whose work ends and is lost, and that no clock stops.
 func (e ending) sayAffected(a *Appliance, s *shell.Session) {
 	if n := len(s.Sessions()) - 1; n > 0 {
-		s.Printf("Other sessions that end: %d.\n", n)
+		s.Say("Other sessions that end: %d.", n)
 	}
 	for _, line := range unfinished(s.Sessions()) {
-		s.Println(line + "; lost with the session.")
+		s.Say("%s; lost with the session.", line)
 	}
 	if w, ok := a.Config.Waiting(); ok {
-		s.Printf("Not confirmed yet: %s. It reverts at %s, or at the first start after that.\n", told(w.Revisions[0]), stamp(w.Until))
+		s.Say("Not confirmed yet: %s. It reverts at %s, or at the first start after that.", told(w.Revisions[0]), stamp(w.Until))
 	}
 }
 

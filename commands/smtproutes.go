@@ -94,10 +94,10 @@ func (r *routes) menu() error {
 		Tight: true,
 		State: func() {
 			if empty() {
-				r.s.Println("There are no routes configured.")
+				r.s.Say("There are no routes configured.")
 				return
 			}
-			r.s.Printf("There are currently %d routes configured.\n", len(r.s.Candidate().Routes))
+			r.s.Say("There are currently %d routes configured.", len(r.s.Candidate().Routes))
 		},
 		Items: []shell.MenuItem{
 			{Keyword: "NEW", What: "Create a new route.", Do: plainly(r.create)},
@@ -242,7 +242,7 @@ func (r *routes) set(source, text string) error {
 	if err := change(r.s, func(c *config.Config) error { setRoute(c, source, hops); return nil }); err != nil {
 		return err
 	}
-	r.s.Printf("Mapping for %s to %s created.\n", source, strings.Join(hops, ", "))
+	r.s.Say("Mapping for %s to %s created.", source, strings.Join(hops, ", "))
 	return nil
 }
 

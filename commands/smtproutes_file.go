@@ -27,7 +27,7 @@ func (r *routes) readRoutes(file string) error {
 	if err := r.put(read); err != nil {
 		return err
 	}
-	r.s.Printf("%d routes imported.\n", len(read))
+	r.s.Say("%d routes imported.", len(read))
 	return nil
 }
 

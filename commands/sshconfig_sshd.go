@@ -157,7 +157,7 @@ func (c *sshServer) set(list config.SSHAlgorithms, text string) error {
 	}
 	for _, name := range names {
 		if slices.Contains(list.Weak, name) {
-			c.s.Printf("Note: %s is weak; it is on because it is named.\n", name)
+			c.s.Say("Note: %s is weak; it is on because it is named.", name)
 		}
 	}
 	return nil

@@ -122,7 +122,7 @@ func shortKey(key config.UserKey) string {
 
 // ask takes lines until an empty one, a key each.
 func (k *userKeys) ask() error {
-	k.s.Println("Please enter the public SSH key for authorization.\nPress enter on a blank line to finish.")
+	k.s.Say("Please enter the public SSH key for authorization.\nPress enter on a blank line to finish.")
 	var lines []string
 	for {
 		line, err := k.s.ReadLine(k.s.Context(), "")

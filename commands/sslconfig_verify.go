@@ -89,16 +89,16 @@ func shortenedWord(word string) string {
 // note says what a setting does not do.
 func (c *sslSettings) note(methods []string, list *openssl.List) {
 	for _, note := range list.Notes {
-		c.s.Printf("Note: %s.\n", note)
+		c.s.Say("Note: %s.", note)
 	}
 	if n := len(list.Unavailable); n > 0 {
-		c.s.Printf("Note: %d cipher suites that it chooses are not available; VERIFY names them.\n", n)
+		c.s.Say("Note: %d cipher suites that it chooses are not available; VERIFY names them.", n)
 	}
 	switch {
 	case len(methods) == 1 && methods[0] == "tlsv1_3":
-		c.s.Println("Note: with TLS v1.3 alone the ciphers have no effect: its suites are fixed.")
+		c.s.Say("Note: with TLS v1.3 alone the ciphers have no effect: its suites are fixed.")
 	case methods[0] == "tlsv1_0" || methods[0] == "tlsv1_1":
-		c.s.Println("Note: TLS v1.0 and v1.1 protect badly; keep them only for peers that know nothing newer.")
+		c.s.Say("Note: TLS v1.0 and v1.1 protect badly; keep them only for peers that know nothing newer.")
 	}
 }
 
@@ -131,7 +131,7 @@ func (c *sslSettings) verify(ciphers string) error {
 		c.s.Printf("%s not available\n", suite)
 	}
 	for _, note := range list.Notes {
-		c.s.Printf("Note: %s.\n", note)
+		c.s.Say("Note: %s.", note)
 	}
 	c.s.Printf("TLS v1.3 always has its own: %s\n", strings.Join(openssl.TLS13(), " "))
 	return nil

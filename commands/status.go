@@ -54,7 +54,7 @@ disk.`,
 func printStatus(s *shell.Session, st mta.Status, l *load) {
 	detail := l != nil
 	if !detail {
-		s.Printf("\nEnter \"status detail\" for more information.\n")
+		s.Say("\nEnter \"status detail\" for more information.")
 	}
 	s.Printf("\n%-31s%s\n", "Status as of:", stamp(st.At))
 	s.Printf("%-31s%s (%s)\n", "Up since:", stamp(st.UpSince), compact(st.At.Sub(st.UpSince)))

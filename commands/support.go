@@ -158,7 +158,7 @@ func (w *supporting) run(ctx context.Context, a *Appliance, s *shell.Session) er
 		name += ".age"
 	}
 	if !s.JSON {
-		s.Println("Collecting, please wait.")
+		s.Say("Collecting, please wait.")
 	}
 	if err := w.write(ctx, a, name, now, s.Progress); err != nil {
 		if ctx.Err() != nil {
@@ -184,7 +184,7 @@ func (w *supporting) run(ctx context.Context, a *Appliance, s *shell.Session) er
 		s.Printf("It is encrypted. This opens it: age -d %s | tar xz\n", name)
 	}
 	if len(w.to) > 0 {
-		s.Printf("The bundle has been sent to %s.\n", strings.Join(w.to, ", "))
+		s.Say("The bundle has been sent to %s.", strings.Join(w.to, ", "))
 	}
 	return nil
 }

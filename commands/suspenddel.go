@@ -40,11 +40,11 @@ Ctrl-C ends the waiting, not the suspension.`,
 }
 
 func suspendDelivery(ctx context.Context, a *Appliance, s *shell.Session, domains []string, grace time.Duration) error {
-	s.Println("Waiting for outgoing deliveries to finish...")
+	s.Say("Waiting for outgoing deliveries to finish...")
 	if err := a.Engine.SuspendDelivery(ctx, domains, grace); err != nil {
 		return shell.Fail("Failed to suspend delivery: %v.", err)
 	}
-	s.Println("Mail delivery suspended.")
+	s.Say("Mail delivery suspended.")
 	return nil
 }
 
@@ -74,7 +74,7 @@ func resumeDelivery(ctx context.Context, a *Appliance, s *shell.Session, domains
 	if err := a.Engine.ResumeDelivery(ctx, domains); err != nil {
 		return shell.Fail("Failed to resume delivery: %v.", err)
 	}
-	s.Println("Mail delivery resumed.")
+	s.Say("Mail delivery resumed.")
 	return nil
 }
 

@@ -49,7 +49,7 @@ suspension.`,
 }
 
 func suspendReceiving(ctx context.Context, a *Appliance, s *shell.Session, names []string, grace time.Duration) error {
-	s.Println("Waiting for listeners to exit...")
+	s.Say("Waiting for listeners to exit...")
 	if err := a.Engine.SuspendListeners(ctx, names, grace); err != nil {
 		return shell.Fail("Failed to suspend receiving: %v.", err)
 	}

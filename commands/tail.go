@@ -60,7 +60,7 @@ const leftOut = "(Lines are left out here: they came faster than they can be sho
 func follow(ctx context.Context, s *shell.Session, log *eventlog.Log, n int, wanted func(line []byte) bool) error {
 	s.Endless()
 	if s.Interactive() {
-		s.Println("Press Ctrl-C to stop.")
+		s.Say("Press Ctrl-C to stop.")
 	}
 	err := log.Follow(ctx, n, eventlog.Follower{
 		Lines:   func(lines []byte) error { return printLines(s, log, pickLines(lines, wanted)) },

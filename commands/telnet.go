@@ -116,10 +116,10 @@ func (c calling) dial(ctx context.Context, a *Appliance, s *shell.Session) (io.R
 	}
 	var failure error
 	for _, addr := range addresses {
-		s.Printf("Trying %s...\n", addr)
+		s.Say("Trying %s...", addr)
 		conn, err := a.Engine.Dial(ctx, c.from, netip.AddrPortFrom(addr, uint16(c.port)))
 		if err == nil {
-			s.Printf("Connected to %s.\n", c.host)
+			s.Say("Connected to %s.", c.host)
 			return conn, nil
 		}
 		failure = err
@@ -225,7 +225,7 @@ func (t *conversation) talk(ctx, typing context.Context) error {
 			t.silence(ctx)
 		}
 	}
-	t.s.Println("Connection closed by foreign host.")
+	t.s.Say("Connection closed by foreign host.")
 	return nil
 }
 

@@ -115,10 +115,10 @@ func (t *tlsReporting) importFile(ctx context.Context, name string) error {
 		return t.s.PrintJSON(importedReportJSON{fresh, r})
 	}
 	if !fresh {
-		t.s.Printf("The report \"%s\" of %s is here already.\n", r.Report.ID, r.Report.Organization)
+		t.s.Say("The report \"%s\" of %s is here already.", r.Report.ID, r.Report.Organization)
 		return nil
 	}
-	t.s.Printf("Report \"%s\" of %s imported: %d policies.\n", r.Report.ID, r.Report.Organization, len(r.Report.Policies))
+	t.s.Say("Report \"%s\" of %s imported: %d policies.", r.Report.ID, r.Report.Organization, len(r.Report.Policies))
 	return nil
 }
 
@@ -142,7 +142,7 @@ func (t *tlsReporting) send(ctx context.Context, rest []string) error {
 		return t.s.PrintJSON(sentReportsJSON{append([]tlsreport.SentReport{}, sent...)})
 	}
 	if len(sent) == 0 {
-		t.s.Println("No domain that reports are due for asks for one.")
+		t.s.Say("No domain that reports are due for asks for one.")
 		return nil
 	}
 	table := shell.Table{Head: []string{"Domain", "To", "Result"}}

@@ -29,7 +29,7 @@ func (t *tlsReporting) list() error {
 	}
 	t.s.Printf("\nDeliveries since %s, in recipients:\n\n", stamp(t.reports.Since()))
 	if len(list) == 0 {
-		t.s.Println("Nothing was delivered.")
+		t.s.Say("Nothing was delivered.")
 		return nil
 	}
 	list = slices.Clone(list)
@@ -46,7 +46,7 @@ func (t *tlsReporting) list() error {
 	}
 	table.Rows = append(table.Rows, append([]string{"All"}, deliveryCells(sum)...))
 	t.s.Table(table)
-	t.s.Printf("\nFailed counts connections that were given up because TLS was not as it had to be.\n")
+	t.s.Say("\nFailed counts connections that were given up because TLS was not as it had to be.")
 	return nil
 }
 
@@ -194,7 +194,7 @@ func (t *tlsReporting) received(rest []string) error {
 		return t.s.PrintJSON(receivedReportsJSON{append([]tlsreport.Received{}, list...)})
 	}
 	if len(list) == 0 {
-		t.s.Println("No report was received.")
+		t.s.Say("No report was received.")
 		return nil
 	}
 	t.printReceived(list, "")

@@ -214,7 +214,7 @@ func (r *reportSettings) put(t config.TLSReports) error {
 		return err
 	}
 	if t.Send && (r.keyID() == "" || t.DKIMSelector == "") {
-		r.s.Println("Warning: without a signing key and its selector reports are sent by HTTPS only; tlsreportconfig dkim new makes one.")
+		r.s.Say("Warning: without a signing key and its selector reports are sent by HTTPS only; tlsreportconfig dkim new makes one.")
 	}
 	return nil
 }

@@ -160,7 +160,7 @@ func (v *verifying) peers(ctx context.Context, req mta.VerifyRequest) error {
 		return failedHosts(req.Domain, hosts)
 	}
 	v.verdict()
-	v.s.Println("TLS verification completed.")
+	v.s.Say("TLS verification completed.")
 	for i := range hosts {
 		v.details(&hosts[i], len(hosts) > 1)
 	}
@@ -287,9 +287,9 @@ func (v *verifying) verdict() {
 		v.s.Println()
 	}
 	if verified(v.last) {
-		v.s.Printf("TLS successfully connected to %s.\n", v.host)
+		v.s.Say("TLS successfully connected to %s.", v.host)
 	} else {
-		v.s.Printf("Failed to connect to [%s].\n", v.host)
+		v.s.Say("Failed to connect to [%s].", v.host)
 	}
 	v.last, v.lines = nil, false
 }

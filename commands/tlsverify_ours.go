@@ -21,9 +21,9 @@ func explainOurs(s *shell.Session, l *config.Listener, from netip.Addr, id cause
 	if !ok {
 		return
 	}
-	s.Printf("\nCause %s, %s%s.\n", c.ID, c.Title, seenBeside(c.Title, seen))
+	s.Say("\nCause %s, %s%s.", c.ID, c.Title, seenBeside(c.Title, seen))
 	r := ourRemedy(l, from, id)
-	s.Printf("Whose fault: ours: %s. What helps: %s.\n", r.fault, r.helps)
+	s.Say("Whose fault: ours: %s. What helps: %s.", r.fault, r.helps)
 }
 
 // ourRemedy is the remedy of one cause at a listener that was connected to from an address of ours.

@@ -82,7 +82,7 @@ func (v *verifying) listener(ctx context.Context, c *config.Config, name string)
 	}
 	if !open || c.Interfaces[l.Interface] == nil {
 		if !v.s.JSON {
-			v.s.Printf("Not open at present.\n")
+			v.s.Say("Not open at present.")
 		}
 		return d, nil
 	}
@@ -98,7 +98,7 @@ func (v *verifying) listener(ctx context.Context, c *config.Config, name string)
 	if !v.s.JSON {
 		v.verdict()
 		v.host = ""
-		v.s.Println("TLS verification completed.")
+		v.s.Say("TLS verification completed.")
 		v.ourDetails(&d)
 	}
 	return d, nil

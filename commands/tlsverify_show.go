@@ -58,7 +58,7 @@ func (v *verifying) chain(r *tlspolicy.Record) {
 	v.s.Table(t)
 	for i, e := range r.Outcome.Chain {
 		for _, note := range e.Notes {
-			v.s.Printf("%d: %s.\n", i+1, strings.TrimSuffix(note, "."))
+			v.s.Say("%d: %s.", i+1, strings.TrimSuffix(note, "."))
 		}
 	}
 }
@@ -222,7 +222,7 @@ func (v *verifying) explain(r *tlspolicy.Record) {
 func (v *verifying) warnings(r *tlspolicy.Record) {
 	for _, f := range r.Outcome.Findings {
 		if !f.Fatal && f.Cause != r.Action.Named() {
-			v.s.Printf("\nWarning %s: %s.\n", f.Cause, seenText(f))
+			v.s.Say("\nWarning %s: %s.", f.Cause, seenText(f))
 		}
 	}
 }
@@ -233,12 +233,12 @@ func explainCause(s *shell.Session, id cause.ID, seen string) {
 	if !ok {
 		return
 	}
-	s.Printf("\nCause %s, %s%s.\n", c.ID, c.Title, seenBeside(c.Title, seen))
+	s.Say("\nCause %s, %s%s.", c.ID, c.Title, seenBeside(c.Title, seen))
 	fault := beginLower(c.Fault)
 	if whose, _, found := strings.Cut(fault, ":"); found && id == cause.V2 { // what was seen has said the rest
 		fault = whose + "."
 	}
-	s.Printf("Whose fault: %s What helps: %s\n", fault, beginLower(c.Helps))
+	s.Say("Whose fault: %s What helps: %s", fault, beginLower(c.Helps))
 }
 
 // whatWasSeen is the finding behind a failure, or the words of the step that failed.

@@ -134,7 +134,7 @@ func printTopHosts(s *shell.Session, hosts []mta.HostSummary) error {
 		return s.PrintJSON(document)
 	}
 	s.Printf("\nStatus as of:                  %s\n", stamp(now))
-	s.Printf("Hosts marked with '*' were down as of the last delivery attempt.\n\n")
+	s.Say("Hosts marked with '*' were down as of the last delivery attempt.\n")
 	width := 24
 	for _, h := range hosts {
 		width = max(width, utf8.RuneCountInString(h.Host))

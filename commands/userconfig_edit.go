@@ -66,7 +66,7 @@ func (u *users) equip(name string, generate bool, done string) error {
 	if u.s.JSON {
 		return u.s.PrintJSON(newUserDocument{name, generated(pass, generate)})
 	}
-	u.s.Println(done)
+	u.s.Say("%s", done)
 	u.show(pass, generate)
 	return nil
 }
@@ -166,7 +166,7 @@ func (u *users) remove(name string) error {
 	if err := change(u.s, func(c *config.Config) error { c.RemoveUser(name); return nil }); err != nil {
 		return err
 	}
-	u.s.Printf("User %s removed.\n", name)
+	u.s.Say("User %s removed.", name)
 	return nil
 }
 
@@ -213,12 +213,12 @@ func (u *users) printStatus(name string) {
 	if u.config().Users[name].Locked {
 		state = "locked"
 	}
-	u.s.Printf("The account %s is %s.\n", name, state)
+	u.s.Say("The account %s is %s.", name, state)
 	if u.config().Users[name].TwoFactor {
-		u.s.Println("A code of an authenticator application is needed to log in.")
+		u.s.Say("A code of an authenticator application is needed to log in.")
 	}
 	for _, l := range u.s.Lockouts(name) {
-		u.s.Printf("It is locked out for passphrases from %s until %s, after wrong ones.\n", l.Source, stamp(l.Until))
+		u.s.Say("It is locked out for passphrases from %s until %s, after wrong ones.", l.Source, stamp(l.Until))
 	}
 }
 
@@ -233,13 +233,13 @@ func (u *users) setLocked(name string, locked bool) error {
 	}
 	if out := len(u.s.Lockouts(name)); !locked && out > 0 {
 		err := u.s.EndLockouts(name)
-		u.s.Printf("The lockout of %s is over.\n", name)
+		u.s.Say("The lockout of %s is over.", name)
 		if err != nil {
 			return shell.Fail("Failed to write that down: %w; a restart may bring the lockout back.", err)
 		}
 	}
 	if before != locked {
-		u.s.Printf("The account %s is %s.\n", name, map[bool]string{true: "locked", false: "unlocked"}[locked])
+		u.s.Say("The account %s is %s.", name, map[bool]string{true: "locked", false: "unlocked"}[locked])
 	}
 	return nil
 }

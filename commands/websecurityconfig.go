@@ -70,11 +70,11 @@ func askWebSecurity(a *Appliance, s *shell.Session) error {
 		return err
 	}
 	if u.Enabled {
-		s.Println("URL Filtering is enabled.")
+		s.Say("URL Filtering is enabled.")
 	} else {
-		s.Println("URL Filtering is disabled.")
+		s.Say("URL Filtering is disabled.")
 	}
-	s.Println(noFilterYet)
+	s.Say("%s", noFilterYet)
 	return nil
 }
 
@@ -82,7 +82,7 @@ func askWebSecurity(a *Appliance, s *shell.Session) error {
 func refuseLater(s *shell.Session, question, what string) error {
 	yes, err := s.YesNo(question, false)
 	if err == nil && yes {
-		s.Printf("%s is not available in this version; it stays off.\n", what)
+		s.Say("%s is not available in this version; it stays off.", what)
 	}
 	return err
 }
@@ -118,7 +118,7 @@ func webSecurityBatch(a *Appliance, s *shell.Session, args []string) error {
 	u := s.Candidate().URLFilter
 	return dispatch("websecurityconfig", args, []subcommand{
 		{"show", 0, 0, func([]string) error { return showWebSecurity(a, s, u) }},
-		{"enable", 0, 0, func([]string) error { u.Enabled = true; s.Println(noFilterYet); return storeWebSecurity(s, u) }},
+		{"enable", 0, 0, func([]string) error { u.Enabled = true; s.Say("%s", noFilterYet); return storeWebSecurity(s, u) }},
 		{"disable", 0, 0, func([]string) error { u.Enabled = false; return storeWebSecurity(s, u) }},
 		{"certificate", 1, 1, func(args []string) error { return setWebCertificate(a, s, u, args[0]) }},
 		{"service", 1, 1, func([]string) error {
@@ -157,7 +157,7 @@ func showWebSecurity(a *Appliance, s *shell.Session, u config.URLFilter) error {
 	if slices.Contains(profileNames(s.Candidate()), u.Certificate) {
 		warnOfCertificate(a, s, s.Candidate(), u.Certificate)
 	}
-	s.Println(noFilterYet)
+	s.Say("%s", noFilterYet)
 	return nil
 }
 
