@@ -68,9 +68,9 @@ func (f filterSpec) newFilter(next filter) filter {
 	n, _ := strconv.Atoi(f.arg)
 	switch f.name {
 	case "grep":
-		return &matching{re: regexp.MustCompile(f.pattern()), want: true, next: next}
+		return &matching{re: regexp.MustCompile(f.pattern()), want: true, next: next, text: f.arg}
 	case "except":
-		return &matching{re: regexp.MustCompile(f.pattern()), next: next}
+		return &matching{re: regexp.MustCompile(f.pattern()), next: next, text: f.arg}
 	case "count":
 		return &counting{next: next}
 	case "last":
@@ -85,10 +85,16 @@ type matching struct {
 	re   *regexp.Regexp
 	want bool
 	next filter
+
+	text       string // of the expression
+	seen, hits bool   // a line was looked at; one matched
 }
 
 func (m *matching) line(text []byte) error {
-	if m.re.Match(text) != m.want {
+	m.seen = true
+	matches := m.re.Match(text)
+	m.hits = m.hits || matches
+	if matches != m.want {
 		return nil
 	}
 	return m.next.line(text)
@@ -182,16 +188,33 @@ type pipe struct {
 	sink  *sink
 	part  []byte
 	used  bool // something was written
+
+	matching []*matching
 }
 
 // newPipe returns a writer whose lines pass the filters on their way to w.
 func newPipe(specs []filterSpec, w io.Writer) *pipe {
 	last := &sink{w: w}
 	var f filter = last
+	p := &pipe{sink: last}
 	for i := len(specs) - 1; i >= 0; i-- {
 		f = specs[i].newFilter(f)
+		if m, ok := f.(*matching); ok {
+			p.matching = append(p.matching, m)
+		}
 	}
-	return &pipe{first: f, sink: last}
+	p.first = f
+	return p
+}
+
+// hint is what to say of an expression that matched nothing; empty where there is none, or nothing to say of it.
+func (p *pipe) hint() string {
+	for _, m := range p.matching {
+		if m.seen && !m.hits {
+			return expression.Hint(m.text)
+		}
+	}
+	return ""
 }
 
 // maxFilterLine bounds a line in a pipe; a longer one is cut into several.

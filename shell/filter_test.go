@@ -2,7 +2,9 @@ package shell
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -22,5 +24,34 @@ func TestHeadEndsWithItsLastLine(t *testing.T) {
 	}
 	if out.String() != "one\ntwo\n" {
 		t.Errorf("%q", out.String())
+	}
+}
+
+// TestAHintForThoseOfAnotherGrep: who types a\|b learns why nothing matches, beside the output and its status.
+func TestAHintForThoseOfAnotherGrep(t *testing.T) {
+	opts := testOptions()
+	opts.Table = append(opts.Table, &Command{Name: "lines", Run: func(_ context.Context, s *Session, args []string) error {
+		if len(args) == 0 {
+			s.Print("one\ntwo\n")
+		}
+		return nil
+	}})
+	const hint = `As operators they have none: "one|two".`
+	for line, want := range map[string]struct {
+		out  string
+		hint bool
+	}{
+		`lines | grep "one\|two"`:       {"", true},
+		`lines | grep one\|two | count`: {"Count: 0 lines\n", true},
+		`lines | except "one\|two"`:     {"one\ntwo\n", true},
+		`lines | grep "one|two"`:        {"one\ntwo\n", false},
+		`lines | grep three`:            {"", false},
+		`lines | grep "one|\|"`:         {"one\n", false},
+		`lines none | grep "one\|two"`:  {"", false},
+	} {
+		out, errs, status := RunExec(t.Context(), opts, line, "")
+		if out != want.out || strings.Contains(errs, hint) != want.hint || !want.hint && errs != "" || status != 0 {
+			t.Errorf("%s: %q, %q, status %d", line, out, errs, status)
+		}
 	}
 }

@@ -67,6 +67,14 @@ func (s *Session) sayError(text string) {
 	s.say(text)
 }
 
+// Hint says one line to people beside the output, where text is not empty: on standard error for an exec request, else in the dialogue, past the
+// filters. It is no failure. In a dialogue that shows a document it is left out.
+func (s *Session) Hint(text string) {
+	if text != "" && (s.way == exec || !s.JSON) {
+		s.sayError(text)
+	}
+}
+
 // note keeps the worst exit status: a line that was not understood counts more than a failure.
 func (s *Session) note(status int) { s.status = max(s.status, status) }
 
@@ -219,6 +227,9 @@ func (s *Session) piped(specs []filterSpec, f func() error) error {
 		if cerr := p.Close(); err == nil {
 			err = cerr
 		}
+	}
+	if err == nil {
+		s.Hint(p.hint())
 	}
 	return err
 }

@@ -28,6 +28,29 @@ func TestCompile(t *testing.T) {
 	}
 }
 
+func TestBasic(t *testing.T) {
+	for text, want := range map[string]string{
+		`TLS\|ICID`:          `TLS|ICID`,
+		`MID [0-9]\+ done`:   `MID [0-9]+ done`,
+		`\(a\|b\)\{2,3\}c\?`: `(a|b){2,3}c?`,
+		`a(b)\|c`:            `a\(b\)|c`,
+		`[]\|]x\|[^]+]y`:     `[]\|]x|[^]+]y`,
+		`\\|a\.b\|c`:         `\\\|a\.b|c`,
+		`a|b`:                "",
+		`a\.b`:               "",
+		`[\|]`:               "",
+		`a\(`:                "",
+		`\`:                  "",
+	} {
+		if meant, ok := Basic(text); ok != (want != "") || ok && meant != want {
+			t.Errorf("%s: %s, %v", text, meant, ok)
+		}
+		if hint := Hint(text); want != "" != strings.Contains(hint, `"`+want+`"`) && want != "" {
+			t.Errorf("%s: %s", text, hint)
+		}
+	}
+}
+
 func TestCompileAll(t *testing.T) {
 	if all, err := CompileAll([]string{"a", "b{3}"}); err != nil || len(all) != 2 || !all[1].MatchString("bbb") {
 		t.Errorf("%v, %v", all, err)
