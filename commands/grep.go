@@ -28,7 +28,8 @@ func grep(a *Appliance) *shell.Command {
 		Roles:    shell.Readers | shell.HelpDesk,
 		RolesFor: logRoles(a),
 		Batch:    []string{"grep [-C COUNT] [-e REGEX]... [-i] [-p] [-t] [-v] [--since TIME] [--until TIME] [REGEX] LOG"},
-		Help: `Prints the matching lines of every file of the log, the oldest first. Expressions are those of RE2, of up to 2,000 characters.
+		Help: `Prints the matching lines of every file of the log, the oldest first. Expressions are those of RE2, of up to 2,000 characters:
+a|b finds either of two, and with a backslash, as in a\|b, a | is an ordinary character.
 
 -C COUNT  COUNT lines before and after each match      -e REGEX  a further expression: a line matches when one of them does
 -i        upper and lower case are the same            -p        stop at the end of each page
@@ -241,8 +242,19 @@ func (g *grepping) run(ctx context.Context) error {
 	})
 	if err == nil && !found {
 		g.s.Say("No results were found. Use another regular expression(s) to search.")
+		g.hint()
 	}
 	return err
+}
+
+// hint tells those who are used to another grep why nothing matches.
+func (g *grepping) hint() {
+	for _, text := range g.expressions {
+		if hint := expression.Hint(text); hint != "" {
+			g.s.Hint(hint)
+			return
+		}
+	}
 }
 
 // document writes the lines as JSON while they are found: there may be more of them than fit into memory.
@@ -253,10 +265,11 @@ func (g *grepping) document(ctx context.Context) error {
 	}
 	name, _ := json.Marshal(g.log.Name())
 	fmt.Fprintf(out, "{\n  \"log\": %s,\n  \"lines\": [", name)
-	between, after := "\n    ", "]\n}\n"
+	between, after, found := "\n    ", "]\n}\n", false
 	var some bytes.Buffer
 	err = g.log.Search(ctx, g.query, func(lines []byte) error {
 		some.Reset()
+		found = true
 		for line := range bytes.Lines(lines) {
 			text, err := json.Marshal(lineJSON(string(line[:len(line)-1])))
 			if err != nil {
@@ -270,10 +283,16 @@ func (g *grepping) document(ctx context.Context) error {
 		return err
 	})
 	io.WriteString(out, after)
+	if err == nil && !found {
+		g.hint()
+	}
 	return err
 }
 
 // tail prints the latest matches and then every new one.
 func (g *grepping) tail(ctx context.Context) error {
+	if slices.ContainsFunc(g.expressions, func(text string) bool { return strings.Contains(text, `\|`) }) {
+		g.hint() // at once: nobody knows what is still to come, and a | hardly ever stands in a log
+	}
 	return follow(ctx, g.s, g.log, grepTail, g.query.Matches)
 }

@@ -169,6 +169,19 @@ func TestGrep(t *testing.T) {
 	if got := b.exec(0, "grep nothing mail_logs", ""); got != "No results were found. Use another regular expression(s) to search.\n" {
 		t.Errorf("grep printed %q", got)
 	}
+	for line, want := range map[string]string{
+		`grep "ICID 7\|ICID 8" mail_logs`:        "No results were found. Use another regular expression(s) to search.\n",
+		`grep -e zzz -e "a\+" mail_logs | count`: "Count: 1 lines\n",
+		`grep "ICID 7\|ICID 8" mail_logs --json`: "{\n  \"log\": \"mail_logs\",\n  \"lines\": []\n}\n",
+	} {
+		out, errs, status := shell.RunExec(t.Context(), b.opts, line, "")
+		if out != want || !strings.HasPrefix(errs, "Note: behind a backslash ") || strings.Count(errs, "\n") != 1 || status != 0 {
+			t.Errorf("%s: %q, %q, status %d", line, out, errs, status)
+		}
+	}
+	if _, errs, _ := shell.RunExec(t.Context(), b.opts, `grep "SMTP\|x" mail_logs; grep "(SMTP|\|)" mail_logs`, ""); strings.Count(errs, "Note:") != 1 {
+		t.Errorf("hints: %q", errs)
+	}
 	var document grepJSON
 	if err := json.Unmarshal([]byte(b.exec(0, `grep "ICID 1\d" mail_logs --json`, "")), &document); err != nil || len(document.Lines) != 10 || document.Lines[3].Text != "New SMTP ICID 13" || document.Lines[3].Time == nil {
 		t.Errorf("grep --json: %v, %q", err, document.Lines)
