@@ -40,7 +40,13 @@ func openAt(t *testing.T, subs map[string]*config.Subscription, now func() time.
 // commit puts other subscriptions in force.
 func commit(t *testing.T, b *Book, subs map[string]*config.Subscription) {
 	t.Helper()
-	conf := config.Default("mail.example.com")
+	commitAs(t, b, "mail.example.com", subs)
+}
+
+// commitAs is commit with another name of the machine.
+func commitAs(t *testing.T, b *Book, hostname string, subs map[string]*config.Subscription) {
+	t.Helper()
+	conf := config.Default(hostname)
 	conf.Logs.Subscriptions = subs
 	if err := conf.Validate(); err != nil {
 		t.Fatal(err)
@@ -207,18 +213,27 @@ func TestEvents(t *testing.T) {
 	for key, want := range map[string]string{
 		"cn1": "9", "cn2": "7", "cn3": "3", "src": "192.0.2.1", "shost": "mx.example.com", "suser": "a@example.com",
 		"duser": "b@far.example;c@far.example", "msg": `x | y = z \ "`, "cs1": "UNKNOWN=LIST", "cs2": "TLSv1.3 TLS_AES_128_GCM_SHA256",
-		"cs3": "none", "deviceExternalId": "S|1", "reason": "5.1.1 Bad destination mailbox address", "cnt": "2",
+		"cs3": "none", "deviceExternalId": "S|1", "dvchost": "mail.example.com", "reason": "5.1.1 Bad destination mailbox address", "cnt": "2",
 	} {
 		if fields[key] != want {
 			t.Errorf("%s is %q, want %q", key, fields[key], want)
 		}
+	}
+	commitAs(t, b, "other.example.com", map[string]*config.Subscription{"cef": {Type: config.EventLogs, File: "cef"}})
+	m.MessageStarted(10, 7)
+	m.From(10, 7, "a@example.com")
+	m.To(10, 7, 0, "b@far.example")
+	m.Bounced(0, 10, 0, maillog.Failure{Status: "5.1.1", Words: "Bad destination mailbox address", Code: 550})
+	m.MessageFinished(10)
+	if line := wait(t, b.Log("cef"), "cn1=10 "); !strings.Contains(line, "dvchost=other.example.com ") {
+		t.Errorf("under its new name the machine says %q", line)
 	}
 }
 
 // More messages under way than are remembered cost the oldest its completeness, and nobody else anything.
 func TestEventsOfTooManyMessages(t *testing.T) {
 	var got []string
-	c := newConsolidator(Options{}, "mail.example.com", func(line string) { got = append(got, line) })
+	c := newConsolidator(Options{}, func() string { return "mail.example.com" }, func(line string) { got = append(got, line) })
 	c.messages = newLatest[message](2)
 	at := time.Now()
 	see := func(kind maillog.Kind, mid uint64) {
@@ -252,7 +267,7 @@ func TestEventsOutliveAFault(t *testing.T) {
 	b := open(t, nil)
 	var told, got []string
 	b.Tell(func(text string) { told = append(told, text) })
-	c := newConsolidator(Options{}, "mail.example.com", func(line string) {
+	c := newConsolidator(Options{}, func() string { return "mail.example.com" }, func(line string) {
 		if strings.Contains(line, "cn1=1 ") || strings.Contains(line, "cn1=2 ") {
 			panic("a fault")
 		}

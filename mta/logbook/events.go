@@ -50,7 +50,6 @@ func (b *Book) followEvents() {
 	if len(to) == 0 {
 		b.events = nil
 	}
-	hostname := b.hostname
 	b.mu.Unlock()
 	switch {
 	case len(to) == 0:
@@ -64,12 +63,19 @@ func (b *Book) followEvents() {
 		b.mu.Lock()
 		b.events = ev
 		b.mu.Unlock()
-		c := newConsolidator(b.opts, hostname, ev.write)
+		c := newConsolidator(b.opts, b.machine, ev.write)
 		go func() {
 			defer close(ev.done)
 			b.consolidate(ctx, source, c)
 		}()
 	}
+}
+
+// machine is the machine's name in the running configuration.
+func (b *Book) machine() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.hostname
 }
 
 // consolidate makes events of the lines of mail_logs until ctx ends. Where they cannot be read that is said, and tried again.
@@ -126,8 +132,9 @@ func (ev *events) write(line string) {
 
 // consolidator gathers what is known of the messages under way.
 type consolidator struct {
-	version, serial, host string
-	write                 func(line string)
+	version, serial string
+	host            func() string // the machine's name at present
+	write           func(line string)
 
 	in, out  *latest[visit]
 	messages *latest[message]
@@ -158,7 +165,7 @@ type message struct {
 	incomplete                  bool // it goes on, and more is not remembered
 }
 
-func newConsolidator(o Options, host string, write func(string)) *consolidator {
+func newConsolidator(o Options, host func() string, write func(string)) *consolidator {
 	return &consolidator{
 		version: o.Version, serial: o.Serial, host: host, write: write,
 		in: newLatest[visit](mostMessages), out: newLatest[visit](mostMessages), messages: newLatest[message](mostMessages),
@@ -309,7 +316,7 @@ func (c *consolidator) event(e maillog.Event, m *message) string {
 	stamp := func(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 	id, words, severity := m.outcome(e)
 	return cefLine(c.version, id, words, severity, []field{
-		{"deviceExternalId", c.serial}, {"dvchost", c.host},
+		{"deviceExternalId", c.serial}, {"dvchost", c.host()},
 		{"start", stamp(m.began)}, {"end", stamp(e.Time)},
 		{"cn1", number(e.MID)}, {"cn1Label", "MID"},
 		{"cn2", strconv.FormatUint(m.icid, 10)}, {"cn2Label", "ICID"},
