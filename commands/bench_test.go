@@ -26,6 +26,7 @@ import (
 	"posthouse/config"
 	"posthouse/internal/dns"
 	"posthouse/internal/eventlog"
+	"posthouse/internal/localtime"
 	"posthouse/internal/passhash"
 	"posthouse/mta"
 	"posthouse/mta/logbook"
@@ -33,7 +34,10 @@ import (
 	"posthouse/shell"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	localtime.Set(time.UTC)
+	goleak.VerifyTestMain(m)
+}
 
 // bench is an appliance for tests of commands: a real configuration in a folder of its own and an engine that only
 // notes what it is asked for.

@@ -85,7 +85,7 @@ func instant(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return stamp(t.UTC())
+	return stampUTC(t)
 }
 
 // due is a time in the future; whatever is past is done as soon as it can be.

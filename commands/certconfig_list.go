@@ -52,7 +52,7 @@ func (p *profiles) printEarlyEnd(c *config.Config, name string) {
 		return
 	}
 	if first := profile.Ends(); first.NotAfter.Before(profile.NotAfter()) {
-		p.s.Say("In profile \"%s\" the intermediate certificate %s ends first, on %s.", name, certstore.DN(first.Subject), stamp(first.NotAfter.UTC()))
+		p.s.Say("In profile \"%s\" the intermediate certificate %s ends first, on %s.", name, certstore.DN(first.Subject), stampUTC(first.NotAfter))
 	}
 }
 

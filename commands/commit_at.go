@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"posthouse/config"
+	"posthouse/internal/localtime"
 	"posthouse/shell"
 )
 
@@ -35,6 +36,7 @@ func (c *committing) time(args []string) (rest []string, err error) {
 
 // readTime reads when something is to be done: the next time that the clock says so, a day and a time, or a while from now.
 func readTime(word string, now time.Time) (time.Time, error) {
+	now = localtime.Of(now)
 	if ahead, ok := strings.CutPrefix(word, "+"); ok {
 		d, err := readAhead(ahead)
 		if err != nil || d <= 0 || d > config.MaxAhead {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"posthouse/internal/localtime"
 	"posthouse/shell"
 )
 
@@ -19,7 +20,7 @@ func date(*Appliance) *shell.Command {
 			if len(args) > 0 {
 				return shell.Usage("Unable to set the clock: it belongs to the host system; set it there with timedatectl set-time, or let it follow a time server.")
 			}
-			now := time.Now()
+			now := localtime.Now()
 			if s.JSON {
 				return s.PrintJSON(dateDocument{now, now.Location().String(), now.Format("MST")})
 			}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"posthouse/internal/localtime"
 	"posthouse/mta/alert"
 	"posthouse/shell"
 )
@@ -73,7 +74,7 @@ func displayAlertsArguments(args []string) (n int, detail bool, err error) {
 func printAlerts(s *shell.Session, list []alert.Entry) {
 	table := shell.Table{Head: []string{"Date and Time Stamp", "Description"}, Min: []int{0, 50}, Free: true}
 	for _, e := range list {
-		table.Rows = append(table.Rows, []string{e.At.Local().Format(alertStamp), alertLine(e) + repeatedWords(e)})
+		table.Rows = append(table.Rows, []string{localtime.In(e.At).Format(alertStamp), alertLine(e) + repeatedWords(e)})
 	}
 	s.Table(table)
 }
@@ -88,9 +89,9 @@ func repeatedWords(e alert.Entry) string {
 	case 0:
 		return ""
 	case 1:
-		return fmt.Sprintf(" (once more, %s)", e.Last.Local().Format(alertStamp))
+		return fmt.Sprintf(" (once more, %s)", localtime.In(e.Last).Format(alertStamp))
 	}
-	return fmt.Sprintf(" (%d times more, last %s)", e.Repeated, e.Last.Local().Format(alertStamp))
+	return fmt.Sprintf(" (%d times more, last %s)", e.Repeated, localtime.In(e.Last).Format(alertStamp))
 }
 
 func printAlertTexts(s *shell.Session, list []alert.Entry) {
@@ -98,7 +99,7 @@ func printAlertTexts(s *shell.Session, list []alert.Entry) {
 		if i > 0 {
 			s.Println()
 		}
-		s.Printf("%s  %s%s\n\n", e.At.Local().Format(alertStamp), alertLine(e), repeatedWords(e))
+		s.Printf("%s  %s%s\n\n", localtime.In(e.At).Format(alertStamp), alertLine(e), repeatedWords(e))
 		for line := range strings.Lines(e.Text) {
 			s.Println(strings.TrimRight("  "+printableLine(strings.TrimSuffix(line, "\n")), " "))
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"posthouse/internal/localtime"
 	"posthouse/shell"
 )
 
@@ -97,7 +98,7 @@ func printFiles(s *shell.Session, list []fs.FileInfo) error {
 		return s.PrintJSON(doc)
 	}
 	for _, f := range doc.Files {
-		s.Printf("%14s  %s  %s\n", thousands(f.Size), f.Changed.Format(time.DateTime), f.Name)
+		s.Printf("%14s  %s  %s\n", thousands(f.Size), localtime.Of(f.Changed).Format(time.DateTime), f.Name)
 	}
 	if len(doc.Files) == 1 {
 		s.Printf("1 file, %s bytes\n", thousands(doc.Bytes))

@@ -5,10 +5,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"posthouse/internal/localtime"
 )
 
-// stamp is how every screen writes a moment: Fri Mar 13 06:09:18 2026 GMT. Operators and their scripts know UTC as GMT.
-func stamp(t time.Time) string {
+// stamp is how every screen writes a moment: Fri Mar 13 06:09:18 2026 GMT.
+func stamp(t time.Time) string { return inZone(localtime.In(t)) }
+
+// stampUTC is stamp for what certificates say.
+func stampUTC(t time.Time) string { return inZone(t.UTC()) }
+
+// inZone writes a moment with its zone. Operators and their scripts know UTC as GMT.
+func inZone(t time.Time) string {
 	text := t.Format("Mon Jan 02 15:04:05 2006 MST")
 	if rest, ok := strings.CutSuffix(text, " UTC"); ok {
 		return rest + " GMT"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"posthouse/internal/localtime"
 	"posthouse/mta"
 	"posthouse/shell"
 )
@@ -89,7 +90,7 @@ func showHostRate(ctx context.Context, s *shell.Session, r repetition, status fu
 			rows = append(rows, row)
 			return nil
 		}
-		_, err := fmt.Fprintf(s, "%s%11s%11d%9d%9d%9d%11d%11d\n", now.Format(time.TimeOnly), row.State, row.Connections, row.Active,
+		_, err := fmt.Fprintf(s, "%s%11s%11d%9d%9d%9d%11d%11d\n", localtime.Of(now).Format(time.TimeOnly), row.State, row.Connections, row.Active,
 			row.ActiveDelta, row.DeliveredDelta, row.HardBounceDelta, row.SoftBounceDelta)
 		return err
 	})

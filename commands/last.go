@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"posthouse/internal/localtime"
 	"posthouse/shell"
 )
 
@@ -56,7 +57,7 @@ func printLast(s *shell.Session, logins []shell.LoginInfo) error {
 	table := shell.Table{Head: []string{"Username", "Remote Host", "Login Time", "Logout Time", "Total Time"}, Rule: "=", Min: []int{0, 11, 16, 16, 0}}
 	for _, l := range logins {
 		total := l.Logout.Sub(l.Login)
-		row := []string{l.User, l.Remote, l.Login.Format(lastLayout), l.Logout.Format(lastLayout), minutes(total)}
+		row := []string{l.User, l.Remote, localtime.In(l.Login).Format(lastLayout), localtime.In(l.Logout).Format(lastLayout), minutes(total)}
 		switch {
 		case l.Lost:
 			total, row[3], row[4] = 0, "gone", ""

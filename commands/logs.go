@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"posthouse/internal/eventlog"
+	"posthouse/internal/localtime"
 	"posthouse/shell"
 )
 
@@ -95,6 +96,7 @@ var momentLayouts = [...]string{
 
 // moment reads a time in the local zone, or a span back from now: 90s, 15m, 2h, 3d.
 func moment(word string, now time.Time) (time.Time, error) {
+	now = localtime.Of(now)
 	for _, layout := range momentLayouts {
 		if t, err := time.ParseInLocation(layout, word, now.Location()); err == nil {
 			return t, nil

@@ -37,8 +37,8 @@ func TestStatus(t *testing.T) {
 	want := `
 Enter "status detail" for more information.
 
-Status as of:                  Wed Oct 21 14:33:27 2026 PDT
-Up since:                      Tue Oct 20 15:47:58 2026 PDT (22h 45m 29s)
+Status as of:                  Wed Oct 21 21:33:27 2026 GMT
+Up since:                      Tue Oct 20 22:47:58 2026 GMT (22h 45m 29s)
 Last counter reset:            Never
 System status:                 Online
 Oldest Message:                4 weeks 46 mins 53 secs

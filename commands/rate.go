@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"posthouse/internal/localtime"
 	"posthouse/mta"
 	"posthouse/shell"
 )
@@ -70,7 +71,7 @@ func showRate(ctx context.Context, s *shell.Session, r repetition, status func()
 			return nil
 		}
 		rows = []rateRow{row}
-		_, err := fmt.Fprintf(s, "%s%4d%6d%11d%10d%13d%10d%9d\n", now.Format(time.TimeOnly), row.In, row.Out, row.Received, row.ReceivedDelta,
+		_, err := fmt.Fprintf(s, "%s%4d%6d%11d%10d%13d%10d%9d\n", localtime.Of(now).Format(time.TimeOnly), row.In, row.Out, row.Received, row.ReceivedDelta,
 			row.Completed, row.CompletedDelta, st.KilobytesUsed)
 		return err
 	})

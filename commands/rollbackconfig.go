@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"posthouse/config"
+	"posthouse/internal/localtime"
 	"posthouse/shell"
 )
 
@@ -221,7 +222,7 @@ func (r *rollingBack) print() {
 }
 
 // clockTime is a time as the list has it: without the zone.
-func clockTime(t time.Time) string { return t.Format("Mon Jan 02 15:04:05 2006") }
+func clockTime(t time.Time) string { return localtime.Of(t).Format("Mon Jan 02 15:04:05 2006") }
 
 func reverted(to config.Revision) string {
 	return strings.TrimRight("Reverted to "+listedCommit(to), " ")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"posthouse/config"
+	"posthouse/internal/localtime"
 	"posthouse/shell"
 )
 
@@ -15,8 +16,8 @@ func setTZ(a *Appliance) *shell.Command {
 		Summary: "Set the time zone of logs and screens.",
 		Batch:   []string{"settz show", "settz ZONE|host"},
 		Help: `ZONE is a name of the zone database, such as Europe/Berlin, America/New_York or Etc/GMT. host stands for the zone of the host
-system. What is written and shown has the zone with which the service was started: type reboot after commit. The clock itself
-belongs to the host system, and mail carries its offset from UTC anyway.`,
+system. With commit it holds for screens and logs, which begin new files then; the Date and Received fields of mail, which carry their
+offset from UTC, have it from the next start on. The clock itself belongs to the host system.`,
 		Commit:    true,
 		Documents: []shell.Document{{For: "settz show", Value: zoneDocument{}}, shell.Says("settz ZONE")},
 		Roles:     shell.Readers,
@@ -51,7 +52,7 @@ type zoneDocument struct {
 type zoning struct{ s *shell.Session }
 
 func (z *zoning) document() zoneDocument {
-	return zoneDocument{z.s.Candidate().TimeZone, time.Local.String()}
+	return zoneDocument{z.s.Candidate().TimeZone, localtime.Current().String()}
 }
 
 func (z *zoning) print() {
@@ -71,7 +72,7 @@ func (z *zoning) menu() error {
 // zoneName is a setting in words.
 func zoneName(zone string) string {
 	if zone == "" {
-		return "the host's (" + time.Now().Format("MST -0700") + ")"
+		return "the host's (" + localtime.Host(time.Now()).Format("MST -0700") + ")"
 	}
 	return zone
 }
@@ -134,6 +135,6 @@ func (z *zoning) set(word string) error {
 	if err := change(z.s, func(c *config.Config) error { c.TimeZone = zone; return nil }); err != nil {
 		return err
 	}
-	z.s.Say("Time zone: %s. After commit it holds from the next start on: type reboot then.", zoneName(zone))
+	z.s.Say("Time zone: %s. It holds after commit.", zoneName(zone))
 	return nil
 }

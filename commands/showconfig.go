@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"posthouse/config"
+	"posthouse/internal/localtime"
 	"posthouse/shell"
 )
 
@@ -122,5 +123,5 @@ func configText(a *Appliance, masked bool) ([]byte, error) {
 
 // configName is what a saved configuration is called.
 func configName(a *Appliance, at time.Time) string {
-	return strings.Join([]string{modelName, a.About.Serial, at.Format("20060102T150405")}, "-") + ".xml"
+	return strings.Join([]string{modelName, a.About.Serial, localtime.Of(at).Format("20060102T150405")}, "-") + ".xml"
 }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"time"
 
+	"posthouse/internal/localtime"
 	"posthouse/shell"
 )
 
@@ -33,7 +34,7 @@ func version(a *Appliance) *shell.Command {
 			s.Printf("Current Version\n===============\n")
 			s.Printf("Product: %s\nModel: %s\nVersion: %s\n", productName, modelName, a.About.Version)
 			s.Printf("Build Date: %s\n", a.About.BuildDate)
-			s.Printf("Install Date: %s\n", a.About.InstallDate.Format(time.DateTime))
+			s.Printf("Install Date: %s\n", localtime.In(a.About.InstallDate).Format(time.DateTime))
 			s.Printf("Serial #: %s\n", a.About.Serial)
 			s.Printf("CPUs: %d expected, %d allocated\n", cpus, cpus)
 			s.Printf("Memory: %d MB expected, %d MB allocated\n", memory, memory)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"posthouse/internal/localtime"
 	"posthouse/shell"
 )
 
@@ -80,9 +81,9 @@ func uncommittedCount(n int) string {
 // loginTime is the time of day of a login of the last day, and the date of an older one.
 func loginTime(t time.Time) string {
 	if time.Since(t) < 24*time.Hour {
-		return t.Format("03:04PM")
+		return localtime.In(t).Format("03:04PM")
 	}
-	return t.Format("02Jan06")
+	return localtime.In(t).Format("02Jan06")
 }
 
 type whoDocument struct {

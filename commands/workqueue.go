@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"posthouse/internal/eventlog"
+	"posthouse/internal/localtime"
 	"posthouse/mta"
 	"posthouse/shell"
 )
@@ -214,7 +215,7 @@ func (w *workQueueRun) rate(ctx context.Context, args []string) error {
 			rows = append(rows, row)
 			return nil
 		}
-		_, err := fmt.Fprintf(s, "%s%11d%12d%12d\n", now.Format(time.TimeOnly), row.Pending, row.In, row.Out)
+		_, err := fmt.Fprintf(s, "%s%11d%12d%12d\n", localtime.Of(now).Format(time.TimeOnly), row.Pending, row.In, row.Out)
 		return err
 	})
 	if err != nil || !s.JSON {

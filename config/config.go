@@ -11,7 +11,7 @@ type Config struct {
 	// Hostname is the prompt's name and goes into the serial data; SMTP uses the interface's host name instead.
 	Hostname string `toml:"hostname"`
 
-	// TimeZone is the zone of logs and screens from the next start on, a name of the zone database; empty: the host's.
+	// TimeZone is the zone of logs and screens, a name of the zone database; empty: the host's.
 	TimeZone string `toml:"time_zone,omitempty"`
 
 	Interfaces   map[string]*Interface     `toml:"interfaces"`

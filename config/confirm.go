@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"posthouse/internal/localtime"
 	"posthouse/internal/safefile"
 )
 
@@ -34,7 +35,7 @@ type WaitingError struct{ Waiting Waiting }
 
 func (e *WaitingError) Error() string {
 	return fmt.Sprintf("the commit of %s waits for its confirmation until %s",
-		e.Waiting.Revisions[0].Author.User, e.Waiting.Until.Format(time.ANSIC))
+		e.Waiting.Revisions[0].Author.User, localtime.Of(e.Waiting.Until).Format(time.ANSIC))
 }
 
 // mark is what a revision says about confirmation. It is part of the revision's file, so that a change and the

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"posthouse/internal/localtime"
 )
 
 // ConflictError says that Object was changed by a commit after the candidate was made and by the candidate too, in
@@ -17,7 +19,7 @@ type ConflictError struct {
 }
 
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("%s was changed by %s at %s", e.Object, e.By.Author.User, e.By.Time.Format(time.ANSIC))
+	return fmt.Sprintf("%s was changed by %s at %s", e.Object, e.By.Author.User, localtime.Of(e.By.Time).Format(time.ANSIC))
 }
 
 // ConflictValue is a setting as it was, as it runs now and as the candidate has it, shown as Diff shows values.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"posthouse/internal/localtime"
 )
 
 const (
@@ -50,7 +52,7 @@ type Outcome struct {
 
 // String is the line for the log.
 func (o Outcome) String() string {
-	line := fmt.Sprintf("Planned commit %d of %s for %s", o.Number, o.Author.User, o.At.Format(time.ANSIC))
+	line := fmt.Sprintf("Planned commit %d of %s for %s", o.Number, o.Author.User, localtime.Of(o.At).Format(time.ANSIC))
 	switch {
 	case errors.Is(o.Err, ErrNothing):
 		return line + " changes nothing: all of it is in force already."

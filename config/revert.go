@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"posthouse/internal/localtime"
 )
 
 // timer is the author of a revision that takes back what was not confirmed.
@@ -27,10 +29,10 @@ type Reversal struct {
 // String is the line for the log, and where there is a revision its comment.
 func (r Reversal) String() string {
 	last, first := r.Of[0], r.Of[len(r.Of)-1]
-	line := fmt.Sprintf("The commit of %s at %s was not confirmed and ", last.Author.User, last.Time.Format(time.ANSIC))
+	line := fmt.Sprintf("The commit of %s at %s was not confirmed and ", last.Author.User, localtime.Of(last.Time).Format(time.ANSIC))
 	if len(r.Of) > 1 {
 		line = fmt.Sprintf("The commits of %s from %s to %s were not confirmed and ", last.Author.User,
-			first.Time.Format(time.ANSIC), last.Time.Format(time.ANSIC))
+			localtime.Of(first.Time).Format(time.ANSIC), localtime.Of(last.Time).Format(time.ANSIC))
 	}
 	switch {
 	case r.Err != nil:

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"posthouse/internal/localtime"
 )
 
 // XMLHead is what the comment at the head of a saved configuration says of the appliance.
@@ -73,7 +75,7 @@ func (w *xmlWriter) head() {
 	h := w.opt.Head
 	fmt.Fprintf(w.out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE config SYSTEM \"config.dtd\">\n\n<!--\n"+
 		"  Product: %s\n  Model Number: %s\n  Version: %s\n  Serial Number: %s\n  Current Time: %s\n  Passphrases: %s -->\n",
-		inComment(h.Product), inComment(h.Model), inComment(h.Version), inComment(h.Serial), h.Now.Format(time.ANSIC), secrets)
+		inComment(h.Product), inComment(h.Model), inComment(h.Version), inComment(h.Serial), localtime.Of(h.Now).Format(time.ANSIC), secrets)
 }
 
 // inComment is a text that does not end a comment (XML 1.0 §2.5).

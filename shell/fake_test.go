@@ -4,13 +4,18 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"posthouse/config"
+	"posthouse/internal/localtime"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	localtime.Set(time.UTC)
+	goleak.VerifyTestMain(m)
+}
 
 // fakeStore is a configuration that commands of these tests edit; only the host name counts.
 type fakeStore struct {

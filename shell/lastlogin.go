@@ -3,6 +3,8 @@ package shell
 import (
 	"strings"
 	"time"
+
+	"posthouse/internal/localtime"
 )
 
 // dateLayout is how every screen writes a moment; UTC is called GMT there.
@@ -17,4 +19,6 @@ func (l *loginLog) lastLogin(user string) string {
 	return dated(r.In) + " from " + r.Remote
 }
 
-func dated(t time.Time) string { return strings.Replace(t.Format(dateLayout), " UTC", " GMT", 1) }
+func dated(t time.Time) string {
+	return strings.Replace(localtime.In(t).Format(dateLayout), " UTC", " GMT", 1)
+}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"posthouse/internal/localtime"
 )
 
 // maxLockouts bounds how many pairs of user and source are remembered; beyond it the oldest are forgotten.
@@ -202,7 +204,7 @@ func (s *Session) TryPassphrase(right func() bool) error {
 	from := "The user " + plainName(user) + " from " + remote
 	if until, locked := lock.until(user, remote); locked {
 		failed.failed(user, remote, true, from+" is locked out; a passphrase was refused.")
-		return Fail("Error: passphrases of %s from %s are refused until %s, because too many were wrong.", user, remote, until.Format("15:04:05 MST"))
+		return Fail("Error: passphrases of %s from %s are refused until %s, because too many were wrong.", user, remote, localtime.Of(until).Format("15:04:05 MST"))
 	}
 	running := s.opts.Config.Running().Config
 	if right() {

@@ -76,7 +76,7 @@ func open(dir string, key masterKey) (h *house, err error) {
 		return h, err
 	}
 	h.bound = &boundAddresses{path: filepath.Join(dir, "run", "addresses.json"), house: h}
-	h.store.SetAppliers(h.engine, h.shell, h.logs, numbers{h.metrics}, h.bound)
+	h.store.SetAppliers(clocks{}, h.engine, h.shell, h.logs, numbers{h.metrics}, h.bound)
 	return h, nil
 }
 

@@ -76,16 +76,3 @@ func again(program string) int {
 	fmt.Fprintf(os.Stderr, "posthouse: cannot start again by itself: %v\n", err)
 	return statusAgain
 }
-
-// setZone makes a zone that of this process, before anything in it works: later, others would read the variable at the same time.
-func setZone(name string) error {
-	if name == "" {
-		return nil
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		return fmt.Errorf("time zone: %w", err)
-	}
-	time.Local = zone
-	return nil
-}

@@ -101,8 +101,8 @@ func add[T string | []byte](l *Log, level Level, text T) {
 func (l *Log) stamp() {
 	now := l.opts.Now()
 	l.now = now
-	if s := now.Unix(); s != l.second || l.prefix == "" {
-		l.second, l.prefix = s, now.Format(timeLayout)
+	if s := now.Unix(); s != l.second || l.prefix == "" || now.Location() != l.zone {
+		l.second, l.zone, l.prefix = s, now.Location(), now.Format(timeLayout)
 	}
 }
 

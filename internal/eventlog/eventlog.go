@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"posthouse/internal/localtime"
 )
 
 // Level says how grave a line is. The zero value means Info where a threshold is asked for.
@@ -70,7 +72,7 @@ type Options struct {
 	Level    Level            // less grave lines are not written; zero: Info
 	MaxSize  int64            // bytes at which a file is finished; zero: 10 MiB
 	MaxFiles int              // files kept, the current one included; zero: 10
-	Now      func() time.Time // nil: time.Now
+	Now      func() time.Time // nil: localtime.Now
 	Readers  *Readers         // what readers of all logs may take together; nil: this log has a bound of its own
 
 	disk *disk // nil: the operating system; tests make its steps fail
@@ -87,13 +89,14 @@ type Log struct {
 
 	also atomic.Pointer[[]*Log] // take the same lines
 
-	mu       sync.Mutex    // guards what Line and the readers need; never held while the disk works
-	pending  []byte        // lines that nobody has taken yet
-	backlog  int           // bytes taken but not yet in the file
-	dropped  int           // lines lost to a full pending buffer and not yet told of
-	closed   bool          // no further lines are taken
-	now      time.Time     // of the latest stamp
-	second   int64         // the time that prefix stands for
+	mu       sync.Mutex // guards what Line and the readers need; never held while the disk works
+	pending  []byte     // lines that nobody has taken yet
+	backlog  int        // bytes taken but not yet in the file
+	dropped  int        // lines lost to a full pending buffer and not yet told of
+	closed   bool       // no further lines are taken
+	now      time.Time  // of the latest stamp
+	second   int64      // the time that prefix stands for
+	zone     *time.Location
 	prefix   string        // the formatted time of the latest line
 	stamps   []string      // of all files, oldest first, the current one last
 	grown    chan struct{} // closed and replaced whenever a file has grown, and at the end
@@ -117,7 +120,7 @@ type Log struct {
 // file. The caller closes the Log.
 func Open(opts Options) (*Log, error) {
 	if opts.Now == nil {
-		opts.Now = time.Now
+		opts.Now = localtime.Now
 	}
 	if opts.Readers == nil {
 		opts.Readers = NewReaders()

@@ -8,23 +8,25 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"posthouse/internal/localtime"
 )
 
 // maxLine bounds the memory that a file without line ends costs a reader; longer lines come in pieces.
 const maxLine = 64 << 10
 
-// LineTime is the time at the beginning of a line, in local time, or in the "time" with which a line of JSON begins; ok is
+// LineTime is the time at the beginning of a line, in the zone of logs, or in the "time" with which a line of JSON begins; ok is
 // false when the line has none.
 func LineTime(line string) (t time.Time, ok bool) {
 	if value, is := strings.CutPrefix(line, `{"time":"`); is {
 		value, _, _ = strings.Cut(value, `"`)
 		t, err := time.Parse(time.RFC3339, value)
-		return t.Local(), err == nil
+		return localtime.In(t), err == nil
 	}
 	if len(line) < len(timeLayout) {
 		return time.Time{}, false
 	}
-	t, err := time.ParseInLocation(timeLayout, line[:len(timeLayout)], time.Local)
+	t, err := time.ParseInLocation(timeLayout, line[:len(timeLayout)], localtime.Current())
 	return t, err == nil
 }
 

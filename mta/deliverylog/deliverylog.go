@@ -12,6 +12,7 @@ import (
 
 	"posthouse/internal/cause"
 	"posthouse/internal/eventlog"
+	"posthouse/internal/localtime"
 	"posthouse/mta/tlspolicy"
 )
 
@@ -172,7 +173,7 @@ func entryOf(a Attempt) entry {
 }
 
 // stamp is a time in the zone of the log, with milliseconds.
-func stamp(t time.Time) string { return t.Local().Format("2006-01-02T15:04:05.000Z07:00") }
+func stamp(t time.Time) string { return localtime.In(t).Format("2006-01-02T15:04:05.000Z07:00") }
 
 func addrPort(a netip.AddrPort) string {
 	if !a.IsValid() {

@@ -12,12 +12,14 @@ type change struct {
 	b        *Book
 	conf     config.Logs
 	hostname string
+	newZone  bool // logs go by another time zone from now on
 	opened   map[string]*entry
 }
 
 // Prepare is config.Applier's: it opens the logs that are new.
-func (b *Book) Prepare(_ context.Context, _, next *config.Config) (config.Prepared, error) {
-	c := &change{b: b, conf: next.Logs, hostname: next.Hostname, opened: map[string]*entry{}}
+func (b *Book) Prepare(_ context.Context, before, next *config.Config) (config.Prepared, error) {
+	newZone := before != nil && before.TimeZone != next.TimeZone
+	c := &change{b: b, newZone: newZone, conf: next.Logs, hostname: next.Hostname, opened: map[string]*entry{}}
 	for name, sub := range next.Logs.All() {
 		if b.find(name) != nil {
 			continue
@@ -80,9 +82,21 @@ func (c *change) Commit() {
 			b.repush(e, before, c)
 		}
 	}
+	if c.newZone {
+		b.beginAnew(kept)
+	}
 	b.followEvents()
 	b.notice()
 	b.noticeStatus()
+}
+
+// beginAnew gives logs new files, whose heads say how far their lines are from UTC: the lines do not say it themselves.
+func (b *Book) beginAnew(list []*entry) {
+	for _, e := range list {
+		if err := e.log.Rollover(); err != nil {
+			b.problem(err.Error())
+		}
+	}
 }
 
 // carried is a log that goes on, under its new settings.

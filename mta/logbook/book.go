@@ -17,6 +17,7 @@ import (
 
 	"posthouse/config"
 	"posthouse/internal/eventlog"
+	"posthouse/internal/localtime"
 	"posthouse/internal/syslog"
 	"posthouse/mta/tlspolicy"
 )
@@ -66,7 +67,7 @@ type entry struct {
 // Open opens the logs of a configuration. The caller closes the Book.
 func Open(opts Options) (*Book, error) {
 	if opts.Now == nil {
-		opts.Now = time.Now
+		opts.Now = localtime.Now
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	b := &Book{opts: opts, readers: eventlog.NewReaders(), stop: stop, trusted: make(chan struct{}), changed: make(chan struct{}, 1), asked: make(chan struct{}, 1), conf: opts.Logs, hostname: opts.Hostname}
@@ -297,7 +298,8 @@ func (b *Book) rollDue(due map[string]time.Time, now time.Time) (next time.Time)
 		if err != nil || rule == (config.Rollover{}) {
 			continue
 		}
-		turn, ok := known[e.name+" "+e.sub.Rollover]
+		key := e.name + " " + e.sub.Rollover + " " + now.Location().String()
+		turn, ok := known[key]
 		if ok && !turn.After(now) {
 			if err := e.log.Rollover(); err != nil {
 				b.problem(err.Error())
@@ -307,7 +309,7 @@ func (b *Book) rollDue(due map[string]time.Time, now time.Time) (next time.Time)
 		if !ok {
 			turn = rule.Next(now)
 		}
-		due[e.name+" "+e.sub.Rollover] = turn
+		due[key] = turn
 		if next.IsZero() || turn.Before(next) {
 			next = turn
 		}

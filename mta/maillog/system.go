@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"posthouse/internal/eventlog"
+	"posthouse/internal/localtime"
 )
 
 // System writes the lines of system_logs.
@@ -103,7 +104,7 @@ func (s *System) ReportReceived(from, domain string, succeeded, failed int64) {
 }
 
 // moment is a time as it stands in a line.
-func moment(t time.Time) string { return t.Local().Format(timeLayout) }
+func moment(t time.Time) string { return localtime.In(t).Format(timeLayout) }
 
 // systemLines are the lines of system_logs that tell of TLS, to read them back.
 var systemLines = [...]form{
