@@ -39,10 +39,15 @@ func (f fault) time() time.Time { return f.at.time() }
 
 // blame remembers the host's latest failure.
 func (h *host) blame(f *Failure, now instant) {
-	h.fault = fault{words: h.lastWords(f.summary()), code: f.Code, cause: f.Cause, remote: f.Remote, at: now}
-	if h.fault.words == nil {
-		h.fault.words = new(string)
+	h.fault = fault{words: h.share(f.summary()), code: f.Code, cause: f.Cause, remote: f.Remote, at: now}
+}
+
+// share is a failure's text for the host, empty too where nothing was said, as one string with the former failure's where they are equal.
+func (h *host) share(text string) *string {
+	if words := h.lastWords(text); words != nil {
+		return words
 	}
+	return &text
 }
 
 // learn remembers what came of a recipient, as far as it says something of the host. An expiry does not, but how the try before it
@@ -59,11 +64,11 @@ func (h *host) learn(f *Failure, now instant) {
 
 // recall takes up what the spool knows of a recipient's latest attempt, which may be the latest that the host failed in.
 func (h *host) recall(st spool.State) {
-	words, failed := st.LastError, at(st.LastFailed)
-	if words == "" && failed == 0 || h.fault.words != nil && failed <= h.fault.at {
+	failed := at(st.LastFailed)
+	if st.LastError == "" && failed == 0 || h.fault.words != nil && failed <= h.fault.at {
 		return
 	}
-	h.fault = fault{words: &words, code: st.LastCode, cause: cause.ID(st.LastCause), remote: st.LastRemote, at: failed}
+	h.fault = fault{words: h.share(st.LastError), code: st.LastCode, cause: cause.ID(st.LastCause), remote: st.LastRemote, at: failed}
 }
 
 // keep puts the fault into what the spool has to know of a recipient.
