@@ -56,8 +56,9 @@ func TestTestssl(t *testing.T) {
 	authority := filepath.Join(in.data, "configuration", "root.pem")
 	common := []string{"--starttls", "smtp", "--ip", "127.0.0.1", "--nodns", "none", "--add-ca", authority, "--color", "0", "--warnings", "off"}
 	sections := []string{
-		"--robot", "--protocols --std", "--server-defaults --server-preference --fs",
-		"--heartbleed --ccs-injection --ticketbleed --crime --poodle --tls-fallback --renegotiation --sweet32 --beast --lucky13 --freak --logjam --drown --rc4",
+		"--robot --protocols --std --server-defaults",
+		"--server-preference --fs --heartbleed --ccs-injection --ticketbleed --crime --poodle --tls-fallback --renegotiation " +
+			"--sweet32 --beast --lucky13 --freak --logjam --drown --rc4",
 	}
 	look := func(sections string, env ...string) error {
 		report := filepath.Join(t.TempDir(), "report.json")
