@@ -225,7 +225,8 @@ func TestHugeLines(t *testing.T) {
 	if out, errs, status := execRequest(t, client, "rename; version", huge+"\n", false); out != "Version: 1.0.0\n" || errs != tooLong || status == 0 {
 		t.Errorf("a huge answer: %.100q, %.100q, %d", out, errs, status)
 	}
-	if out, errs, status := execRequest(t, client, "block; version", strings.Repeat("line\n", 2<<20)+".\n", false); out != "Version: 1.0.0\n" || errs != errLongBlock.text+"\n" || status == 0 {
+	block := strings.Repeat("as long a line as those of a certificate in PEM usually are ....\n", 2*maxBlock/64) + ".\n"
+	if out, errs, status := execRequest(t, client, "block; version", block, false); out != "Version: 1.0.0\n" || errs != errLongBlock.text+"\n" || status == 0 {
 		t.Errorf("a huge block: %.100q, %.100q, %d", out, errs, status)
 	}
 	out, status := RunLines(t.Context(), testOptions(), huge+"\nversion\n")
