@@ -570,35 +570,42 @@ func TestNoHostKey(t *testing.T) {
 	}
 }
 
-func TestShutdown(t *testing.T) {
+// watched runs a server with somebody at a terminal. stop begins to end it, and returns what waits until that is done.
+func watched(t *testing.T, grace time.Duration) (m *typist, client *gossh.Client, stop func() (wait func())) {
+	t.Helper()
+	a := startServer(t, nil)
 	keys, _ := keysOnce()
+	srv, err := New(Options{Table: testTable(), Config: a.store, HostKeys: keys[:1], Grace: grace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); srv.Run(ctx) }()
+	client, err = gossh.Dial("tcp", srv.Addresses()[0], a.config("admin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m = openTerm(t, client, 80, 24)
+	m.until(prompt1)
+	return m, client, func() func() { end(); return func() { <-done } }
+}
+
+func TestShutdown(t *testing.T) {
 	for _, busy := range []bool{false, true} {
-		a := startServer(t, nil)
-		srv, err := New(Options{Table: testTable(), Config: a.store, HostKeys: keys[:1], Grace: 50 * time.Millisecond})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := srv.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); srv.Run(ctx) }()
-		client, err := gossh.Dial("tcp", srv.Addresses()[0], a.config("admin"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := openTerm(t, client, 80, 24)
-		m.until(prompt1)
+		m, client, stop := watched(t, 50*time.Millisecond)
 		if busy {
 			m.typeIn("wait\r")
 			m.until("stop.\r\n")
 		}
-		stop()
+		wait := stop()
 		if !busy {
 			m.until("Error: the appliance is stopping; the session ends.\r\n")
 		}
-		<-done
+		wait()
 		client.Close()
 	}
 }
@@ -629,34 +636,17 @@ func TestWindowChangeBeforeKeys(t *testing.T) {
 
 // Who follows a log or looks at a page does nothing that the server that stops would have to wait for, and is told.
 func TestStopEndsWatching(t *testing.T) {
-	keys, _ := keysOnce()
 	for _, watching := range []struct{ typed, seen string }{
 		{"follow\r", "It goes on.\r\n"},
 		{"many\r", moreMarker},
 	} {
-		a := startServer(t, nil)
-		srv, err := New(Options{Table: testTable(), Config: a.store, HostKeys: keys[:1], Grace: time.Hour})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := srv.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); srv.Run(ctx) }()
-		client, err := gossh.Dial("tcp", srv.Addresses()[0], a.config("admin"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := openTerm(t, client, 80, 24)
-		m.until(prompt1)
+		m, client, stop := watched(t, time.Hour)
 		m.typeIn(watching.typed)
 		m.until(watching.seen)
-		stop()
+		wait := stop()
 		m.until("Error: the appliance is stopping; the session ends.\r\n")
 		client.Close()
-		<-done
+		wait()
 	}
 }
 
