@@ -17,9 +17,10 @@ const maxLockouts = 10000
 // lockouts counts wrong passwords per user and source. Offered keys do not count: a program that tries all the keys of
 // its agent is not guessing. The lockouts outlive a restart, the wrong passwords before one do not.
 type lockouts struct {
-	now   func() time.Time
-	path  string // of the file; empty: there is none
-	fault func(format string, args ...any)
+	now     func() time.Time
+	path    string                 // of the file; empty: there is none, and no more of what follows
+	account func(user string) bool // says whether there is such a user
+	fault   func(format string, args ...any)
 
 	mu     sync.Mutex
 	all    map[lockKey]*lockEntry
@@ -93,10 +94,10 @@ func (l *lockouts) until(user, remote string) (end time.Time, locked bool) {
 	return e.until, true
 }
 
-// wrong counts a wrong password and says whether it began a lockout, which then is on disk.
+// wrong counts a wrong password and says whether it began a lockout. That of an account then is on disk.
 func (l *lockouts) wrong(user, remote string, most int, lasts time.Duration) bool {
 	change, began := l.count(user, remote, most, lasts)
-	if began {
+	if began && l.path != "" && l.account(user) {
 		l.keep(change) // where that fails, the lockout holds until the process ends
 	}
 	return began

@@ -30,14 +30,15 @@ type keptLockout struct {
 	Until  time.Time    `json:"until"`
 }
 
-// openLockouts reads the lockouts in force from dir, which keeps them from then on; empty: they end with the process. fault
-// logs what cannot be read or kept.
-func openLockouts(dir string, now func() time.Time, fault func(format string, args ...any)) *lockouts {
+// openLockouts reads the lockouts in force from dir, which keeps those of accounts from then on; empty: they end with the
+// process. The others protect nothing, and a stranger who makes up names is not worth a write each. fault logs what cannot be
+// read or kept.
+func openLockouts(dir string, now func() time.Time, account func(user string) bool, fault func(format string, args ...any)) *lockouts {
 	l := newLockouts(now)
 	if dir == "" {
 		return l
 	}
-	l.path, l.fault = filepath.Join(dir, "lockouts.json"), fault
+	l.path, l.account, l.fault = filepath.Join(dir, "lockouts.json"), account, fault
 	list, err := readLockouts(l.path)
 	if err != nil {
 		fault("The lockouts cannot be read, so nobody is locked out: %v", err)
@@ -97,13 +98,13 @@ func (l *lockouts) keep(change int) error {
 	return nil
 }
 
-// inForce lists the lockouts of this moment, and says up to which change.
+// inForce lists the accounts' lockouts of this moment, and says up to which change.
 func (l *lockouts) inForce() (list []keptLockout, change int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list = []keptLockout{}
 	for k, e := range l.all {
-		if l.now().Before(e.until) {
+		if l.now().Before(e.until) && l.account(k.user) {
 			list = append(list, keptLockout{k.user, k.source, e.until.UTC()})
 		}
 	}

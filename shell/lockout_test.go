@@ -1,7 +1,9 @@
 package shell
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,9 +15,27 @@ import (
 // keptIn opens the lockouts of a folder at a moment, and returns what was logged as well.
 func keptIn(dir string, now *time.Time) (l *lockouts, faults *[]string) {
 	faults = &[]string{}
-	return openLockouts(dir, func() time.Time { return *now }, func(format string, args ...any) {
+	account := func(user string) bool { return !strings.HasPrefix(user, "stranger") }
+	return openLockouts(dir, func() time.Time { return *now }, account, func(format string, args ...any) {
 		*faults = append(*faults, fmt.Sprintf(format, args...))
 	}), faults
+}
+
+// What strangers make up is refused to them, and costs no write.
+func TestStrangersAreNotKept(t *testing.T) {
+	dir, now := t.TempDir(), time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+	l, _ := keptIn(dir, &now)
+	if !l.wrong("stranger", "192.0.2.9", 1, time.Hour) || !l.locked("stranger", "192.0.2.9") {
+		t.Error("a stranger is not locked out")
+	}
+	if _, err := os.Stat(l.path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file is written for a stranger: %v", err)
+	}
+	l.wrong("bob", "192.0.2.9", 1, time.Hour)
+	again, _ := keptIn(dir, &now)
+	if again.locked("stranger", "192.0.2.9") || !again.locked("bob", "192.0.2.9") {
+		t.Error("after a restart the stranger is locked out, or bob is not")
+	}
 }
 
 func TestLockoutsOutliveARestart(t *testing.T) {

@@ -59,7 +59,7 @@ func New(opts Options) (*Server, error) {
 	srv := &Server{opts: opts, listeners: map[string]net.Listener{}, peers: map[*peer]struct{}{}, transfers: make(chan struct{}, maxTransfers)}
 	srv.base, srv.end = context.WithCancel(context.Background())
 	srv.opts.stopping, srv.stopping = context.WithCancel(context.Background())
-	srv.lock = openLockouts(srv.opts.State, srv.opts.now, srv.system)
+	srv.lock = openLockouts(srv.opts.State, srv.opts.now, srv.account, srv.system)
 	srv.failed = newFailures(func(line string) { log(srv.opts.Auth, line) })
 	srv.opts.lock, srv.opts.failed = srv.lock, srv.failed
 	srv.sessions = &sessionList{time: srv.opts.now}
