@@ -234,7 +234,8 @@ type hostStatusDocument struct {
 func hostStatusJSON(h mta.HostStatus) hostStatusDocument {
 	known, _ := cause.Lookup(cause.ID(h.LastCause))
 	document := hostStatusDocument{hostJSON(h.HostSummary), time.Now(), orNil(h.Oldest), orNil(h.NextAttempt), orNil(h.LastActivity), h.LastTLS, h.LastCause,
-		h.LastError, orNil(h.LastErrorAt), h.LastErrorHost, known.Title, known.Fault, known.Helps, orNil(h.DownSince), h.DNSHard, h.FiveXXHard, h.FilterHard, h.ExpiredHard, h.OtherHard, h.Deleted, h.Unattempted, h.Attempted,
+		h.LastError, orNil(h.LastErrorAt), h.LastErrorHost, known.Title, known.Fault, known.Helps, orNil(h.DownSince),
+		h.DNSHard, h.FiveXXHard, h.FilterHard, h.ExpiredHard, h.OtherHard, h.Deleted, h.Unattempted, h.Attempted,
 		h.Pending, []preferenceJSON{}, orNil(h.AddressesExpire), []mxJSON{}, h.Last5XX, orNil(h.Last5XXAt)}
 	for _, list := range h.Addresses {
 		document.Addresses = append(document.Addresses, preferenceJSON(list))

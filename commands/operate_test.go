@@ -75,6 +75,7 @@ quiet.example             suspended      12      0  1h 2m      -             Off
 	}
 	contains(t, b.exec(0, "showhosts --json", ""), `"host": "example.com"`, `"tls": "required-verify"`, `"last_cause": "V5"`)
 	b.fails("showhosts [", "", "pattern")
+	b.fails("showhosts --jsn", "", "Invalid word \"--jsn\"")
 }
 
 func TestHostStatus(t *testing.T) {

@@ -56,7 +56,7 @@ func showHostsArguments(args []string) (pattern string, state mta.HostState, err
 		switch s := mta.HostState(strings.ToLower(word)); {
 		case slices.Contains(hostStates[:], s):
 			state = s
-		case pattern == "":
+		case pattern == "" && !strings.HasPrefix(word, "-"): // no host's name begins so
 			pattern = strings.ToLower(word)
 			if _, err := path.Match(pattern, ""); err != nil {
 				return "", "", shell.Usage("Invalid pattern %q: * and ? stand for any characters and for one.", word)
